@@ -1,0 +1,289 @@
+//! Threads that own one connection each, behind one bounded queue that is fair per tenant.
+//!
+//! There are exactly as many threads as connections: with more, waiting happens where order is
+//! nobody's business, and the slowest hundredth waits three times as long.
+//!
+//! A worker that ends one transaction while another waits opens the next in the same round trip
+//! (`COMMIT; BEGIN; SELECT set_config(…)`), so a busy server pays two round trips for a
+//! one-statement transaction where an idle one pays three.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::config::PoolConfig;
+use super::error::DbError;
+use super::queue::FairQueue;
+use super::session::{Connector, Session};
+use crate::id::TenantId;
+
+/// Whose turn counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Lane {
+    Tenant(TenantId),
+    System(&'static str),
+}
+
+/// One transaction, as the executor sees it.
+pub(crate) trait Work: Send {
+    /// When it must have ended.
+    fn deadline(&self) -> Instant;
+    /// Nobody waits for it any more.
+    fn is_abandoned(&self) -> bool;
+    /// The statements that open it; `budget` is the time left to it.
+    fn opening(&self, budget: Duration) -> String;
+    /// Runs its closure on an open transaction and says how to end it; `may_retry` allows
+    /// [`End::Retry`].
+    fn run(&mut self, session: &mut Session, may_retry: bool) -> End;
+    /// Tells whoever waits how it ended; `closed` is the answer to COMMIT or ROLLBACK.
+    fn settle(self: Box<Self>, closed: Result<(), DbError>);
+}
+
+/// How a transaction is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Commit,
+    Rollback,
+    /// Roll back and run it again.
+    Retry,
+}
+
+/// See the module.
+pub(crate) struct Executor {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    name: &'static str,
+    state: Mutex<State>,
+    wake: Condvar,
+    connector: Connector,
+}
+
+struct State {
+    queue: FairQueue<Lane, Box<dyn Work>>,
+    stopping: bool,
+    /// The database was not to be reached; until then nobody tries again.
+    down_until: Option<Instant>,
+}
+
+/// A transaction is run this often at most when it conflicts with others.
+const ATTEMPTS: u32 = 4;
+/// An idle connection is closed and made anew after this long, so that none lives for ever.
+const MAX_AGE: Duration = Duration::from_mins(30);
+/// After a failure to connect, transactions are refused at once for this long.
+const DOWN_PAUSE: Duration = Duration::from_millis(200);
+
+impl Executor {
+    /// Starts the threads. Connections are made when they are first needed.
+    pub(crate) fn start(
+        name: &'static str,
+        url: &str,
+        connections: u32,
+        config: &PoolConfig,
+    ) -> std::io::Result<Self> {
+        let queue = FairQueue::new(config.queue, config.queue_per_tenant);
+        let shared = Arc::new(Shared {
+            name,
+            state: Mutex::new(State { queue, stopping: false, down_until: None }),
+            wake: Condvar::new(),
+            connector: Connector::new(url, config),
+        });
+        for index in 0..connections {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new().name(format!("{name}-{index}")).spawn(move || shared.work())?;
+        }
+        Ok(Self { shared })
+    }
+
+    /// Queues a transaction; a full queue settles it at once with [`DbError::Overloaded`].
+    pub(crate) fn submit(&self, lane: Lane, work: Box<dyn Work>) {
+        let refused = {
+            let mut state = self.shared.lock();
+            if state.stopping { Err(work) } else { state.queue.push(lane, work) }
+        };
+        match refused {
+            Ok(()) => self.shared.wake.notify_one(),
+            Err(work) => {
+                metrics::counter!("veza_core_transactions_refused_total", "pool" => self.shared.name)
+                    .increment(1);
+                work.settle(Err(DbError::Overloaded));
+            }
+        }
+    }
+
+    /// Whether the last attempt to connect did not fail just now.
+    pub(crate) fn is_up(&self) -> bool {
+        self.shared.lock().down_until.is_none_or(|until| until <= instant())
+    }
+
+    /// How many transactions wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.lock().queue.len()
+    }
+}
+
+impl Drop for Executor {
+    /// What is queued is still done; then the threads end.
+    fn drop(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.wake.notify_all();
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "deadlines are measured, not decided, here")]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The life of one thread.
+    fn work(&self) {
+        let mut session: Option<(Session, Instant)> = None;
+        while let Some(work) = self.wait() {
+            session = session.filter(|(session, born)| !session.broken && born.elapsed() < MAX_AGE);
+            let fresh = session.is_none();
+            if fresh {
+                session = self.connect().map(|session| (session, instant()));
+            }
+            match &mut session {
+                Some((session, _)) => self.transact(session, work, fresh),
+                None => work.settle(Err(DbError::Unavailable)),
+            }
+        }
+    }
+
+    /// Blocks until there is something to do; `None` when the executor stops and all is done.
+    fn wait(&self) -> Option<Box<dyn Work>> {
+        let mut state = self.lock();
+        loop {
+            if let Some(work) = state.queue.pop() {
+                drop(state);
+                if let Some(work) = live(work) {
+                    return Some(work);
+                }
+                state = self.lock();
+            } else if state.stopping {
+                return None;
+            } else {
+                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// The next transaction that somebody waits for, without blocking.
+    fn take(&self) -> Option<Box<dyn Work>> {
+        loop {
+            let work = self.lock().queue.pop()?;
+            if let Some(work) = live(work) {
+                return Some(work);
+            }
+        }
+    }
+
+    fn connect(&self) -> Option<Session> {
+        if self.lock().down_until.is_some_and(|until| instant() < until) {
+            return None;
+        }
+        let session = self.connector.connect();
+        self.lock().down_until = if session.is_ok() { None } else { Some(instant() + DOWN_PAUSE) };
+        session
+            .inspect_err(|error| tracing::warn!(pool = self.name, %error, "the database cannot be reached"))
+            .ok()
+    }
+
+    /// Runs `work`, then whatever waits, on one connection, each opened in the round trip that
+    /// closes the one before; until nothing waits or the database is gone.
+    fn transact(&self, session: &mut Session, work: Box<dyn Work>, mut fresh: bool) {
+        let mut next = Some(work);
+        let mut opened = false;
+        while let Some(mut work) = next.take() {
+            if !opened && let Err(error) = open(session, &*work) {
+                // A connection that died while idle is replaced once, unseen: nothing was done.
+                let replacement = if error.is_disconnect() && !fresh { self.connect() } else { None };
+                let Some(replacement) = replacement else { return work.settle(Err(error)) };
+                *session = replacement;
+                fresh = true;
+                next = Some(work);
+                continue;
+            }
+            let closing = run(session, &mut *work);
+            (next, opened) = self.close(session, work, closing);
+            fresh = false;
+        }
+    }
+
+    /// Ends a transaction and, in the same round trip, opens the next that waits. The answer says
+    /// which that is and whether it is open.
+    fn close(
+        &self,
+        session: &mut Session,
+        work: Box<dyn Work>,
+        closing: &'static str,
+    ) -> (Option<Box<dyn Work>>, bool) {
+        if session.broken {
+            work.settle(Err(DbError::Unavailable));
+            return (None, false);
+        }
+        let next = self.take();
+        let closed = match next.as_deref() {
+            Some(next) => session.batch(&format!("{closing}; {}", opening(next))),
+            None => session.batch(closing),
+        };
+        if closed.is_err() && !session.broken {
+            // COMMIT was refused, so what followed it in the batch did not happen.
+            let _already_over = session.batch("ROLLBACK");
+        }
+        let opened = closed.is_ok() && next.is_some();
+        work.settle(closed);
+        (next, opened)
+    }
+}
+
+/// Drops what nobody waits for any more, and settles what waited too long.
+fn live(work: Box<dyn Work>) -> Option<Box<dyn Work>> {
+    if work.is_abandoned() {
+        return None;
+    }
+    if work.deadline() <= instant() {
+        work.settle(Err(DbError::DeadlineExceeded));
+        return None;
+    }
+    Some(work)
+}
+
+fn opening(work: &dyn Work) -> String {
+    work.opening(work.deadline().saturating_duration_since(instant()))
+}
+
+fn open(session: &mut Session, work: &dyn Work) -> Result<(), DbError> {
+    let opened = session.batch(&opening(work));
+    if opened.is_err() && !session.broken {
+        // A batch that failed half-way has begun.
+        let _not_begun = session.batch("ROLLBACK");
+    }
+    opened
+}
+
+/// Runs the closure, again after a conflict, and gives the statement that ends the transaction.
+fn run(session: &mut Session, work: &mut dyn Work) -> &'static str {
+    for _attempt in 1..ATTEMPTS {
+        match work.run(session, true) {
+            End::Commit => return "COMMIT",
+            End::Rollback => return "ROLLBACK",
+            End::Retry => {
+                let again = format!("ROLLBACK; {}", opening(work));
+                if session.batch(&again).is_err() {
+                    return "ROLLBACK";
+                }
+            }
+        }
+    }
+    match work.run(session, false) {
+        End::Commit => "COMMIT",
+        End::Rollback | End::Retry => "ROLLBACK",
+    }
+}

@@ -1,0 +1,243 @@
+//! Access to PostgreSQL, one tenant at a time.
+
+mod check;
+mod config;
+mod embedded;
+mod error;
+mod executor;
+mod migrate;
+mod queue;
+mod session;
+mod tx;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+pub use self::check::{CatalogueException, Finding, check_catalogue, check_server};
+pub use self::config::{DatabaseConfig, PoolConfig, Role};
+pub use self::error::DbError;
+pub use self::migrate::{Migration, MigrationError, Migrator, Progress, bootstrap};
+pub use self::tx::{Query, ReadTx, SystemTx, TenantScope, TenantTx, Write};
+
+use self::executor::{Executor, Lane};
+use self::tx::{Marks, Open};
+use self::work::{Body, Task};
+use crate::caller::Caller;
+use crate::clock::{Clock, SystemClock};
+use crate::id::TenantId;
+use crate::random::{Random, SystemRandom};
+
+/// Why the boundary between tenants is crossed; the label of the metric that counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reason(pub &'static str);
+
+/// The database. Cheap to clone.
+///
+/// Closures are plain functions of a transaction: they cannot wait for anything but PostgreSQL.
+/// They may run more than once (after a serialisation failure or deadlock), so they take what they
+/// use by reference. A caller that goes away before its transaction began takes it back; one that
+/// goes away later does not stop it.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    app: Executor,
+    system: Executor,
+    replica: Option<Replica>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    pool: PoolConfig,
+}
+
+/// Reads of a tenant that wrote a moment ago stay on the primary.
+struct Replica {
+    executor: Executor,
+    lag: Duration,
+    writers: Mutex<HashMap<TenantId, Instant>>,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db").finish_non_exhaustive()
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "deadlines are measured, not decided, here")]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+impl Db {
+    /// Starts the threads. Nothing is connected yet, so this succeeds while PostgreSQL is down.
+    pub fn open(config: &DatabaseConfig) -> Result<Self, DbOpenError> {
+        Self::open_with(config, Arc::new(SystemClock), Arc::new(SystemRandom))
+    }
+
+    /// The same with another clock and randomness.
+    pub fn open_with(
+        config: &DatabaseConfig,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, DbOpenError> {
+        let pool = config.pool.clone();
+        let url = |role| config.url_for(role).ok_or(DbOpenError::NoUrl);
+        let start = |name, url: &crate::config::Secret, connections: u32| {
+            Executor::start(name, url.expose(), connections.max(1), &pool).map_err(DbOpenError::Threads)
+        };
+        let app = start("veza-app", &url(Role::App)?, pool.connections)?;
+        let system = start("veza-system", &url(Role::System)?, pool.system_connections)?;
+        let replica = match &config.replica_url {
+            None => None,
+            Some(url) => Some(Replica {
+                executor: start("veza-replica", url, pool.connections)?,
+                lag: config.replica_lag.as_duration(),
+                writers: Mutex::default(),
+            }),
+        };
+        Ok(Self { inner: Arc::new(Inner { app, system, replica, clock, random, pool }) })
+    }
+
+    /// Reads and writes `caller`'s tenant in one transaction.
+    pub async fn tenant<T, E, F>(&self, caller: &Caller, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut TenantTx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let tenant = caller.tenant();
+        if let Some(replica) = &self.inner.replica {
+            replica.wrote(tenant);
+        }
+        self.run(&self.inner.app, Lane::Tenant(tenant), InTenant { tenant, f }).await
+    }
+
+    /// Reads `caller`'s tenant in a read-only transaction, on the replica when there is one, it is
+    /// up, and the tenant did not write through this process a moment ago.
+    pub async fn read<T, E, F>(&self, caller: &Caller, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut ReadTx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let tenant = caller.tenant();
+        let executor = match &self.inner.replica {
+            Some(replica) if replica.serves(tenant) => &replica.executor,
+            _ => &self.inner.app,
+        };
+        self.run(executor, Lane::Tenant(tenant), Reading { tenant, f }).await
+    }
+
+    /// Works across tenants, as far as the policies of `veza_system` allow; counted by `reason`.
+    pub async fn system<T, E, F>(&self, reason: Reason, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut SystemTx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        metrics::counter!("veza_core_system_transactions_total", "reason" => reason.0).increment(1);
+        tracing::debug!(reason = reason.0, "system transaction");
+        self.run(&self.inner.system, Lane::System(reason.0), AsSystem { f }).await
+    }
+
+    /// Whether PostgreSQL answers, as a readiness probe asks.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.system(Reason("ping"), |_tx| Ok(())).await
+    }
+
+    /// How many transactions wait for a connection.
+    pub fn waiting(&self) -> usize {
+        self.inner.app.waiting() + self.inner.system.waiting()
+    }
+
+    /// The clock that transactions read.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// The randomness that ids and secrets are made of.
+    pub fn random(&self) -> &Arc<dyn Random> {
+        &self.inner.random
+    }
+
+    async fn run<T, E, B>(&self, executor: &Executor, lane: Lane, body: B) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        B: Body<T, E> + 'static,
+    {
+        let (answer, outcome) = oneshot::channel();
+        let task = Task {
+            body,
+            deadline: instant() + self.inner.pool.deadline.as_duration(),
+            statement_timeout: self.inner.pool.statement_timeout.as_duration(),
+            clock: Arc::clone(&self.inner.clock),
+            random: Arc::clone(&self.inner.random),
+            outcome: None,
+            answer,
+        };
+        executor.submit(lane, Box::new(task));
+        outcome.await.unwrap_or_else(|_dropped| Err(DbError::Unavailable.into()))
+    }
+}
+
+impl Replica {
+    fn wrote(&self, tenant: TenantId) {
+        let now = instant();
+        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        if writers.len() > 10_000 {
+            writers.retain(|_, wrote| now.duration_since(*wrote) < self.lag);
+        }
+        writers.insert(tenant, now);
+    }
+
+    fn serves(&self, tenant: TenantId) -> bool {
+        let writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.get(&tenant).is_none_or(|wrote| wrote.elapsed() >= self.lag) && self.executor.is_up()
+    }
+}
+
+/// Fails loudly where it is missing, ends with the transaction, and needs no escaping: a UUID.
+fn set_tenant(begin: &str, tenant: TenantId) -> String {
+    format!("{begin}; SELECT set_config('veza.tenant_id', '{tenant}', true)")
+}
+
+macro_rules! body {
+    ($name:ident { $($field:ident: $type:ty),* }, $tx:ident, |$self:ident| $opening:expr) => {
+        struct $name<F> { $($field: $type,)* f: F }
+
+        impl<T, E, F> Body<T, E> for $name<F>
+        where
+            F: FnMut(&mut $tx<'_>) -> Result<T, E> + Send,
+        {
+            fn call(&mut self, open: Open<'_>) -> (Result<T, E>, Marks) {
+                let mut tx = $tx { open, $($field: self.$field),* };
+                let outcome = (self.f)(&mut tx);
+                (outcome, tx.open.marks)
+            }
+            fn opening(&$self) -> String {
+                $opening
+            }
+        }
+    };
+}
+body!(InTenant { tenant: TenantId }, TenantTx, |self| set_tenant("BEGIN", self.tenant));
+body!(Reading { tenant: TenantId }, ReadTx, |self| set_tenant("BEGIN READ ONLY", self.tenant));
+body!(AsSystem {}, SystemTx, |self| "BEGIN".to_owned());
+
+/// The database access cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DbOpenError {
+    /// No URL is configured.
+    #[error("database.url is not set; set it, or VEZA_DATABASE__URL, or use `veza up`")]
+    NoUrl,
+    /// The operating system gave no thread.
+    #[error("cannot start a database thread: {0}")]
+    Threads(#[source] std::io::Error),
+}

@@ -1,0 +1,223 @@
+//! Transactions: what a closure may do while it holds a connection.
+
+use diesel::PgConnection;
+use diesel::query_builder::{QueryFragment, QueryId};
+use diesel::query_dsl::RunQueryDsl;
+use diesel::query_dsl::methods::{ExecuteDsl, LoadQuery};
+
+use super::error::DbError;
+use super::session::Session;
+use crate::clock::Timestamp;
+use crate::id::{Noun, TenantId, TypedId, uuid_v7};
+use crate::random::Random;
+
+/// An open transaction. The public types wrap it and say whose data it sees.
+pub(crate) struct Open<'c> {
+    session: &'c mut Session,
+    random: &'c dyn Random,
+    now: Timestamp,
+    pub(crate) marks: Marks,
+}
+
+/// What a transaction notes about itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Marks {
+    /// A statement failed outside a savepoint, so PostgreSQL ignores all until ROLLBACK.
+    pub(crate) failed: bool,
+    /// The failure was a conflict that running again may resolve.
+    pub(crate) conflicted: bool,
+    savepoints: u32,
+}
+
+impl<'c> Open<'c> {
+    pub(crate) fn new(session: &'c mut Session, now: Timestamp, random: &'c dyn Random) -> Self {
+        Self { session, random, now, marks: Marks::default() }
+    }
+}
+
+/// The parts of an open transaction, without its lifetime.
+pub(crate) struct Parts<'a> {
+    session: &'a mut Session,
+    marks: &'a mut Marks,
+}
+
+impl Parts<'_> {
+    fn run<T>(self, query: impl FnOnce(&mut PgConnection) -> diesel::QueryResult<T>) -> Result<T, DbError> {
+        let outcome = query(&mut self.session.connection).map_err(DbError::from);
+        self.note(outcome)
+    }
+
+    fn statement(self, sql: &str) -> Result<(), DbError> {
+        let outcome = self.session.batch(sql);
+        self.note(outcome)
+    }
+
+    fn note<T>(self, outcome: Result<T, DbError>) -> Result<T, DbError> {
+        outcome.inspect_err(|error| {
+            // Not finding a row is an answer; everything else aborts the transaction.
+            self.marks.failed |= !matches!(error, DbError::NotFound);
+            self.marks.conflicted |= error.is_retryable();
+            self.session.broken |= error.is_disconnect();
+        })
+    }
+}
+
+mod sealed {
+    use super::{Parts, Random, Timestamp};
+
+    /// Gives the open transaction to this crate and to nobody else: its name cannot be said outside.
+    pub trait Opened {
+        #[allow(private_interfaces, reason = "nobody outside this crate can call it")]
+        fn parts(&mut self) -> Parts<'_>;
+        fn began(&self) -> Timestamp;
+        fn randomness(&self) -> &dyn Random;
+    }
+}
+
+/// What every transaction can do: run diesel queries.
+///
+/// There is no way from here to the connection itself, so nothing can change the tenant, end the
+/// transaction or outlive it.
+pub trait Query: sealed::Opened {
+    /// All rows of a query.
+    fn load<'q, U, Q>(&mut self, query: Q) -> Result<Vec<U>, DbError>
+    where
+        Q: LoadQuery<'q, PgConnection, U>,
+    {
+        self.parts().run(|connection| query.load(connection))
+    }
+
+    /// The first row of a query; [`DbError::NotFound`] when there is none.
+    fn get_result<'q, U, Q>(&mut self, query: Q) -> Result<U, DbError>
+    where
+        Q: LoadQuery<'q, PgConnection, U>,
+    {
+        self.parts().run(|connection| query.get_result(connection))
+    }
+
+    /// The first row of a query, if there is one.
+    fn find_result<'q, U, Q>(&mut self, query: Q) -> Result<Option<U>, DbError>
+    where
+        Q: LoadQuery<'q, PgConnection, U>,
+    {
+        match self.get_result(query) {
+            Err(DbError::NotFound) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// The moment at which the transaction began, the same for all it writes.
+    fn now(&self) -> Timestamp {
+        self.began()
+    }
+
+    /// A new id of this moment.
+    fn new_id<N: Noun>(&self) -> TypedId<N> {
+        TypedId::from_uuid(uuid_v7(self.now(), self.random()))
+    }
+
+    /// Random bytes for secrets.
+    fn random(&self) -> &dyn Random {
+        self.randomness()
+    }
+}
+
+/// A transaction that may write.
+pub trait Write: Query + Sized {
+    /// Runs a statement and counts the rows it touched.
+    fn execute<Q>(&mut self, statement: Q) -> Result<usize, DbError>
+    where
+        Q: QueryFragment<diesel::pg::Pg> + QueryId + RunQueryDsl<PgConnection> + ExecuteDsl<PgConnection>,
+    {
+        self.parts().run(|connection| statement.execute(connection))
+    }
+
+    /// Runs `step` so that its failure undoes only itself, and the transaction can go on.
+    fn savepoint<T, E>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<DbError>,
+    {
+        let marks = self.parts().marks;
+        marks.savepoints += 1;
+        let name = format!("veza_{}", marks.savepoints);
+        self.parts().statement(&format!("SAVEPOINT {name}"))?;
+        let outcome = step(self);
+        if outcome.is_ok() && !self.parts().marks.failed {
+            self.parts().statement(&format!("RELEASE {name}"))?;
+            return outcome;
+        }
+        // A conflict cannot be undone in part: the whole transaction runs again.
+        let parts = self.parts();
+        if !parts.marks.conflicted && !parts.session.broken {
+            self.parts().statement(&format!("ROLLBACK TO {name}; RELEASE {name}"))?;
+            self.parts().marks.failed = false;
+        }
+        outcome.and_then(|_ignored_a_failure| Err(DbError::Aborted.into()))
+    }
+}
+
+/// A transaction inside one tenant: row-level security shows it that tenant's rows and no others.
+pub trait TenantScope: Query {
+    /// The tenant.
+    fn tenant(&self) -> TenantId;
+}
+
+/// A transaction that reads and writes one tenant's data. Made by [`Db::tenant`](super::Db::tenant)
+/// and by nothing else.
+pub struct TenantTx<'c> {
+    pub(crate) open: Open<'c>,
+    pub(crate) tenant: TenantId,
+}
+
+/// A transaction that reads one tenant's data, possibly from a replica. Made by
+/// [`Db::read`](super::Db::read).
+pub struct ReadTx<'c> {
+    pub(crate) open: Open<'c>,
+    pub(crate) tenant: TenantId,
+}
+
+/// A transaction as the role `veza_system`, which sees what explicit policies allow it to see, of
+/// all tenants. Made by [`Db::system`](super::Db::system).
+pub struct SystemTx<'c> {
+    pub(crate) open: Open<'c>,
+}
+
+macro_rules! transaction {
+    ($name:ident) => {
+        impl sealed::Opened for $name<'_> {
+            #[allow(private_interfaces, reason = "see the trait")]
+            fn parts(&mut self) -> Parts<'_> {
+                Parts { session: self.open.session, marks: &mut self.open.marks }
+            }
+            fn began(&self) -> Timestamp {
+                self.open.now
+            }
+            fn randomness(&self) -> &dyn Random {
+                self.open.random
+            }
+        }
+        impl Query for $name<'_> {}
+        impl std::fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+transaction!(TenantTx);
+transaction!(ReadTx);
+transaction!(SystemTx);
+
+impl Write for TenantTx<'_> {}
+impl Write for SystemTx<'_> {}
+
+impl TenantScope for TenantTx<'_> {
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+}
+impl TenantScope for ReadTx<'_> {
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+}

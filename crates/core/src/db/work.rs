@@ -1,0 +1,85 @@
+//! A closure on its way through the executor and back to the task that waits for it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::error::DbError;
+use super::executor::{End, Work};
+use super::session::Session;
+use super::tx::{Marks, Open};
+use crate::clock::Clock;
+use crate::random::Random;
+
+/// Runs a user's closure on an open transaction.
+pub(crate) trait Body<T, E>: Send {
+    fn call(&mut self, open: Open<'_>) -> (Result<T, E>, Marks);
+    /// The statements that open the transaction.
+    fn opening(&self) -> String;
+}
+
+/// See the module.
+pub(crate) struct Task<T, E, B> {
+    pub(crate) body: B,
+    pub(crate) deadline: Instant,
+    pub(crate) statement_timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) outcome: Option<Result<T, E>>,
+    pub(crate) answer: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, B> Work for Task<T, E, B>
+where
+    T: Send,
+    E: From<DbError> + Send,
+    B: Body<T, E>,
+{
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    fn opening(&self, budget: Duration) -> String {
+        let mut sql = self.body.opening();
+        if budget < self.statement_timeout {
+            // Zero would mean no limit.
+            let milliseconds = budget.as_millis().max(1);
+            sql = format!("{sql}; SET LOCAL statement_timeout = {milliseconds}");
+        }
+        sql
+    }
+
+    fn run(&mut self, session: &mut Session, may_retry: bool) -> End {
+        let random = Arc::clone(&self.random);
+        let open = Open::new(session, self.clock.now(), &*random);
+        // The closure owns nothing that a later one could see: a panic ends in ROLLBACK.
+        let called = catch_unwind(AssertUnwindSafe(|| self.body.call(open)));
+        let (outcome, end) = match called {
+            Ok((_, marks)) if marks.conflicted && may_retry => return End::Retry,
+            Ok((Ok(_), marks)) if marks.failed => (Err(DbError::Aborted.into()), End::Rollback),
+            Ok((Ok(done), _)) => (Ok(done), End::Commit),
+            Ok((Err(error), _)) => (Err(error), End::Rollback),
+            Err(_panic) => (Err(DbError::Panicked.into()), End::Rollback),
+        };
+        self.outcome = Some(outcome);
+        end
+    }
+
+    fn settle(self: Box<Self>, closed: Result<(), DbError>) {
+        let outcome = match (self.outcome, closed) {
+            // It failed on its own; how the rollback went changes nothing.
+            (Some(Err(error)), _) => Err(error),
+            (_, Err(error)) => Err(error.into()),
+            (Some(done), Ok(())) => done,
+            (None, Ok(())) => Err(DbError::Unavailable.into()),
+        };
+        // Nobody waits any more: the transaction has ended all the same.
+        let _unheard = self.answer.send(outcome);
+    }
+}

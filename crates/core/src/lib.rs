@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+pub mod caller;
+mod clock;
+pub mod config;
+pub mod db;
+pub mod fault;
+pub mod id;
+pub mod idempotency;
+pub mod page;
+mod random;
+mod schema;
+mod task;
+pub mod usage;
+
+pub use self::caller::{Caller, Forbidden, Permission, Permit, Principal, Scopes};
+pub use self::clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use self::db::{Db, DbError, Query, ReadTx, Reason, SystemTx, TenantScope, TenantTx, Write};
+pub use self::fault::{CodeDoc, Fault, FieldError, Kind};
+pub use self::id::{Noun, TenantId, TypedId};
+pub use self::random::{Random, SeededRandom, SystemRandom, bytes};
+pub use self::task::Tasks;
