@@ -1,0 +1,111 @@
+//! The help texts.
+
+use crate::Outcome;
+
+const OVERVIEW: &str = "\
+Development commands of Veza.
+
+    cargo xtask up        install what is missing, build, and run Veza on this machine
+    cargo xtask test      install what tests need, and run everything that CI runs
+    cargo xtask gen       write the generated files again (API and configuration reference, …)
+    cargo xtask graph     print the graph of our crates, or check its direction
+    cargo xtask sizes     check the budgets of lines per file, function and crate
+    cargo xtask licences  check the licences and bans of deny.toml, offline
+
+`cargo xtask <command> --help` says more.
+";
+
+const UP: &str = "\
+cargo xtask up [--dry-run | --no-install] [--] [arguments of `veza up`…]
+
+Installs what is missing, builds Veza, and runs it with a PostgreSQL of its own in ./.veza:
+one command from a fresh clone to a running system. Ctrl-C stops it and keeps the data.
+
+It needs a C compiler, libpq with its headers, the PostgreSQL server programs and util-linux. With
+apt they are installed (with sudo unless you are root); elsewhere it prints what to install, and
+with Nix to run `nix develop`. Debian's package starts a cluster of its own on port 5432: Veza
+neither uses nor touches it.
+
+    --dry-run     print the commands and run none
+    --no-install  trust that everything is there
+
+    cargo xtask up -- --help     the options of Veza itself
+";
+
+const TEST: &str = "\
+cargo xtask test [filter…] [--only step,…] [--skip step,…] [--keep-going] [--no-install] [--dry-run]
+
+Installs what tests need (what `up` needs, and redis-server), then runs, fastest first:
+
+    fmt       cargo fmt --all --check
+    sizes     cargo xtask sizes
+    graph     cargo xtask graph --check
+    licences  cargo xtask licences
+    clippy    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    tests     cargo test --workspace --all-features
+    doc       cargo doc --no-deps --workspace --all-features, with warnings as errors
+    gen       cargo xtask gen --check
+    examples  cargo test in every directory of examples/
+
+It stops at the first failure and ends with a table. With a filter it runs only `tests`, and of
+those only the ones whose name contains it.
+
+    --only a,b    only these steps
+    --skip a,b    all but these
+    --keep-going  run the rest after a failure too
+    --no-install  trust that everything is there
+    --dry-run     print the commands and run none
+
+    cargo xtask test tenant::invitation      the tests with this in their name
+    cargo xtask test --skip examples         everything a commit needs
+";
+
+const GEN: &str = "\
+cargo xtask gen [--check]
+
+Writes the generated files again: docs/reference/* (printed by the veza program), the graph of our
+crates in ARCHITECTURE.md, and the list of migrations in crates/core/src/db/embedded.rs. They are
+committed, so that a change of the API or the schema shows in review.
+
+    --check  write nothing; fail when a file is not what the program would print now
+";
+
+const GRAPH: &str = "\
+cargo xtask graph [--check]
+
+Prints the dependencies between our crates as a Mermaid diagram.
+
+    --check  fail when one points the wrong way, when a crate needs `veza-web` outside its feature
+             `http`, or when `veza-jobs` alone would compile actix, aws or rtc crates
+";
+
+const SIZES: &str = "\
+cargo xtask sizes
+
+Counts lines, and fails over these budgets: a file 800 (median 150, 95 % under 450), a function 100
+(95 % under 45), crates/*/src/lib.rs 60, crates/core 2,500 in all, flake.nix 60. Generated files
+are left out, and tests count as files only.
+";
+
+const LICENCES: &str = "\
+cargo xtask licences
+
+Checks every package that is compiled on Linux with all features: its licence must be satisfiable
+with the list in deny.toml, and its name must not be banned there. Asks no server.
+";
+
+/// Prints the help of a command, or the overview for an empty name.
+pub(crate) fn print(command: &str) -> Outcome {
+    let text = match command {
+        "up" => UP,
+        "test" => TEST,
+        "gen" => GEN,
+        "graph" => GRAPH,
+        "sizes" => SIZES,
+        "licences" => LICENCES,
+        "" | "help" | "--help" | "-h" => OVERVIEW,
+        _ => return Err(format!("there is no command `{command}`; see `cargo xtask --help`")),
+    };
+    print!("{text}");
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! The steps of `cargo xtask test`.
+
+use std::fs;
+use std::process::Command;
+
+use crate::shell::cargo_with;
+use crate::{Outcome, generate, graph, licences, shell, sizes};
+
+/// One step: a name for `--only`, and what it does.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) work: Work,
+}
+
+/// What a step does.
+pub(crate) enum Work {
+    /// Runs programs, which get the filters when they are test programs.
+    Commands(fn(&[String]) -> Vec<Command>),
+    /// Runs a command of this program, named for the dry run.
+    Own(&'static str, fn() -> Outcome),
+}
+
+/// In the order of their speed, so that a mistake shows early.
+pub(crate) const STEPS: [Step; 9] = [
+    Step { name: "fmt", work: Work::Commands(|_| vec![cargo_with("fmt --all --check")]) },
+    Step { name: "sizes", work: Work::Own("sizes", sizes::run) },
+    Step { name: "graph", work: Work::Own("graph --check", || graph::run(true)) },
+    Step { name: "licences", work: Work::Own("licences", licences::run) },
+    Step { name: "clippy", work: Work::Commands(|_| vec![clippy()]) },
+    Step { name: "tests", work: Work::Commands(|filters| vec![tests(filters)]) },
+    Step { name: "doc", work: Work::Commands(|_| vec![doc()]) },
+    Step { name: "gen", work: Work::Own("gen --check", || generate::run(true)) },
+    Step { name: "examples", work: Work::Commands(|_| examples()) },
+];
+
+impl Step {
+    /// Runs the step, or prints what it would run.
+    pub(crate) fn run(&self, filters: &[String], dry: bool) -> Outcome {
+        match self.work {
+            Work::Own(name, _) if dry => {
+                println!("$ cargo xtask {name}");
+                Ok(())
+            }
+            Work::Own(_, work) => work(),
+            Work::Commands(commands) => commands(filters).into_iter().try_for_each(|command| {
+                println!("$ {}", shell::line(&command));
+                if dry { Ok(()) } else { shell::run(command) }
+            }),
+        }
+    }
+}
+
+fn clippy() -> Command {
+    cargo_with("clippy --workspace --all-targets --all-features -- -D warnings")
+}
+
+fn tests(filters: &[String]) -> Command {
+    let mut command = cargo_with("test --workspace --all-features");
+    if !filters.is_empty() {
+        command.arg("--").args(filters);
+    }
+    command
+}
+
+fn doc() -> Command {
+    let mut command = cargo_with("doc --no-deps --workspace --all-features");
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    command
+}
+
+/// Every example is a workspace of its own, as an embedder's service would be.
+fn examples() -> Vec<Command> {
+    let Ok(entries) = fs::read_dir("examples") else { return Vec::new() };
+    let mut manifests: Vec<_> = entries.flatten().map(|entry| entry.path().join("Cargo.toml")).collect();
+    manifests.retain(|manifest| manifest.is_file());
+    manifests.sort();
+    let command = |manifest| {
+        let mut command = cargo_with("test --manifest-path");
+        command.arg(manifest).env("CARGO_TARGET_DIR", "target/examples");
+        command
+    };
+    manifests.into_iter().map(command).collect()
+}
