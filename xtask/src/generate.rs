@@ -58,7 +58,11 @@ fn print(arguments: &str) -> Outcome<String> {
     let mut command = shell::cargo();
     command.args(["run", "--quiet", "--package", "veza-server", "--bin", "veza", "--"]);
     command.args(arguments.split_whitespace());
-    Ok(format!("{}\n", shell::read(command)?.trim_end()))
+    let text = shell::read(command)?;
+    match text.trim_end() {
+        "" => Err(format!("`veza {arguments}` printed nothing")),
+        text => Ok(format!("{text}\n")),
+    }
 }
 
 fn architecture() -> Outcome<String> {

@@ -13,6 +13,9 @@ pub(crate) fn ensure(holders: &Path, lock: &Path, data: &Path, grace: Duration) 
     if directory::open(lock)?.try_lock().is_err() {
         return Ok(());
     }
+    if launch::clean("flock").arg("--version").status().is_err() {
+        return Err(Error::NoTool { program: "flock", package: "util-linux" });
+    }
     let mut command = launch::clean("/bin/sh");
     command.args(["-c", SCRIPT, "veza-postgres-guardian"]).arg(holders).arg(lock).arg(data);
     command.arg(grace.as_secs().to_string());
