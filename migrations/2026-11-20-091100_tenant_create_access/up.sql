@@ -36,14 +36,15 @@ CREATE TABLE tenant.api_keys (
     key_id uuid NOT NULL,
     name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
     hint text NOT NULL,
-    secret_hash bytea NOT NULL CONSTRAINT api_keys_secret_unique UNIQUE,
+    secret_hash bytea NOT NULL,
     scopes text[] NOT NULL,
     created_by text NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz,
     last_used_at timestamptz,
     revoked_at timestamptz,
-    PRIMARY KEY (tenant_id, key_id)
+    PRIMARY KEY (tenant_id, key_id),
+    CONSTRAINT api_keys_secret_unique UNIQUE (tenant_id, secret_hash)
 );
 COMMENT ON TABLE tenant.api_keys IS
     'A key for programs, as SHA-256; hint is its beginning, to recognise it by. last_used_at is exact to a minute.';

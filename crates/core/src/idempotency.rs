@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::caller::Principal;
-use crate::db::{DbError, Query, TenantScope, TenantTx, Write};
+use crate::db::{DbError, TenantScope, TenantTx, Write};
 use crate::fault::{Fault, Kind};
+use crate::id::TenantId;
 use crate::schema::idempotency_keys as keys;
 
 /// A client's `Idempotency-Key` together with what it asked for.
@@ -62,16 +63,32 @@ where
     T: Serialize + DeserializeOwned,
     E: From<DbError> + From<IdempotencyError>,
 {
+    let tenant = tx.tenant();
+    once_for(tx, tenant, key, create)
+}
+
+/// The same in a transaction that has no tenant of its own; `tenant` is where the key is kept.
+pub fn once_for<W, T, E>(
+    tx: &mut W,
+    tenant: TenantId,
+    key: Option<&IdempotencyKey>,
+    create: impl FnOnce(&mut W) -> Result<T, E>,
+) -> Result<Once<T>, E>
+where
+    W: Write,
+    T: Serialize + DeserializeOwned,
+    E: From<DbError> + From<IdempotencyError>,
+{
     let Some(key) = key else { return create(tx).map(|value| Once { value, replayed: false }) };
     let row = (
-        keys::tenant_id.eq(tx.tenant()),
+        keys::tenant_id.eq(tenant),
         keys::principal.eq(&key.principal),
         keys::key.eq(&key.key),
         keys::fingerprint.eq(&key.fingerprint),
         keys::created_at.eq(tx.now()),
     );
     let taken = tx.execute(diesel::insert_into(keys::table).values(row).on_conflict_do_nothing())?;
-    let this = keys::table.find((tx.tenant(), &key.principal, &key.key));
+    let this = keys::table.find((tenant, &key.principal, &key.key));
     if taken == 0 {
         return replay(tx.get_result(this.select((keys::fingerprint, keys::response)))?, key);
     }

@@ -1,0 +1,136 @@
+//! Credentials that hold no more: written where it is decided, known everywhere within a second.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use diesel::prelude::*;
+use uuid::Uuid;
+use veza_core::id::uuid_v7;
+use veza_core::{Db, Query, Reason, SystemTx, TenantId, TenantScope, TenantTx, Timestamp, Write};
+
+use crate::error::Error;
+use crate::schema::revocations;
+
+/// Whose credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Subject {
+    /// Everybody's: the organisation's state or limits changed.
+    Organization,
+    /// One member's.
+    Person(Uuid),
+    /// One session's.
+    Session(Uuid),
+    /// One API key's.
+    ApiKey(Uuid),
+}
+
+impl Subject {
+    fn parts(self, tenant: TenantId) -> (&'static str, Uuid) {
+        match self {
+            Self::Organization => ("organization", tenant.as_uuid()),
+            Self::Person(id) => ("person", id),
+            Self::Session(id) => ("session", id),
+            Self::ApiKey(id) => ("api_key", id),
+        }
+    }
+
+    fn from_parts(kind: &str, id: Uuid) -> Option<Self> {
+        match kind {
+            "organization" => Some(Self::Organization),
+            "person" => Some(Self::Person(id)),
+            "session" => Some(Self::Session(id)),
+            "api_key" => Some(Self::ApiKey(id)),
+            _ => None,
+        }
+    }
+}
+
+/// Revokes, within the tenant's own transaction.
+pub(crate) fn record(tx: &mut TenantTx<'_>, subject: Subject) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    insert(tx, tenant, subject)
+}
+
+/// Revokes, on behalf of the deployment.
+pub(crate) fn record_for(tx: &mut SystemTx<'_>, tenant: TenantId, subject: Subject) -> Result<(), Error> {
+    insert(tx, tenant, subject)
+}
+
+fn insert(tx: &mut impl Write, tenant: TenantId, subject: Subject) -> Result<(), Error> {
+    let (kind, id) = subject.parts(tenant);
+    let now = tx.now();
+    let row = (
+        revocations::tenant_id.eq(tenant),
+        revocations::revocation_id.eq(uuid_v7(now, tx.random())),
+        revocations::subject_kind.eq(kind),
+        revocations::subject_id.eq(id),
+        revocations::created_at.eq(now),
+    );
+    tx.execute(diesel::insert_into(revocations::table).values(row))?;
+    Ok(())
+}
+
+/// How far back each look goes beyond the last: transactions become visible later than they began.
+const OVERLAP: Duration = Duration::from_secs(30);
+
+/// What this process knows of revocations.
+#[derive(Debug, Default)]
+pub(crate) struct Revocations {
+    known: RwLock<HashMap<(TenantId, Subject), Timestamp>>,
+}
+
+impl Revocations {
+    /// Whether credentials of `subject` issued at `issued` hold no more.
+    pub(crate) fn covers(&self, tenant: TenantId, subject: Subject, issued: Timestamp) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(tenant, subject)).is_some_and(|revoked| issued <= *revoked)
+    }
+
+    /// Notes one at once, ahead of the next look; gives whether it is news.
+    pub(crate) fn note(&self, tenant: TenantId, subject: Subject, at: Timestamp) -> bool {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert((tenant, subject), at).is_none_or(|before| before < at)
+    }
+
+    /// Reads what is new; gives the subjects that are news to this process. Forgets what is older
+    /// than `lifetime`, which is as long as the longest-lived token that must be refused.
+    pub(crate) async fn refresh(
+        &self,
+        db: &Db,
+        lifetime: Duration,
+        first: bool,
+    ) -> Result<Vec<(TenantId, Subject)>, Error> {
+        let reach = if first { lifetime } else { OVERLAP };
+        let now = db.clock().now();
+        let since = now - reach;
+        let rows = db
+            .system(Reason("tenant.revocations"), move |tx| {
+                tx.load::<(TenantId, String, Uuid, Timestamp), _>(
+                    revocations::table.filter(revocations::created_at.gt(since)).select((
+                        revocations::tenant_id,
+                        revocations::subject_kind,
+                        revocations::subject_id,
+                        revocations::created_at,
+                    )),
+                )
+                .map_err(Error::from)
+            })
+            .await?;
+        let news = rows
+            .into_iter()
+            .filter_map(|(tenant, kind, id, at)| {
+                let subject = Subject::from_parts(&kind, id)?;
+                self.note(tenant, subject, at).then_some((tenant, subject))
+            })
+            .collect();
+        let oldest = now - lifetime;
+        self.known.write().unwrap_or_else(PoisonError::into_inner).retain(|_, at| *at >= oldest);
+        Ok(news)
+    }
+}
+
+/// Deletes what no token can be affected by any more.
+pub(crate) fn sweep(tx: &mut SystemTx<'_>, older_than: Timestamp) -> Result<usize, Error> {
+    Ok(tx.execute(diesel::delete(revocations::table.filter(revocations::created_at.lt(older_than))))?)
+}
