@@ -220,6 +220,8 @@ fn apply(connection: &mut PgConnection, migration: &Migration) -> QueryResult<()
 /// Roles get no password here: use peer or certificate authentication, or set one afterwards.
 pub fn bootstrap(admin_url: &str, database: &str) -> Result<(), MigrationError> {
     let mut connection = connect(admin_url)?;
+    // Programs that start together would create the same role at once. Given back at the end.
+    connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
     for role in ["veza_owner", "veza_app", "veza_jobs", "veza_system"] {
         connection.batch_execute(&format!(
             "DO $$ BEGIN CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE; \
@@ -229,14 +231,15 @@ pub fn bootstrap(admin_url: &str, database: &str) -> Result<(), MigrationError> 
     let exists = sql_query("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS flag")
         .bind::<Text, _>(database)
         .get_result::<Flag>(&mut connection)?;
+    let name = database.replace('"', "\"\"");
     if !exists.flag {
-        let name = database.replace('"', "\"\"");
         connection.batch_execute(&format!("CREATE DATABASE \"{name}\" OWNER veza_owner"))?;
-        connection.batch_execute(&format!("REVOKE CONNECT, TEMPORARY ON DATABASE \"{name}\" FROM PUBLIC"))?;
-        connection.batch_execute(&format!(
-            "GRANT CONNECT ON DATABASE \"{name}\" TO veza_app, veza_jobs, veza_system"
-        ))?;
     }
+    // Also for a database that was made by hand, or by a run that was interrupted here.
+    connection.batch_execute(&format!(
+        "REVOKE CONNECT, TEMPORARY ON DATABASE \"{name}\" FROM PUBLIC; \
+         GRANT CONNECT ON DATABASE \"{name}\" TO veza_app, veza_jobs, veza_system"
+    ))?;
     Ok(())
 }
 

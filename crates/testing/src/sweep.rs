@@ -1,0 +1,37 @@
+//! Databases that nobody needs any more. Tests drop nothing: DROP costs as much as CREATE.
+
+use std::path::Path;
+
+use crate::superuser::Superuser;
+
+/// This many databases (10 MB each) may stay.
+const KEPT: usize = 100;
+
+/// The name of a clone tells whose it is, and that it may go when that process is gone.
+pub(crate) const CLONE: &str = "veza_clone_";
+
+/// Drops clones of ended test programs and histories that nobody uses, when there are many. The
+/// caller holds the lock of the setup; `current` is the history in use.
+pub(crate) fn sweep(superuser: &mut Superuser, current: &str) {
+    let list = superuser.text("SELECT string_agg(datname, ' ') FROM pg_database WHERE datname ~ '^veza_'");
+    let names = list.unwrap_or_default();
+    let names: Vec<&str> = names.split_whitespace().collect();
+    if names.len() <= KEPT {
+        return;
+    }
+    let (clones, histories): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.starts_with(CLONE));
+    for name in clones.into_iter().filter(|name| !is_alive(name)) {
+        superuser.execute(&format!("DROP DATABASE IF EXISTS {name}"));
+    }
+    for name in histories.into_iter().filter(|name| !name.starts_with(current)) {
+        // In use by another program, this fails and changes nothing: each holds a connection.
+        superuser.attempt(&format!("ALTER DATABASE {name} IS_TEMPLATE false"));
+        superuser.attempt(&format!("DROP DATABASE IF EXISTS {name}"));
+    }
+}
+
+/// `veza_clone_<process>_<number>`
+fn is_alive(name: &str) -> bool {
+    let process = name.strip_prefix(CLONE).and_then(|rest| rest.split('_').next());
+    process.is_none_or(|process| Path::new("/proc").join(process).exists())
+}
