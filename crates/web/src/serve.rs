@@ -1,0 +1,54 @@
+//! The listener.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use actix_web::dev::Server;
+
+use crate::site::{Routes, Site};
+
+/// How long open requests may take to end once the server was told to stop, in seconds.
+const SHUTDOWN_SECONDS: u64 = 30;
+
+impl Site {
+    /// A server on the configured addresses, not yet running: await it, and stop it through its
+    /// handle. Signals are the caller's business.
+    ///
+    /// # Errors
+    /// When an address cannot be bound.
+    pub fn listen<F>(&self, mount: F) -> io::Result<Server>
+    where
+        F: Fn(&mut Routes<'_>) + Clone + Send + 'static,
+    {
+        let listeners = self.state.config.listen.iter().map(TcpListener::bind).collect::<io::Result<_>>()?;
+        self.serve(listeners, mount)
+    }
+
+    /// A server on sockets that are open already.
+    ///
+    /// # Errors
+    /// When a socket cannot be listened on.
+    pub fn serve<F>(&self, listeners: Vec<TcpListener>, mount: F) -> io::Result<Server>
+    where
+        F: Fn(&mut Routes<'_>) + Clone + Send + 'static,
+    {
+        let config = &self.state.config;
+        let site = self.clone();
+        let mut server = HttpServer::new(move || site.app(mount.clone()))
+            .keep_alive(config.keep_alive.as_duration())
+            .client_request_timeout(config.client_request_timeout.as_duration())
+            .client_disconnect_timeout(Duration::from_secs(5))
+            .max_connections(usize::try_from(config.max_connections).unwrap_or(usize::MAX))
+            .shutdown_timeout(SHUTDOWN_SECONDS)
+            .disable_signals();
+        if config.workers > 0 {
+            server = server.workers(usize::from(config.workers));
+        }
+        for listener in listeners {
+            server = server.listen(listener)?;
+        }
+        Ok(server.run())
+    }
+}
