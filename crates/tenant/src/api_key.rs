@@ -2,14 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use veza_core::page::{Page, PageRequest};
 use veza_core::{
-    Caller, Permit, Principal, Query, Scopes, SystemTx, TenantId, TenantScope, TenantTx, Timestamp, Write,
-    bytes,
+    Caller, Permit, Principal, Query, Scopes, SystemTx, TenantId, TenantScope, TenantTx, Write, bytes,
 };
 
 use crate::error::Error;
@@ -40,16 +40,16 @@ pub struct ApiKey {
     /// Who made it: `person:<id>` or `api_key:<id>`.
     pub created_by: String,
     /// When.
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
     /// Until when it works.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
+    pub expires_at: Option<DateTime<Utc>>,
     /// When it was used last, to about a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_used_at: Option<Timestamp>,
+    pub last_used_at: Option<DateTime<Utc>>,
     /// When it was revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub revoked_at: Option<Timestamp>,
+    pub revoked_at: Option<DateTime<Utc>>,
 }
 
 /// What makes an API key.
@@ -63,7 +63,7 @@ pub struct NewApiKey {
     pub scopes: Vec<String>,
     /// Until when it works; for ever when absent.
     #[serde(default)]
-    pub expires_at: Option<Timestamp>,
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// A new key with its secret, which is told this once.
@@ -183,7 +183,7 @@ pub fn list(
 pub fn revoke(tx: &mut TenantTx<'_>, _: &Permit<ManageApiKeys>, id: ApiKeyId) -> Result<(), Error> {
     let now = tx.now();
     let this = api_keys::table.find((tx.tenant(), id));
-    let revoked: Option<Timestamp> =
+    let revoked: Option<DateTime<Utc>> =
         tx.get_result(this.select(api_keys::revoked_at).for_update()).map_err(Error::absent("api_key"))?;
     if revoked.is_none() {
         tx.execute(diesel::update(this).set(api_keys::revoked_at.eq(now)))?;
@@ -195,7 +195,7 @@ pub fn revoke(tx: &mut TenantTx<'_>, _: &Permit<ManageApiKeys>, id: ApiKeyId) ->
 /// A verified key: the caller and until when.
 pub(crate) struct Verified {
     pub(crate) caller: Caller,
-    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<DateTime<Utc>>,
 }
 
 /// The caller behind a key, and notes that it was used.
@@ -211,7 +211,7 @@ pub(crate) fn verify(tx: &mut SystemTx<'_>, text: &KeyText) -> Result<Option<Ver
         api_keys::scopes,
         api_keys::expires_at,
     ));
-    let row: Option<(TenantId, Uuid, Vec<String>, Option<Timestamp>)> = tx.find_result(used)?;
+    let row = tx.find_result::<(TenantId, Uuid, Vec<String>, Option<DateTime<Utc>>), _>(used)?;
     Ok(row.map(|(tenant, id, scopes, expires_at)| Verified {
         caller: Caller::verified(tenant, Principal::ApiKey(id), Scopes::new(scopes)),
         expires_at,

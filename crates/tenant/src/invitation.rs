@@ -2,12 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use veza_core::page::{Page, PageRequest};
-use veza_core::{Permit, Query, SystemTx, TenantId, TenantScope, TenantTx, Timestamp, Write};
+use veza_core::{Permit, Query, SystemTx, TenantId, TenantScope, TenantTx, Write};
 
 use crate::error::Error;
 use crate::id::{InvitationId, RoleId};
@@ -31,15 +31,15 @@ pub struct Invitation {
     /// Who invited: `person:<id>` or `api_key:<id>`.
     pub invited_by: String,
     /// When.
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
     /// Until when it can be accepted.
-    pub expires_at: Timestamp,
+    pub expires_at: DateTime<Utc>,
     /// When it was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub accepted_at: Option<Timestamp>,
+    pub accepted_at: Option<DateTime<Utc>>,
     /// When it was revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub revoked_at: Option<Timestamp>,
+    pub revoked_at: Option<DateTime<Utc>>,
 }
 
 /// What invites somebody.
@@ -174,13 +174,13 @@ pub(crate) struct Offer {
     pub(crate) email_key: String,
     #[diesel(column_name = role_id)]
     pub(crate) role: RoleId,
-    pub(crate) expires_at: Timestamp,
-    accepted_at: Option<Timestamp>,
-    revoked_at: Option<Timestamp>,
+    pub(crate) expires_at: DateTime<Utc>,
+    accepted_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
 }
 
 impl Offer {
-    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_open(&self, now: DateTime<Utc>) -> bool {
         self.accepted_at.is_none() && self.revoked_at.is_none() && self.expires_at > now
     }
 

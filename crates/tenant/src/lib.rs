@@ -5,6 +5,8 @@ mod authenticate;
 mod config;
 mod directory;
 mod error;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod id;
 mod input;
 pub mod invitation;

@@ -1,9 +1,10 @@
 //! Memberships: people in the caller's organisation, each with one role.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use veza_core::page::{Page, PageRequest};
-use veza_core::{Permit, Query, TenantScope, TenantTx, Timestamp, Write};
+use veza_core::{Permit, Query, TenantScope, TenantTx, Write};
 
 use crate::error::Error;
 use crate::id::{PersonId, RoleId};
@@ -28,7 +29,7 @@ pub struct Member {
     /// Grows with every change; the ETag.
     pub version: i64,
     /// Since when they belong.
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
 }
 
 /// Another role for a member.
@@ -90,9 +91,9 @@ pub fn update(
     permit: &Permit<UpdateMembers>,
     person: PersonId,
     change: &MemberChange,
-    version: Option<i64>,
+    versions: Option<&[i64]>,
 ) -> Result<Member, Error> {
-    let old = changeable(tx, permit, person, version)?;
+    let old = changeable(tx, permit, person, versions)?;
     let role = role::find_grantable(tx, &change.role, permit.caller().scopes())?;
     if old.role == role.name {
         return Ok(old);
@@ -113,9 +114,9 @@ pub fn remove(
     tx: &mut TenantTx<'_>,
     permit: &Permit<RemoveMembers>,
     person: PersonId,
-    version: Option<i64>,
+    versions: Option<&[i64]>,
 ) -> Result<(), Error> {
-    let old = changeable(tx, permit, person, version)?;
+    let old = changeable(tx, permit, person, versions)?;
     keep_an_owner(tx, &old)?;
     tx.execute(diesel::delete(memberships::table.find((tx.tenant(), person))))?;
     revocation::record(tx, Subject::Person(person.as_uuid()))
@@ -126,12 +127,12 @@ fn changeable<P>(
     tx: &mut TenantTx<'_>,
     permit: &Permit<P>,
     person: PersonId,
-    version: Option<i64>,
+    versions: Option<&[i64]>,
 ) -> Result<Member, Error> {
     // One change of members at a time, or two owners could demote each other.
     organization::lock(tx)?;
     let member = row(tx, person)?;
-    if version.is_some_and(|version| version != member.version) {
+    if versions.is_some_and(|versions| !versions.contains(&member.version)) {
         return Err(Error::VersionMismatch);
     }
     role::find_grantable(tx, &member.role, permit.caller().scopes())?;

@@ -68,15 +68,16 @@ impl Tenants {
         &self,
         caller: &Caller,
         _: &Permit<DeleteOrganization>,
-        version: Option<i64>,
+        versions: Option<&[i64]>,
     ) -> Result<(), Error> {
         let tenant = caller.tenant();
         let reason = format!("deleted by {}", caller.principal());
+        let versions = versions.map(<[i64]>::to_vec);
         self.inner
             .db
             .system(Reason("tenant.delete_organization"), move |tx| {
                 let organization = organization::find_any(tx, &tenant.to_string())?;
-                if version.is_some_and(|version| version != organization.version) {
+                if versions.as_ref().is_some_and(|versions| !versions.contains(&organization.version)) {
                     return Err(Error::VersionMismatch);
                 }
                 organization::transition(tx, tenant, Transition::Delete, Some(&reason))

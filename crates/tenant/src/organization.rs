@@ -1,10 +1,11 @@
 //! Organisations: the tenants.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
-use veza_core::{Permit, Query, SystemTx, TenantId, TenantScope, TenantTx, Timestamp};
+use veza_core::{Permit, Query, SystemTx, TenantId, TenantScope, TenantTx};
 
 use crate::error::Error;
 use crate::id::{PersonId, RoleId};
@@ -45,9 +46,9 @@ pub struct Organization {
     /// Grows with every change; the ETag.
     pub version: i64,
     /// When it was created.
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
     /// When it was changed last.
-    pub updated_at: Timestamp,
+    pub updated_at: DateTime<Utc>,
 }
 
 /// What creates an organisation with its first member.
@@ -167,7 +168,7 @@ pub fn update(
     tx: &mut TenantTx<'_>,
     _: &Permit<UpdateOrganization>,
     change: &OrganizationChange,
-    version: Option<i64>,
+    versions: Option<&[i64]>,
 ) -> Result<Organization, Error> {
     let mut rules = Rules::default();
     if let Some(name) = &change.name {
@@ -180,7 +181,7 @@ pub fn update(
     }
     rules.finish()?;
     let old = lock(tx)?;
-    if version.is_some_and(|version| version != old.version) {
+    if versions.is_some_and(|versions| !versions.contains(&old.version)) {
         return Err(Error::VersionMismatch);
     }
     let update = diesel::update(organizations::table.find(tx.tenant()))

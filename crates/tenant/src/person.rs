@@ -1,8 +1,9 @@
 //! People: one e-mail address each, in the whole deployment; members of any number of organisations.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
-use veza_core::{Query, SystemTx, TenantId, Timestamp, Write};
+use veza_core::{Query, SystemTx, TenantId, Write};
 
 use crate::error::Error;
 use crate::id::{PersonId, RoleId};
@@ -23,7 +24,7 @@ pub struct Person {
     /// The person's name.
     pub name: String,
     /// Since when we know them.
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
 }
 
 /// A person, with what proves it is them.

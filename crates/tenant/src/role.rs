@@ -1,10 +1,11 @@
 //! Roles: named sets of permissions within an organisation.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use veza_core::page::{Page, PageRequest};
-use veza_core::{Permit, Query, Scopes, SystemTx, TenantId, TenantScope, TenantTx, Timestamp, Write};
+use veza_core::{Permit, Query, Scopes, SystemTx, TenantId, TenantScope, TenantTx, Write};
 
 use crate::error::Error;
 use crate::id::RoleId;
@@ -31,9 +32,9 @@ pub struct Role {
     /// Grows with every change; the ETag.
     pub version: i64,
     /// When it was made.
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
     /// When it was changed last.
-    pub updated_at: Timestamp,
+    pub updated_at: DateTime<Utc>,
 }
 
 /// What makes a role, or takes the place of an old one.
@@ -163,9 +164,9 @@ pub fn update(
     permit: &Permit<ManageRoles>,
     id: RoleId,
     new: &NewRole,
-    version: Option<i64>,
+    versions: Option<&[i64]>,
 ) -> Result<Role, Error> {
-    let old = changeable(tx, permit, id, version)?;
+    let old = changeable(tx, permit, id, versions)?;
     new.check(permit.caller().scopes())?;
     let update = diesel::update(roles::table.find((tx.tenant(), id)))
         .set((
@@ -192,9 +193,9 @@ pub fn remove(
     tx: &mut TenantTx<'_>,
     permit: &Permit<ManageRoles>,
     id: RoleId,
-    version: Option<i64>,
+    versions: Option<&[i64]>,
 ) -> Result<(), Error> {
-    changeable(tx, permit, id, version)?;
+    changeable(tx, permit, id, versions)?;
     tx.execute(diesel::delete(roles::table.find((tx.tenant(), id)))).map(drop).map_err(|error| {
         Error::from(error)
             .on_constraint("memberships_role_exists", Error::RoleInUse)
@@ -206,14 +207,14 @@ fn changeable(
     tx: &mut TenantTx<'_>,
     permit: &Permit<ManageRoles>,
     id: RoleId,
-    version: Option<i64>,
+    versions: Option<&[i64]>,
 ) -> Result<Role, Error> {
     let query = roles::table.find((tx.tenant(), id)).select(Role::as_select()).for_update();
     let role: Role = tx.get_result(query).map_err(Error::absent("role"))?;
     if role.builtin {
         return Err(Error::RoleBuiltin);
     }
-    if version.is_some_and(|version| version != role.version) {
+    if versions.is_some_and(|versions| !versions.contains(&role.version)) {
         return Err(Error::VersionMismatch);
     }
     grantable(&role, permit.caller().scopes())?;

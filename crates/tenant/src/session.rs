@@ -2,15 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use veza_core::page::{Page, PageRequest};
-use veza_core::{
-    Caller, Principal, Query, Scopes, SystemTx, TenantId, TenantScope, TenantTx, Timestamp, Write, bytes,
-};
+use veza_core::{Caller, Principal, Query, Scopes, SystemTx, TenantId, TenantScope, TenantTx, Write, bytes};
 
 use crate::error::Error;
 use crate::id::{PersonId, SessionId};
@@ -31,11 +29,11 @@ pub struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
     /// When it began.
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
     /// When it was refreshed last.
-    pub last_used_at: Timestamp,
+    pub last_used_at: DateTime<Utc>,
     /// When it ends unless it is refreshed.
-    pub expires_at: Timestamp,
+    pub expires_at: DateTime<Utc>,
 }
 
 /// A session that was begun or went on: what a token is made of.
@@ -46,7 +44,7 @@ pub(crate) struct Grant {
     pub(crate) session: SessionId,
     pub(crate) scopes: Scopes,
     pub(crate) refresh_token: String,
-    pub(crate) refresh_expires_at: Timestamp,
+    pub(crate) refresh_expires_at: DateTime<Utc>,
 }
 
 const PREFIX: &str = "vzr_";
@@ -155,7 +153,7 @@ pub(crate) fn refresh(
     let token = RefreshToken::parse(text).ok_or(Error::TokenInvalid)?;
     let this = refresh_tokens::table.find((token.tenant, token.hash()));
     let held = this.clone().select((refresh_tokens::session_id, refresh_tokens::used_at)).for_update();
-    let Some((session, used_at)) = tx.find_result::<(SessionId, Option<Timestamp>), _>(held)? else {
+    let Some((session, used_at)) = tx.find_result::<(SessionId, Option<DateTime<Utc>>), _>(held)? else {
         return Err(Error::TokenInvalid);
     };
     let now = tx.now();
@@ -163,7 +161,7 @@ pub(crate) fn refresh(
         .find((token.tenant, session))
         .select((sessions::tenant_id, sessions::person_id, sessions::expires_at, sessions::revoked_at))
         .for_update();
-    let (tenant, person, expires_at, revoked_at): (TenantId, PersonId, Timestamp, Option<Timestamp>) =
+    let (tenant, person, expires_at, revoked_at): (TenantId, PersonId, DateTime<Utc>, Option<DateTime<Utc>>) =
         tx.get_result(row)?;
     if revoked_at.is_some() || expires_at <= now {
         return Err(Error::TokenInvalid);
@@ -171,7 +169,8 @@ pub(crate) fn refresh(
     let next = token.successor(keyring);
     if let Some(used_at) = used_at {
         let successor = refresh_tokens::table.find((next.tenant, next.hash()));
-        let spent: Option<Option<Timestamp>> = tx.find_result(successor.select(refresh_tokens::used_at))?;
+        let spent: Option<Option<DateTime<Utc>>> =
+            tx.find_result(successor.select(refresh_tokens::used_at))?;
         if used_at + grace < now || spent != Some(None) {
             revoke_row(tx, tenant, session)?;
             revocation::record_for(tx, tenant, Subject::Session(session.as_uuid()))?;
@@ -268,6 +267,6 @@ pub(crate) fn revoke_others(
 }
 
 /// Deletes sessions that ended before `before`, with their tokens.
-pub(crate) fn sweep(tx: &mut SystemTx<'_>, before: Timestamp) -> Result<usize, Error> {
+pub(crate) fn sweep(tx: &mut SystemTx<'_>, before: DateTime<Utc>) -> Result<usize, Error> {
     Ok(tx.execute(diesel::delete(sessions::table.filter(sessions::expires_at.lt(before))))?)
 }

@@ -47,7 +47,7 @@ pub struct TokenPair {
     /// Gives the next pair, once.
     pub refresh_token: String,
     /// When the session ends unless it is refreshed.
-    pub refresh_expires_at: veza_core::Timestamp,
+    pub refresh_expires_at: chrono::DateTime<chrono::Utc>,
     /// What the access token allows, separated by spaces.
     pub scope: String,
     /// The organisation.
