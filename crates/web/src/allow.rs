@@ -14,22 +14,35 @@ use crate::site::State;
 
 /// The methods of each path, from the document: what is served stands in it.
 #[derive(Debug)]
-pub(crate) struct Allow(HashMap<String, HeaderValue>);
+pub(crate) struct Allow(HashMap<String, Methods>);
+
+#[derive(Debug)]
+struct Methods {
+    header: HeaderValue,
+    /// There is a GET and no HEAD of its own: HEAD is a GET whose body stays here (RFC 9110 section 9.3.2).
+    heads_by_get: bool,
+}
 
 impl Allow {
     pub(crate) fn new(api: &OpenApi) -> Self {
         let path = |(path, item): (&String, &PathItem)| {
-            let methods = HeaderValue::try_from(methods(item).join(", ")).ok()?;
-            Some((path.clone(), methods))
+            let header = HeaderValue::try_from(methods(item).join(", ")).ok()?;
+            let heads_by_get = item.get.is_some() && item.head.is_none();
+            Some((path.clone(), Methods { header, heads_by_get }))
         };
         Self(api.paths.paths.iter().filter_map(path).collect())
+    }
+
+    /// Whether a HEAD of the route `pattern` is served by its GET.
+    pub(crate) fn heads_by_get(&self, pattern: &str) -> bool {
+        self.0.get(&without_expressions(pattern)).is_some_and(|methods| methods.heads_by_get)
     }
 }
 
 fn methods(item: &PathItem) -> Vec<&'static str> {
     let all = [
         ("GET", item.get.is_some()),
-        ("HEAD", item.head.is_some()),
+        ("HEAD", item.head.is_some() || item.get.is_some()),
         ("POST", item.post.is_some()),
         ("PUT", item.put.is_some()),
         ("PATCH", item.patch.is_some()),
@@ -47,7 +60,7 @@ pub(crate) async fn refuse(req: HttpRequest) -> Result<HttpResponse, Problem> {
     Err(match allow {
         Some(methods) => Problem::new(&METHOD_NOT_ALLOWED, "the route has no such method")
             .status(StatusCode::METHOD_NOT_ALLOWED)
-            .header(header::ALLOW, methods.clone()),
+            .header(header::ALLOW, methods.header.clone()),
         None => NoRoute::missing(),
     })
 }

@@ -5,7 +5,7 @@ use veza_core::{CodeDoc, Kind};
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $code:literal, $kind:ident;)+) => {
         $(pub(crate) const $name: CodeDoc =
-            CodeDoc { code: $code, kind: Kind::$kind, meaning: concat!($($doc),+) };)+
+            CodeDoc { code: $code, kind: Kind::$kind, meaning: concat!($($doc),+).trim_ascii_start() };)+
         /// Every code of this crate, for the generated list.
         pub const CODES: &[CodeDoc] = &[$($name),+];
     };
@@ -50,4 +50,18 @@ codes! {
     UNAVAILABLE = "web.unavailable", Unavailable;
     /// Our fault. Report the `instance`.
     INTERNAL = "web.internal", Internal;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_documented_and_different() {
+        for (index, doc) in CODES.iter().enumerate() {
+            assert!(doc.code.starts_with("web.") && doc.meaning.len() > 20, "{}", doc.code);
+            assert!(!doc.meaning.starts_with(' '));
+            assert!(CODES.iter().skip(index + 1).all(|other| other.code != doc.code), "{}", doc.code);
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use actix_http::encoding::Encoder;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -70,7 +70,7 @@ where
 
     forward_ready!(routes);
 
-    fn call(&self, req: ServiceRequest) -> Self::Future {
+    fn call(&self, mut req: ServiceRequest) -> Self::Future {
         let state = &*self.state;
         let id = RequestId::choose(req.headers(), &*state.clock, &*state.random);
         let exchange = Exchange::begin(&req, &id);
@@ -78,6 +78,7 @@ where
         if let Some(refused) = refuse_early(&req, &answer) {
             return Box::pin(ready(Ok(close(exchange, answer.early(req, refused)))));
         }
+        head_by_get(&mut req, state);
         let deadline = Deadline::after(state.timeout);
         attach(&req, state, &exchange, id, deadline.clone());
         let span = exchange.span.clone();
@@ -110,6 +111,14 @@ fn refuse_early(req: &ServiceRequest, answer: &Answer) -> Option<Result<actix_we
         return Some(Err(problem.field(error)));
     }
     answer.preflight(req).map(Ok)
+}
+
+/// Lets GET answer HEAD; the protocol's encoder knows what was asked and keeps the body back.
+fn head_by_get(req: &mut ServiceRequest, state: &State) {
+    let by_get = |pattern: String| state.allow.get().is_some_and(|allow| allow.heads_by_get(&pattern));
+    if req.method() == Method::HEAD && req.match_pattern().is_some_and(by_get) {
+        req.head_mut().method = Method::GET;
+    }
 }
 
 /// Gives handlers what they may ask for.

@@ -1,12 +1,12 @@
 //! Versions of resources: `ETag`, `If-Match`, `If-None-Match` (RFC 9110 sections 8.8.3 and 13.1).
 
-use std::future::{Ready, ready};
-
 use actix_web::body::BoxBody;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev};
+use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 
+use crate::caller;
 use crate::codes::{HEADER_INVALID, PRECONDITION_FAILED};
 use crate::problem::Problem;
 
@@ -78,10 +78,11 @@ fn version(inside: &str) -> Option<i64> {
 
 impl FromRequest for IfMatch {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(req: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(Self::read(req.headers()))
+        let read = Self::read(req.headers());
+        caller::behind(req, async move { read })
     }
 }
 
