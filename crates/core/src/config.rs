@@ -49,6 +49,11 @@ impl Period {
         Self(Duration::from_secs(seconds))
     }
 
+    /// Whole milliseconds.
+    pub const fn from_millis(milliseconds: u64) -> Self {
+        Self(Duration::from_millis(milliseconds))
+    }
+
     /// The span.
     pub const fn as_duration(self) -> Duration {
         self.0

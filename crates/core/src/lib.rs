@@ -2,6 +2,7 @@
 
 pub mod caller;
 mod clock;
+mod codes;
 pub mod config;
 pub mod db;
 pub mod fault;
@@ -15,6 +16,7 @@ pub mod usage;
 
 pub use self::caller::{Caller, Forbidden, Permission, Permit, Principal, Scopes};
 pub use self::clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use self::codes::CODES;
 pub use self::db::{Db, DbError, Query, ReadTx, Reason, SystemTx, TenantScope, TenantTx, Write};
 pub use self::fault::{CodeDoc, Fault, FieldError, Kind};
 pub use self::id::{Noun, TenantId, TypedId};

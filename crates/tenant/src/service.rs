@@ -91,7 +91,7 @@ impl Tenants {
         self.refresh_revocations(true).await
     }
 
-    /// Starts what runs beside requests: revocations every second, e-mail, keys, sweeping.
+    /// Starts what every process that verifies credentials needs: revocations each second, keys.
     pub fn start(&self, tasks: &Tasks) {
         let this = self.clone();
         tasks.every("tenant.revocations", REVOCATION_PERIOD, move || {
@@ -99,12 +99,18 @@ impl Tenants {
             async move { log("revocations cannot be read", this.refresh_revocations(false).await) }
         });
         let this = self.clone();
-        tasks.every("tenant.housekeeping", Duration::from_mins(10), move || {
+        tasks.every("tenant.signing_keys", Duration::from_mins(10), move || {
             let this = this.clone();
-            async move {
-                log("signing keys cannot be rotated", this.rotate_keys().await);
-                log("old rows cannot be swept", this.sweep().await);
-            }
+            async move { log("signing keys cannot be rotated", this.rotate_keys().await) }
+        });
+    }
+
+    /// Starts what some process has to do for all: e-mail, sweeping. More than one may.
+    pub fn start_worker(&self, tasks: &Tasks) {
+        let this = self.clone();
+        tasks.every("tenant.sweep", Duration::from_mins(10), move || {
+            let this = this.clone();
+            async move { log("old rows cannot be swept", this.sweep().await) }
         });
         if let Some(mailer) = self.inner.mailer.clone() {
             let this = self.clone();

@@ -96,3 +96,44 @@ pub fn check_catalogue(
         .cloned();
     Ok(broken.chain(stale).collect())
 }
+
+/// What [`examine`] saw.
+#[derive(Debug, Clone)]
+pub struct DatabaseReport {
+    /// The server's version, as it says itself.
+    pub version: String,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text)]
+    setting: String,
+}
+
+/// Connects once, as whatever role `url` names, and looks around; for `veza doctor`.
+#[allow(clippy::disallowed_methods, reason = "a look from outside the serving pool")]
+pub fn examine(url: &str) -> Result<DatabaseReport, super::MigrationError> {
+    let mut connection = PgConnection::establish(url)?;
+    let setting = |connection: &mut PgConnection, name: &str| {
+        sql_query(format!("SELECT current_setting('{name}') AS setting"))
+            .get_result::<Setting>(connection)
+            .map(|row| row.setting)
+    };
+    let version = setting(&mut connection, "server_version")?;
+    let mut findings = check_server(&mut connection)?;
+    let messages = setting(&mut connection, "lc_messages")?;
+    let english = ["", "C", "POSIX"].contains(&messages.as_str())
+        || messages.starts_with("C.")
+        || messages.starts_with("en_");
+    if !english {
+        findings.push(Finding {
+            rule: "lc_messages".to_owned(),
+            object: messages,
+            detail: "set lc_messages to C: time-outs and deadlocks are recognised by their English text"
+                .to_owned(),
+        });
+    }
+    Ok(DatabaseReport { version, findings })
+}

@@ -17,6 +17,12 @@ WITH tables AS (
            regexp_replace(coalesce(pg_get_expr(p.polqual, p.polrelid), ''), '\s+', ' ', 'g') AS using_text,
            regexp_replace(coalesce(pg_get_expr(p.polwithcheck, p.polrelid), ''), '\s+', ' ', 'g') AS check_text
     FROM pg_policy AS p JOIN base AS t ON t.oid = p.polrelid
+), grants AS (
+    SELECT t.name, t.relispartition, t.relowner, acl.grantee, acl.privilege_type
+    FROM tables AS t, aclexplode(t.relacl) AS acl
+    UNION
+    SELECT t.name, t.relispartition, t.relowner, acl.grantee, acl.privilege_type
+    FROM tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid, aclexplode(a.attacl) AS acl
 ), scope (text) AS (
     VALUES ('(tenant_id = ( SELECT (current_setting(''veza.tenant_id''::text))::uuid AS current_setting))')
 ), keys AS (
@@ -63,18 +69,21 @@ SELECT 'view_invoker', name, 'a view must be security_invoker; materialised view
 FROM tables
 WHERE relkind = 'm' OR (relkind = 'v' AND NOT coalesce(reloptions @> '{security_invoker=true}', false))
 UNION ALL
+SELECT 'foreign_table', name, 'row-level security does not reach a foreign table'
+FROM tables WHERE relkind = 'f'
+UNION ALL
 SELECT 'grant', name, grantee::regrole || ' holds ' || privilege_type
-FROM tables, aclexplode(relacl) AS acl
-WHERE privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER') AND acl.grantee <> relowner
+FROM grants
+WHERE privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER') AND grantee <> relowner
 UNION ALL
 SELECT 'public_grant', name, 'PUBLIC holds ' || privilege_type
-FROM tables, aclexplode(relacl) AS acl WHERE acl.grantee = 0
+FROM grants WHERE grantee = 0
 UNION ALL
 SELECT 'partition_grant', name, 'a partition must be reached through its parent only'
-FROM tables, aclexplode(relacl) AS acl WHERE relispartition AND acl.grantee <> relowner
+FROM grants WHERE relispartition AND grantee <> relowner
 UNION ALL
 SELECT 'owner', name, 'must be owned by veza_owner'
-FROM tables WHERE relkind IN ('r', 'p', 'v', 'm', 'S') AND relowner <> 'veza_owner'::regrole
+FROM tables WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND relowner <> 'veza_owner'::regrole
 UNION ALL
 SELECT 'definer_path', p.oid::regprocedure::text, 'a SECURITY DEFINER function needs a fixed search_path'
 FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace

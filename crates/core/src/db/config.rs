@@ -64,7 +64,7 @@ pub struct PoolConfig {
     pub queue: usize,
     /// Of these, how many may be of one tenant.
     pub queue_per_tenant: usize,
-    /// How long a transaction may take in all, waiting included.
+    /// How long a transaction may take in all, waiting included. No statement begins later.
     pub deadline: Period,
     /// How long one statement may take.
     pub statement_timeout: Period,

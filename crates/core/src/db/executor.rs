@@ -7,6 +7,7 @@
 //! (`COMMIT; BEGIN; SELECT set_config(…)`), so a busy server pays two round trips for a
 //! one-statement transaction where an idle one pays three.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -140,8 +141,16 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The life of one thread.
+    /// The life of one thread. What a closure holds or answers may panic where it is dropped; the
+    /// thread goes on with a new connection.
     fn work(&self) {
+        while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
+            tracing::error!(pool = self.name, "a value given to or by a transaction panicked when dropped");
+        }
+    }
+
+    /// Does what waits, until the executor stops.
+    fn serve(&self) {
         let mut session: Option<(Session, Instant)> = None;
         while let Some(work) = self.wait() {
             session = session.filter(|(session, born)| !session.broken && born.elapsed() < MAX_AGE);
@@ -210,37 +219,51 @@ impl Shared {
                 next = Some(work);
                 continue;
             }
-            let closing = run(session, &mut *work);
-            (next, opened) = self.close(session, work, closing);
+            let mut attempts = 0;
+            let closing = run(session, &mut *work, &mut attempts);
+            (next, opened) = self.close(session, work, attempts, closing);
             fresh = false;
         }
     }
 
     /// Ends a transaction and, in the same round trip, opens the next that waits. The answer says
-    /// which that is and whether it is open.
+    /// which that is and whether it is open. A conflict may show at COMMIT only: then it runs again.
     fn close(
         &self,
         session: &mut Session,
-        work: Box<dyn Work>,
-        closing: &'static str,
+        mut work: Box<dyn Work>,
+        mut attempts: u32,
+        mut closing: &'static str,
     ) -> (Option<Box<dyn Work>>, bool) {
         if session.broken {
             work.settle(Err(DbError::Unavailable));
             return (None, false);
         }
         let next = self.take();
-        let closed = match next.as_deref() {
-            Some(next) => session.batch(&format!("{closing}; {}", opening(next))),
-            None => session.batch(closing),
-        };
-        if closed.is_err() && !session.broken {
-            // COMMIT was refused, so what followed it in the batch did not happen.
-            let _already_over = session.batch("ROLLBACK");
+        loop {
+            let closed = end(session, closing, next.as_deref());
+            let conflicted = closed.as_ref().is_err_and(DbError::is_retryable);
+            if !conflicted || attempts >= ATTEMPTS || open(session, &*work).is_err() {
+                let opened = closed.is_ok() && next.is_some();
+                work.settle(closed);
+                return (next, opened);
+            }
+            closing = run(session, &mut *work, &mut attempts);
         }
-        let opened = closed.is_ok() && next.is_some();
-        work.settle(closed);
-        (next, opened)
     }
+}
+
+/// Sends COMMIT or ROLLBACK, and the opening of the `next` transaction with it.
+fn end(session: &mut Session, closing: &str, next: Option<&dyn Work>) -> Result<(), DbError> {
+    let closed = match next {
+        Some(next) => session.batch(&format!("{closing}; {}", opening(next))),
+        None => session.batch(closing),
+    };
+    if closed.is_err() && !session.broken {
+        // COMMIT was refused, so what followed it in the batch did not happen.
+        let _already_over = session.batch("ROLLBACK");
+    }
+    closed
 }
 
 /// Drops what nobody waits for any more, and settles what waited too long.
@@ -269,21 +292,13 @@ fn open(session: &mut Session, work: &dyn Work) -> Result<(), DbError> {
 }
 
 /// Runs the closure, again after a conflict, and gives the statement that ends the transaction.
-fn run(session: &mut Session, work: &mut dyn Work) -> &'static str {
-    for _attempt in 1..ATTEMPTS {
-        match work.run(session, true) {
+fn run(session: &mut Session, work: &mut dyn Work, attempts: &mut u32) -> &'static str {
+    loop {
+        *attempts += 1;
+        match work.run(session, *attempts < ATTEMPTS) {
             End::Commit => return "COMMIT",
-            End::Rollback => return "ROLLBACK",
-            End::Retry => {
-                let again = format!("ROLLBACK; {}", opening(work));
-                if session.batch(&again).is_err() {
-                    return "ROLLBACK";
-                }
-            }
+            End::Retry if session.batch(&format!("ROLLBACK; {}", opening(work))).is_ok() => {}
+            End::Rollback | End::Retry => return "ROLLBACK",
         }
-    }
-    match work.run(session, false) {
-        End::Commit => "COMMIT",
-        End::Rollback | End::Retry => "ROLLBACK",
     }
 }

@@ -1,5 +1,7 @@
 //! The schema's history: one line of migrations, applied once each, by one process at a time.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Binary, Text};
@@ -71,6 +73,9 @@ pub enum MigrationError {
 
 /// Any number, the same in every program that migrates: `b"veza"` as a big-endian integer.
 const LOCK: i64 = 0x7665_7a61;
+
+/// How often a process that waits for the lock asks for it.
+const LOCK_POLL: Duration = Duration::from_millis(100);
 
 const LEDGER: &str = "
 CREATE SCHEMA IF NOT EXISTS core;
@@ -187,13 +192,22 @@ fn lock(
     connection: &mut PgConnection,
     progress: &mut impl FnMut(Progress<'_>),
 ) -> Result<(), diesel::result::Error> {
-    let free =
-        sql_query(format!("SELECT pg_try_advisory_lock({LOCK}) AS flag")).get_result::<Flag>(connection)?;
-    if !free.flag {
-        progress(Progress::Waiting);
-        connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
+    let mut told = false;
+    // Asking again and again: a statement that waits holds a snapshot, and an index that the other
+    // process builds concurrently would wait for that, and both for ever.
+    while !try_lock(connection)? {
+        if !told {
+            progress(Progress::Waiting);
+            told = true;
+        }
+        std::thread::sleep(LOCK_POLL);
     }
     Ok(())
+}
+
+fn try_lock(connection: &mut PgConnection) -> QueryResult<bool> {
+    let locked = sql_query(format!("SELECT pg_try_advisory_lock({LOCK}) AS flag"));
+    locked.get_result::<Flag>(connection).map(|row| row.flag)
 }
 
 fn apply(connection: &mut PgConnection, migration: &Migration) -> QueryResult<()> {

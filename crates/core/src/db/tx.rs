@@ -1,11 +1,14 @@
 //! Transactions: what a closure may do while it holds a connection.
 
+use std::time::Instant;
+
 use diesel::PgConnection;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::query_dsl::RunQueryDsl;
 use diesel::query_dsl::methods::{ExecuteDsl, LoadQuery};
 
 use super::error::DbError;
+use super::instant;
 use super::session::Session;
 use crate::clock::Timestamp;
 use crate::id::{Noun, TenantId, TypedId, uuid_v7};
@@ -16,6 +19,7 @@ pub(crate) struct Open<'c> {
     session: &'c mut Session,
     random: &'c dyn Random,
     now: Timestamp,
+    deadline: Instant,
     pub(crate) marks: Marks,
 }
 
@@ -30,8 +34,13 @@ pub(crate) struct Marks {
 }
 
 impl<'c> Open<'c> {
-    pub(crate) fn new(session: &'c mut Session, now: Timestamp, random: &'c dyn Random) -> Self {
-        Self { session, random, now, marks: Marks::default() }
+    pub(crate) fn new(
+        session: &'c mut Session,
+        now: Timestamp,
+        random: &'c dyn Random,
+        deadline: Instant,
+    ) -> Self {
+        Self { session, random, now, deadline, marks: Marks::default() }
     }
 }
 
@@ -39,11 +48,16 @@ impl<'c> Open<'c> {
 pub(crate) struct Parts<'a> {
     session: &'a mut Session,
     marks: &'a mut Marks,
+    deadline: Instant,
 }
 
 impl Parts<'_> {
     fn run<T>(self, query: impl FnOnce(&mut PgConnection) -> diesel::QueryResult<T>) -> Result<T, DbError> {
-        let outcome = query(&mut self.session.connection).map_err(DbError::from);
+        // Each statement has its own time-out; a transaction of many must end as well.
+        let outcome = match instant() < self.deadline {
+            true => query(&mut self.session.connection).map_err(DbError::from),
+            false => Err(DbError::DeadlineExceeded),
+        };
         self.note(outcome)
     }
 
@@ -76,8 +90,9 @@ mod sealed {
 
 /// What every transaction can do: run diesel queries.
 ///
-/// There is no way from here to the connection itself, so nothing can change the tenant, end the
-/// transaction or outlive it.
+/// There is no way from here to the connection itself, so nothing outlives the transaction. Only raw
+/// SQL (`sql_query`) could change the tenant or end the transaction: it is for text of the program's
+/// own, never for input.
 pub trait Query: sealed::Opened {
     /// All rows of a query.
     fn load<'q, U, Q>(&mut self, query: Q) -> Result<Vec<U>, DbError>
@@ -187,7 +202,8 @@ macro_rules! transaction {
         impl sealed::Opened for $name<'_> {
             #[allow(private_interfaces, reason = "see the trait")]
             fn parts(&mut self) -> Parts<'_> {
-                Parts { session: self.open.session, marks: &mut self.open.marks }
+                let Open { session, marks, deadline, .. } = &mut self.open;
+                Parts { session, marks, deadline: *deadline }
             }
             fn began(&self) -> Timestamp {
                 self.open.now

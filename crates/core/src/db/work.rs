@@ -57,7 +57,9 @@ where
 
     fn run(&mut self, session: &mut Session, may_retry: bool) -> End {
         let random = Arc::clone(&self.random);
-        let open = Open::new(session, self.clock.now(), &*random);
+        let open = Open::new(session, self.clock.now(), &*random, self.deadline);
+        // Of an attempt that was rolled back nothing is left.
+        self.outcome = None;
         // The closure owns nothing that a later one could see: a panic ends in ROLLBACK.
         let called = catch_unwind(AssertUnwindSafe(|| self.body.call(open)));
         let (outcome, end) = match called {

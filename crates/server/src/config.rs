@@ -1,0 +1,141 @@
+//! The whole configuration: one section per noun.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use veza_core::config::{ConfigError, Period, load, read_secret};
+use veza_core::db::DatabaseConfig;
+use veza_tenant::TenantConfig;
+use veza_web::WebConfig;
+
+/// The configuration of the program `veza`.
+///
+/// Layers, later ones win: these defaults; the file (`--config`, `VEZA_CONFIG`, or `veza.toml` in
+/// the current directory); variables such as `VEZA_DATABASE__POOL__CONNECTIONS=16`; secrets from the
+/// files that `…_file` keys name. Unknown keys are errors.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// PostgreSQL.
+    pub database: DatabaseConfig,
+    /// The HTTP side.
+    pub web: WebConfig,
+    /// Organisations, people and access.
+    pub tenant: TenantConfig,
+    /// The process itself.
+    pub server: ServerConfig,
+    /// Logs and traces.
+    pub telemetry: TelemetryConfig,
+}
+
+/// How the process starts and stops.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Where `/health`, `/ready` and `/metrics` are served, and nothing else. Unset, they are on the public address.
+    pub admin_listen: Option<SocketAddr>,
+    /// How long requests may take to end when the process stops. Keep it below the supervisor's own
+    /// limit (systemd `TimeoutStopSec`).
+    pub drain_timeout: Period,
+    /// How long answers tell clients to connect anew before connections are closed, so that none is
+    /// cut in the middle of a request.
+    pub drain_notice: Period,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self { admin_listen: None, drain_timeout: Period::from_secs(20), drain_notice: Period::from_secs(1) }
+    }
+}
+
+/// Logs and traces.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// What is logged: `info`, or a list such as `info,veza_tenant=debug`. `RUST_LOG` overrides it.
+    pub log: String,
+    /// How: `human`, `json`, or `auto`, which is `human` on a terminal and `json` elsewhere.
+    pub log_format: LogFormat,
+    /// Where traces go over OTLP/gRPC, such as `http://127.0.0.1:4317`. Unset, none are made.
+    pub otlp_endpoint: Option<String>,
+    /// The share of requests that are traced when the caller did not decide, from 0 to 1.
+    pub trace_ratio: f64,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { log: "info".to_owned(), log_format: LogFormat::Auto, otlp_endpoint: None, trace_ratio: 0.1 }
+    }
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Human on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Human,
+    /// One object per line.
+    Json,
+}
+
+/// The file that is read when none is named, if it exists.
+const DEFAULT_FILE: &str = "veza.toml";
+
+impl Config {
+    /// Reads all layers.
+    pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let default = PathBuf::from(DEFAULT_FILE);
+        let file = file.or_else(|| default.exists().then_some(default.as_path()));
+        let mut config: Self = load(file)?;
+        let database = &mut config.database;
+        read_secret("database.url", &mut database.url, database.url_file.as_deref())?;
+        read_secret("database.system_url", &mut database.system_url, database.system_url_file.as_deref())?;
+        read_secret("database.owner_url", &mut database.owner_url, database.owner_url_file.as_deref())?;
+        read_secret("database.replica_url", &mut database.replica_url, database.replica_url_file.as_deref())?;
+        let tenant = &mut config.tenant;
+        read_secret("tenant.root_secret", &mut tenant.root_secret, tenant.root_secret_file.as_deref())?;
+        let mail = &mut tenant.mail;
+        read_secret("tenant.mail.smtp_url", &mut mail.smtp_url, mail.smtp_url_file.as_deref())?;
+        Ok(config)
+    }
+
+    /// What cannot work, in sentences; for `veza config check` and before serving.
+    pub fn problems(&self, serving: bool) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut check = |holds: bool, problem: &str| {
+            if !holds {
+                problems.push(problem.to_owned());
+            }
+        };
+        let ratio = self.telemetry.trace_ratio;
+        check((0.0..=1.0).contains(&ratio), "telemetry.trace_ratio must be from 0 to 1");
+        check(!self.web.listen.is_empty(), "web.listen must name an address");
+        check(self.database.pool.connections > 0, "database.pool.connections must be at least 1");
+        check(
+            self.database.pool.system_connections > 0,
+            "database.pool.system_connections must be at least 1",
+        );
+        let url = &self.web.public_url;
+        let absolute = url.starts_with("http://") || url.starts_with("https://");
+        check(
+            absolute && !url.ends_with('/'),
+            "web.public_url must be http(s)://… without a slash at the end",
+        );
+        check(self.tenant.requests_per_minute > 0, "tenant.requests_per_minute must be at least 1");
+        if serving {
+            check(
+                self.database.url.is_some(),
+                "database.url is not set: `veza serve` needs a PostgreSQL, `veza up` brings its own",
+            );
+            check(
+                self.tenant.root_secret.is_some(),
+                "tenant.root_secret or tenant.root_secret_file is not set: make one with `openssl rand -base64 32`",
+            );
+        }
+        problems
+    }
+}

@@ -1,0 +1,109 @@
+//! The directory in which `veza up` keeps everything.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use veza_core::config::Secret;
+use veza_core::{SystemRandom, bytes};
+
+use crate::cli::DataArgs;
+use crate::error::Error;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(crate) struct DataDir(PathBuf);
+
+impl DataDir {
+    /// The directory that is meant; it need not exist.
+    pub(crate) fn locate(args: &DataArgs) -> Result<Self, Error> {
+        let path = match &args.data {
+            Some(path) => path.clone(),
+            None => default()?,
+        };
+        std::path::absolute(&path).map(Self).map_err(Error::io(format!("cannot use {}", path.display())))
+    }
+
+    /// Makes the directory where it is missing. Others may pass through it (PostgreSQL runs as
+    /// another user when we are root), but not look around.
+    pub(crate) fn create(&self) -> Result<(), Error> {
+        let failed = || Error::io(format!("cannot make {}", self.0.display()));
+        fs::DirBuilder::new().recursive(true).mode(0o711).create(&self.0).map_err(failed())?;
+        let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
+        fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).map_err(failed())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Where PostgreSQL keeps its data.
+    pub(crate) fn postgres(&self) -> PathBuf {
+        self.0.join("postgres")
+    }
+
+    /// The configuration that belongs to this directory, if there is one.
+    pub(crate) fn config_file(&self) -> Option<PathBuf> {
+        Some(self.0.join("veza.toml")).filter(|path| path.exists())
+    }
+
+    /// The database of a running `veza up`, for other commands.
+    pub(crate) fn database_url(&self) -> Option<Secret> {
+        fs::read_to_string(self.url_file()).ok().map(|url| Secret::new(url.trim_end()))
+    }
+
+    /// Tells other commands where the database is.
+    pub(crate) fn write_database_url(&self, url: &str) -> Result<(), Error> {
+        self.write_private(&self.url_file(), url)
+    }
+
+    fn url_file(&self) -> PathBuf {
+        self.0.join("database_url")
+    }
+
+    /// The root secret of this directory, if one was made.
+    pub(crate) fn root_secret(&self) -> Option<Secret> {
+        fs::read_to_string(self.0.join("root_secret")).ok().map(|text| Secret::new(text.trim_end()))
+    }
+
+    /// The root secret, made the first time.
+    pub(crate) fn create_root_secret(&self) -> Result<Secret, Error> {
+        if let Some(secret) = self.root_secret() {
+            return Ok(secret);
+        }
+        let secret = STANDARD.encode(bytes::<32>(&SystemRandom));
+        self.write_private(&self.0.join("root_secret"), &secret)?;
+        Ok(Secret::new(secret))
+    }
+
+    /// Writes a file for our eyes only, whole or not at all.
+    fn write_private(&self, path: &Path, text: &str) -> Result<(), Error> {
+        let write = || {
+            let part = path.with_extension("part");
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+            writeln!(file, "{text}")?;
+            file.sync_all()?;
+            fs::rename(&part, path)?;
+            fs::File::open(&self.0)?.sync_all()
+        };
+        write().map_err(Error::io(format!("cannot write {}", path.display())))
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "where data goes by default is the environment's to say")]
+fn default() -> Result<PathBuf, Error> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/veza"));
+    }
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_DATA_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+        .map(|base| base.join("veza"))
+        .ok_or_else(|| {
+            Error::Other("neither HOME nor XDG_DATA_HOME is set; name a directory with --data".to_owned())
+        })
+}

@@ -1,0 +1,70 @@
+//! Why the program ends.
+
+/// A command failed; the text tells the operator what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] veza_core::config::ConfigError),
+    /// The configuration cannot work.
+    #[error("the configuration cannot work:{}", itemise(.0))]
+    Problems(Vec<String>),
+    /// The private PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] veza_postgres::Error),
+    /// The schema.
+    #[error(transparent)]
+    Migration(#[from] veza_core::db::MigrationError),
+    /// The database access.
+    #[error(transparent)]
+    DbOpen(#[from] veza_core::db::DbOpenError),
+    /// An operation on organisations.
+    #[error(transparent)]
+    Tenant(veza_tenant::Error),
+    /// Input that breaks rules.
+    #[error("the input breaks a rule:{}", itemise(&rules(.0)))]
+    Invalid(Vec<veza_core::FieldError>),
+    /// The mail server.
+    #[error(transparent)]
+    Mail(#[from] veza_tenant::mail::MailError),
+    /// A file, a socket, a thread.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// Telemetry.
+    #[error("telemetry cannot be set up: {0}")]
+    Telemetry(String),
+    /// Everything else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+fn itemise(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| ["\n  - ", line]).collect()
+}
+
+fn rules(fields: &[veza_core::FieldError]) -> Vec<String> {
+    fields.iter().map(|broken| format!("{}: {}", broken.field, broken.rule)).collect()
+}
+
+impl From<veza_tenant::Error> for Error {
+    fn from(error: veza_tenant::Error) -> Self {
+        match error {
+            veza_tenant::Error::Invalid(fields) => Self::Invalid(fields),
+            other => Self::Tenant(other),
+        }
+    }
+}
+
+impl Error {
+    /// A failed attempt to do `what`.
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}

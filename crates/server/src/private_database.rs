@@ -1,0 +1,46 @@
+//! The PostgreSQL that `veza up` brings along.
+
+use std::time::Duration;
+
+use veza_core::config::Secret;
+use veza_core::db::{Migrator, Progress, bootstrap};
+use veza_postgres::{Binaries, Cluster, SUPERUSER, Settings};
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::error::Error;
+
+/// The database of a private cluster.
+pub(crate) const DATABASE: &str = "veza";
+
+/// Starts the private cluster of `data`, makes roles and database where they are missing, and brings
+/// the schema up to date. `config` then points at it.
+pub(crate) fn start(config: &mut Config, data: &DataDir) -> Result<Cluster, Error> {
+    let binaries = Binaries::find(config.database.pg_bindir.as_deref())?;
+    let cluster = Cluster::start(&binaries, Settings::new(data.postgres()))?;
+    bootstrap(&cluster.url(SUPERUSER, SUPERUSER), DATABASE)?;
+    migrate(&cluster.url("veza_owner", DATABASE))?;
+    let url = cluster.url("veza_app", DATABASE);
+    data.write_database_url(&url)?;
+    config.database.url = Some(Secret::new(url));
+    Ok(cluster)
+}
+
+/// Applies what is pending and says so.
+pub(crate) fn migrate(owner_url: &str) -> Result<Vec<&'static str>, Error> {
+    let applied = Migrator::veza().run(owner_url, |progress| match progress {
+        Progress::Waiting => tracing::info!("another process migrates the database; waiting for it"),
+        Progress::Applying(name) => tracing::info!(migration = name, "migrating"),
+    })?;
+    Ok(applied)
+}
+
+/// Stops the cluster; the data is on the disk then.
+pub(crate) fn stop(cluster: Cluster) {
+    match cluster.stop(Duration::from_secs(10)) {
+        Ok(_) => tracing::debug!("PostgreSQL has stopped"),
+        Err(error) => {
+            tracing::warn!(%error, "PostgreSQL did not stop cleanly; it recovers at the next start")
+        }
+    }
+}
