@@ -16,6 +16,9 @@ pub enum Error {
     /// The schema.
     #[error(transparent)]
     Migration(#[from] veza_core::db::MigrationError),
+    /// The platform.
+    #[error(transparent)]
+    Platform(#[from] veza::Error),
     /// The database access.
     #[error(transparent)]
     DbOpen(#[from] veza_core::db::DbOpenError),

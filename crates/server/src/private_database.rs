@@ -40,7 +40,7 @@ pub(crate) fn stop(cluster: Cluster) {
     match cluster.stop(Duration::from_secs(10)) {
         Ok(_) => tracing::debug!("PostgreSQL has stopped"),
         Err(error) => {
-            tracing::warn!(%error, "PostgreSQL did not stop cleanly; it recovers at the next start")
+            tracing::warn!(%error, "PostgreSQL did not stop cleanly; it recovers at the next start");
         }
     }
 }

@@ -5,30 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use metrics_exporter_prometheus::PrometheusHandle;
-use veza_core::db::{MigrationError, Migrator, Role as DbRole};
-use veza_core::{Db, Tasks};
+use veza::Platform;
+use veza_core::db::{MigrationError, Migrator};
 use veza_tenant::mail::{CaptureMailer, Mailer};
 use veza_tenant::{SmtpMailer, Tenants, http};
-use veza_web::{Check, Drain, Render, Routes, Web};
+use veza_web::{Drain, Render, Routes, Web};
 
 use crate::cli::Role;
-use crate::config::Config;
+use crate::config::{Config, ServerConfig};
 use crate::error::Error;
-use crate::{database, listener, page, signal, telemetry};
+use crate::{listener, page, signal, telemetry};
 
 /// How long to wait for a database that is not there yet.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A process that is ready to serve.
 pub(crate) struct Service {
-    pub(crate) tenants: Tenants,
+    pub(crate) platform: Platform,
     pub(crate) listeners: Vec<TcpListener>,
-    config: Config,
-    db: Db,
-    tasks: Tasks,
+    config: ServerConfig,
     metrics: PrometheusHandle,
     roles: Vec<Role>,
 }
@@ -41,33 +38,28 @@ impl Service {
         metrics: PrometheusHandle,
         development: bool,
     ) -> Result<Self, Error> {
-        wait_for_schema(&config).await?;
-        let db = Db::open(&config.database)?;
         let mailer = mailer(&config, development)?;
-        let tenants = Tenants::new(db.clone(), config.tenant.clone(), &config.web.public_url, mailer)?;
-        tenants.load().await?;
+        let (listen, server) = (config.web.listen.clone(), config.server.clone());
+        let platform = open_patiently(config, mailer).await?;
         let roles = if roles.is_empty() { vec![Role::Api, Role::Worker] } else { roles.to_vec() };
         let serves = roles.contains(&Role::Api);
-        let listeners = if serves { listener::open(&config.web.listen)? } else { Vec::new() };
-        Ok(Self { tenants, listeners, config, db, tasks: Tasks::new(), metrics, roles })
+        let listeners = if serves { listener::open(&listen)? } else { Vec::new() };
+        Ok(Self { platform, listeners, config: server, metrics, roles })
     }
 
     /// Serves until `stop` says so, then ends in order: no new connections, a word to those that are
     /// open, the requests under way, the tasks.
     pub(crate) async fn run(self, stop: BoxFuture<'static, Result<(), Error>>) -> Result<(), Error> {
-        self.tenants.start(&self.tasks);
-        if self.roles.contains(&Role::Worker) {
-            self.tenants.start_worker(&self.tasks);
-        }
+        self.platform.start(self.roles.contains(&Role::Worker));
         self.watch_queue();
         let (servers, drains) = self.servers()?;
         let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
-        signal::ready(&self.tasks);
-        let notice = self.config.server.drain_notice.as_duration();
-        let timeout = self.config.server.drain_timeout.as_duration();
+        signal::ready(&self.platform.tasks);
+        let notice = self.config.drain_notice.as_duration();
+        let timeout = self.config.drain_timeout.as_duration();
         let ending = end(stop, drains, handles, notice, timeout);
         let (served, ended) = tokio::join!(join_all(servers), ending);
-        if !self.tasks.stop(timeout).await {
+        if !self.platform.stop(timeout).await {
             tracing::warn!("some background tasks did not end in time");
         }
         ended?;
@@ -78,7 +70,7 @@ impl Service {
     fn servers(&self) -> Result<(Vec<Server>, Vec<Drain>), Error> {
         let failed = || Error::io("cannot serve");
         let (mut servers, mut drains) = (Vec::new(), Vec::new());
-        let admin = self.config.server.admin_listen;
+        let admin = self.config.admin_listen;
         if let Some(address) = admin {
             let site = self.site().metrics(self.render()).site();
             let bound = TcpListener::bind(address);
@@ -88,10 +80,10 @@ impl Service {
         }
         if !self.listeners.is_empty() {
             let listeners: std::io::Result<_> = self.listeners.iter().map(TcpListener::try_clone).collect();
-            let web = self.site().authenticate(Arc::new(http::Gate::new(self.tenants.clone())));
+            let web = self.site();
             let web = if admin.is_some() { web } else { web.metrics(self.render()) };
             let site = web.site();
-            let mount = mount(self.tenants.clone());
+            let mount = mount(self.platform.tenants.clone());
             servers.push(site.serve(listeners.map_err(failed())?, mount).map_err(failed())?);
             drains.push(site.drain());
         }
@@ -99,9 +91,7 @@ impl Service {
     }
 
     fn site(&self) -> Web {
-        Web::new(self.config.web.clone(), Arc::clone(self.db.clock()), Arc::clone(self.db.random()))
-            .check(Arc::new(DatabaseCheck(self.db.clone())))
-            .on_request_span(telemetry::adopt)
+        self.platform.web().on_request_span(telemetry::adopt)
     }
 
     fn render(&self) -> Render {
@@ -110,8 +100,8 @@ impl Service {
     }
 
     fn watch_queue(&self) {
-        let (db, metrics) = (self.db.clone(), self.metrics.clone());
-        self.tasks.every("server.metrics", Duration::from_secs(5), move || {
+        let (db, metrics) = (self.platform.db.clone(), self.metrics.clone());
+        self.platform.tasks.every("server.metrics", Duration::from_secs(5), move || {
             let waiting = u32::try_from(db.waiting()).unwrap_or(u32::MAX);
             metrics::gauge!("veza_core_transactions_waiting").set(f64::from(waiting));
             metrics.run_upkeep();
@@ -157,20 +147,17 @@ async fn end(
 
 /// A schema that is behind or ahead is an error at once; a database that is not there yet is
 /// waited for.
-async fn wait_for_schema(config: &Config) -> Result<(), Error> {
-    let url = database::url_for(config, DbRole::App)?;
+async fn open_patiently(config: Config, mailer: Option<Arc<dyn Mailer>>) -> Result<Platform, Error> {
+    let config = veza::Config { database: config.database, web: config.web, tenant: config.tenant };
     let mut waited = Duration::ZERO;
     loop {
-        let url = url.clone();
-        let checked = tokio::task::spawn_blocking(move || Migrator::veza().check(url.expose())).await;
-        match checked.unwrap_or_else(|_panic| Ok(())) {
-            Ok(()) => return Ok(()),
-            Err(MigrationError::Connect(error)) if waited < PATIENCE => {
+        match Platform::open(config.clone(), Migrator::veza(), mailer.clone()).await {
+            Err(veza::Error::Schema(MigrationError::Connect(error))) if waited < PATIENCE => {
                 tracing::warn!(%error, "the database cannot be reached yet");
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 waited += Duration::from_secs(1);
             }
-            Err(error) => return Err(error.into()),
+            outcome => return Ok(outcome?),
         }
     }
 }
@@ -184,18 +171,5 @@ fn mailer(config: &Config, development: bool) -> Result<Option<Arc<dyn Mailer>>,
             tracing::warn!("tenant.mail.smtp_url is not set: e-mails wait until it is");
             Ok(None)
         }
-    }
-}
-
-/// Whether the database answers.
-#[derive(Debug)]
-struct DatabaseCheck(Db);
-
-impl Check for DatabaseCheck {
-    fn name(&self) -> &'static str {
-        "database"
-    }
-    fn check(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>> {
-        async { self.0.ping().await.map_err(Into::into) }.boxed()
     }
 }

@@ -81,7 +81,7 @@ where
     if human {
         layer.with_ansi(terminal).with_filter(filter(config)).boxed()
     } else {
-        layer.json().flatten_event(true).with_filter(filter(config)).boxed()
+        layer.json().flatten_event(true).with_span_list(false).with_filter(filter(config)).boxed()
     }
 }
 

@@ -10,7 +10,7 @@ use veza_postgres::{Cluster, Exit};
 
 use super::block_on;
 use crate::cli::UpArgs;
-use crate::config::Config;
+use crate::config::{Config, LogFormat};
 use crate::data_dir::DataDir;
 use crate::error::Error;
 use crate::serve::Service;
@@ -40,6 +40,12 @@ fn develop(config: &mut Config, args: &UpArgs) {
     let given = Config::default();
     if let Some(address) = args.listen {
         config.web.listen = vec![address];
+    }
+    if config.telemetry.log == given.telemetry.log {
+        config.telemetry.log = String::from("info,actix_server=warn,veza_web::access=warn");
+    }
+    if config.telemetry.log_format == LogFormat::Auto {
+        config.telemetry.log_format = LogFormat::Human;
     }
     if config.server.drain_notice == given.server.drain_notice {
         config.server.drain_notice = Period::from_secs(0);
@@ -96,8 +102,8 @@ async fn greet(service: &Service, data: &Path) {
     println!("\n  Veza is up:  http://{address}");
     println!("  API:         http://{address}/docs");
     println!("  Data:        {}", data.display());
-    if service.tenants.is_first_run().await.unwrap_or(false) {
-        let token = service.tenants.first_run_token();
+    if service.platform.tenants.is_first_run().await.unwrap_or(false) {
+        let token = service.platform.tenants.first_run_token();
         println!("  Begin here:  http://{address}/setup#{token}");
     }
     println!("  Ctrl-C stops it all; the data stays.\n");

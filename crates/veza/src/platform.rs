@@ -1,0 +1,132 @@
+//! All nouns, put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use veza_core::db::{DbOpenError, MigrationError, Migrator, Role};
+use veza_core::{Clock, Db, Random, SystemClock, SystemRandom, Tasks};
+use veza_tenant::Tenants;
+use veza_tenant::mail::Mailer;
+
+use crate::config::Config;
+
+/// A running Veza inside another program.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// The database, one tenant at a time.
+    pub db: Db,
+    /// Organisations, people and access.
+    pub tenants: Tenants,
+    /// What runs beside requests.
+    pub tasks: Tasks,
+    #[cfg(feature = "http")]
+    web: veza_web::WebConfig,
+}
+
+/// The platform cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The database access.
+    #[error(transparent)]
+    Open(#[from] DbOpenError),
+    /// The schema is not what this version needs.
+    #[error(transparent)]
+    Schema(#[from] MigrationError),
+    /// Keys cannot be loaded.
+    #[error(transparent)]
+    Tenant(#[from] veza_tenant::Error),
+}
+
+impl Platform {
+    /// Connects, checks that `migrator` has nothing to do, loads keys. E-mail leaves through
+    /// `mailer`; without one it waits.
+    pub async fn open(
+        config: Config,
+        migrator: Migrator,
+        mailer: Option<Arc<dyn Mailer>>,
+    ) -> Result<Self, Error> {
+        Self::open_with(config, migrator, mailer, Arc::new(SystemClock), Arc::new(SystemRandom)).await
+    }
+
+    /// The same with another clock and randomness.
+    pub async fn open_with(
+        config: Config,
+        migrator: Migrator,
+        mailer: Option<Arc<dyn Mailer>>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, Error> {
+        let url = config.database.url_for(Role::App).ok_or(DbOpenError::NoUrl)?;
+        let checked = tokio::task::spawn_blocking(move || migrator.check(url.expose())).await;
+        checked.map_or(Ok(()), |outcome| outcome)?;
+        let db = Db::open_with(&config.database, clock, random)?;
+        #[cfg(feature = "http")]
+        let public_url = config.web.public_url.clone();
+        #[cfg(not(feature = "http"))]
+        let public_url = String::new();
+        let tenants = Tenants::new(db.clone(), config.tenant, &public_url, mailer)?;
+        tenants.load().await?;
+        Ok(Self {
+            db,
+            tenants,
+            tasks: Tasks::new(),
+            #[cfg(feature = "http")]
+            web: config.web,
+        })
+    }
+
+    /// Starts what runs beside requests; `worker` also what one process has to do for all (e-mail,
+    /// sweeping).
+    pub fn start(&self, worker: bool) {
+        self.tenants.start(&self.tasks);
+        if worker {
+            self.tenants.start_worker(&self.tasks);
+        }
+    }
+
+    /// Ends the background tasks; answers whether all ended within `deadline`.
+    pub async fn stop(&self, deadline: Duration) -> bool {
+        self.tasks.stop(deadline).await
+    }
+}
+
+#[cfg(feature = "http")]
+mod http {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+    use veza_core::Db;
+    use veza_web::{Check, Routes, Web};
+
+    use super::Platform;
+
+    impl Platform {
+        /// A site whose callers are verified by our accounts and whose readiness includes the
+        /// database; add checks or metrics, then call `site()`.
+        pub fn web(&self) -> Web {
+            Web::new(self.web.clone(), Arc::clone(self.db.clock()), Arc::clone(self.db.random()))
+                .authenticate(Arc::new(veza_tenant::http::Gate::new(self.tenants.clone())))
+                .check(Arc::new(DatabaseCheck(self.db.clone())))
+        }
+
+        /// All of Veza's routes; register your own beside them.
+        pub fn routes(&self) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
+            veza_tenant::http::routes(self.tenants.clone())
+        }
+    }
+
+    /// Whether the database answers.
+    #[derive(Debug)]
+    struct DatabaseCheck(Db);
+
+    impl Check for DatabaseCheck {
+        fn name(&self) -> &'static str {
+            "database"
+        }
+        fn check(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>> {
+            async { self.0.ping().await.map_err(Into::into) }.boxed()
+        }
+    }
+}
