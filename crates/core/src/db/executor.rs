@@ -15,6 +15,7 @@ use super::config::PoolConfig;
 use super::error::DbError;
 use super::queue::FairQueue;
 use super::session::{Connector, Session};
+use super::work::{End, Work};
 use crate::id::TenantId;
 
 /// Whose turn counts.
@@ -22,30 +23,6 @@ use crate::id::TenantId;
 pub(crate) enum Lane {
     Tenant(TenantId),
     System(&'static str),
-}
-
-/// One transaction, as the executor sees it.
-pub(crate) trait Work: Send {
-    /// When it must have ended.
-    fn deadline(&self) -> Instant;
-    /// Nobody waits for it any more.
-    fn is_abandoned(&self) -> bool;
-    /// The statements that open it; `budget` is the time left to it.
-    fn opening(&self, budget: Duration) -> String;
-    /// Runs its closure on an open transaction and says how to end it; `may_retry` allows
-    /// [`End::Retry`].
-    fn run(&mut self, session: &mut Session, may_retry: bool) -> End;
-    /// Tells whoever waits how it ended; `closed` is the answer to COMMIT or ROLLBACK.
-    fn settle(self: Box<Self>, closed: Result<(), DbError>);
-}
-
-/// How a transaction is to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    Commit,
-    Rollback,
-    /// Roll back and run it again.
-    Retry,
 }
 
 /// See the module.
@@ -107,7 +84,7 @@ impl Executor {
             Err(work) => {
                 metrics::counter!("veza_core_transactions_refused_total", "pool" => self.shared.name)
                     .increment(1);
-                work.settle(Err(DbError::Overloaded));
+                settle(work, Err(DbError::Overloaded));
             }
         }
     }
@@ -141,12 +118,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The life of one thread. What a closure holds or answers may panic where it is dropped; the
-    /// thread goes on with a new connection.
+    /// The life of one thread. Whatever unwinds here, the thread goes on, with a new connection.
     fn work(&self) {
-        while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
-            tracing::error!(pool = self.name, "a value given to or by a transaction panicked when dropped");
-        }
+        while quietly(|| self.serve()).is_err() {}
     }
 
     /// Does what waits, until the executor stops.
@@ -160,7 +134,7 @@ impl Shared {
             }
             match &mut session {
                 Some((session, _)) => self.transact(session, work, fresh),
-                None => work.settle(Err(DbError::Unavailable)),
+                None => settle(work, Err(DbError::Unavailable)),
             }
         }
     }
@@ -213,7 +187,7 @@ impl Shared {
             if !opened && let Err(error) = open(session, &*work) {
                 // A connection that died while idle is replaced once, unseen: nothing was done.
                 let replacement = if error.is_disconnect() && !fresh { self.connect() } else { None };
-                let Some(replacement) = replacement else { return work.settle(Err(error)) };
+                let Some(replacement) = replacement else { return settle(work, Err(error)) };
                 *session = replacement;
                 fresh = true;
                 next = Some(work);
@@ -236,7 +210,7 @@ impl Shared {
         mut closing: &'static str,
     ) -> (Option<Box<dyn Work>>, bool) {
         if session.broken {
-            work.settle(Err(DbError::Unavailable));
+            settle(work, Err(DbError::Unavailable));
             return (None, false);
         }
         let next = self.take();
@@ -245,7 +219,7 @@ impl Shared {
             let conflicted = closed.as_ref().is_err_and(DbError::is_retryable);
             if !conflicted || attempts >= ATTEMPTS || open(session, &*work).is_err() {
                 let opened = closed.is_ok() && next.is_some();
-                work.settle(closed);
+                settle(work, closed);
                 return (next, opened);
             }
             closing = run(session, &mut *work, &mut attempts);
@@ -266,13 +240,26 @@ fn end(session: &mut Session, closing: &str, next: Option<&dyn Work>) -> Result<
     closed
 }
 
+/// Runs `f`, in which the closure of a transaction or its answer is dropped: when their `Drop` panics,
+/// that is nobody else's business.
+fn quietly(f: impl FnOnce()) -> Result<(), ()> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|_panic| {
+        tracing::error!("what a transaction held or answered panicked when it was dropped");
+    })
+}
+
+fn settle(work: Box<dyn Work>, closed: Result<(), DbError>) {
+    let _settled = quietly(|| work.settle(closed));
+}
+
 /// Drops what nobody waits for any more, and settles what waited too long.
 fn live(work: Box<dyn Work>) -> Option<Box<dyn Work>> {
     if work.is_abandoned() {
+        let _dropped = quietly(|| drop(work));
         return None;
     }
     if work.deadline() <= instant() {
-        work.settle(Err(DbError::DeadlineExceeded));
+        settle(work, Err(DbError::DeadlineExceeded));
         return None;
     }
     Some(work)

@@ -54,9 +54,10 @@ pub(crate) struct Parts<'a> {
 impl Parts<'_> {
     fn run<T>(self, query: impl FnOnce(&mut PgConnection) -> diesel::QueryResult<T>) -> Result<T, DbError> {
         // Each statement has its own time-out; a transaction of many must end as well.
-        let outcome = match instant() < self.deadline {
-            true => query(&mut self.session.connection).map_err(DbError::from),
-            false => Err(DbError::DeadlineExceeded),
+        let outcome = if instant() < self.deadline {
+            query(&mut self.session.connection).map_err(DbError::from)
+        } else {
+            Err(DbError::DeadlineExceeded)
         };
         self.note(outcome)
     }

@@ -7,11 +7,34 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::error::DbError;
-use super::executor::{End, Work};
 use super::session::Session;
 use super::tx::{Marks, Open};
 use crate::clock::Clock;
 use crate::random::Random;
+
+/// One transaction, as the executor sees it.
+pub(crate) trait Work: Send {
+    /// When it must have ended.
+    fn deadline(&self) -> Instant;
+    /// Nobody waits for it any more.
+    fn is_abandoned(&self) -> bool;
+    /// The statements that open it; `budget` is the time left to it.
+    fn opening(&self, budget: Duration) -> String;
+    /// Runs its closure on an open transaction and says how to end it; `may_retry` allows
+    /// [`End::Retry`].
+    fn run(&mut self, session: &mut Session, may_retry: bool) -> End;
+    /// Tells whoever waits how it ended; `closed` is the answer to COMMIT or ROLLBACK.
+    fn settle(self: Box<Self>, closed: Result<(), DbError>);
+}
+
+/// How a transaction is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Commit,
+    Rollback,
+    /// Roll back and run it again.
+    Retry,
+}
 
 /// Runs a user's closure on an open transaction.
 pub(crate) trait Body<T, E>: Send {

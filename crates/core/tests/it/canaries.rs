@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sql_query;
-use veza_core::{Caller, Db, DbError, Query, Random, SeededRandom, TenantTx, Write, bytes};
+use veza_core::{Caller, Db, DbError, Query, SeededRandom, TenantTx, Write, bytes};
 use veza_testing::{DbTest, db_test};
 
 use crate::shop::{insert, migrator, orders, titles};
@@ -57,7 +57,7 @@ async fn kill_sometimes(database: veza_testing::TestDatabase) {
 async fn client(db: &Db, caller: &Caller, seed: u64, checked: &Arc<AtomicUsize>) {
     let random = SeededRandom::new(seed);
     for _ in 0..OPERATIONS / usize::try_from(CLIENTS).unwrap() {
-        let [action, end, patience] = bytes::<3>(&random as &dyn Random);
+        let [action, end, patience] = bytes::<3>(&random);
         let fate = Fate { action, end, patience };
         let (canary, checked) = (caller.tenant().to_string(), Arc::clone(checked));
         let transaction = db.tenant(caller, move |tx| live(tx, fate, &canary, &checked));

@@ -2,26 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use veza_core::DbError;
 use veza_testing::{TenantTest, tenant_test};
 
-use crate::shop::{add, insert, list, migrator, narrow, sleep};
+use crate::shop::{add, insert, list, migrator, narrow, occupy, sleep};
 
 #[tenant_test(migrator = migrator)]
 async fn a_transaction_that_waited_never_runs(t: TenantTest) {
     let db = narrow(&t.database);
     add(&db, &t.mallory.caller, "hers").await;
-    let (release, gate) = mpsc::channel::<()>();
-    let occupying = {
-        let (db, caller) = (db.clone(), t.mallory.caller.clone());
-        tokio::spawn(
-            async move { db.tenant(&caller, move |_tx| Ok::<_, DbError>(gate.recv().is_ok())).await },
-        )
-    };
+    let (release, occupying) = occupy(&db, &t.mallory.caller).await;
     let ran = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&ran);
     let waiting = db.tenant(&t.alice.caller, move |tx| {
@@ -31,7 +23,7 @@ async fn a_transaction_that_waited_never_runs(t: TenantTest) {
     // The outcome is dropped while it waits in the queue.
     assert!(timeout(Duration::from_millis(50), waiting).await.is_err());
     release.send(()).unwrap();
-    assert!(occupying.await.unwrap().unwrap());
+    occupying.await.unwrap().unwrap();
     assert_eq!(list(&db, &t.mallory.caller).await, ["hers"]);
     assert_eq!(list(&db, &t.alice.caller).await, [""; 0]);
     assert!(!ran.load(Ordering::SeqCst));

@@ -2,37 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
 use veza_core::db::PoolConfig;
 use veza_core::{Caller, Db, DbError};
 use veza_testing::{TenantTest, tenant_test};
 
-use crate::shop::{add, insert, list, migrator, millis, narrow, one_connection, sleep};
-
-/// Keeps the connection until the sender is used or dropped.
-fn occupy(db: &Db, caller: &Caller) -> (mpsc::Sender<()>, JoinHandle<Result<(), DbError>>) {
-    let (release, gate) = mpsc::channel::<()>();
-    let (db, caller) = (db.clone(), caller.clone());
-    let closure = move |_tx: &mut veza_core::TenantTx<'_>| {
-        let _open = gate.recv();
-        Ok(())
-    };
-    (release, tokio::spawn(async move { db.tenant(&caller, closure).await }))
-}
+use crate::shop::{add, insert, list, migrator, millis, narrow, occupy, one_connection, sleep};
 
 async fn until_waiting(db: &Db, number: usize) {
     while db.waiting() < number {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-async fn until_taken(db: &Db) {
-    // The one thread takes what waits; then nothing does.
-    tokio::time::sleep(Duration::from_millis(30)).await;
-    while db.waiting() > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -65,8 +44,7 @@ async fn a_tenant_with_hundreds_delays_another_by_about_one(t: TenantTest) {
 #[tenant_test(migrator = migrator)]
 async fn a_tenant_that_queues_too_much_is_refused_while_others_are_served(t: TenantTest) {
     let db = t.database.open(PoolConfig { queue: 8, queue_per_tenant: 5, ..one_connection() });
-    let (release, occupying) = occupy(&db, &t.alice.caller);
-    until_taken(&db).await;
+    let (release, occupying) = occupy(&db, &t.alice.caller).await;
     let queue = |caller: &Caller| {
         let (db, caller) = (db.clone(), caller.clone());
         tokio::spawn(async move { db.tenant(&caller, |tx| insert(tx, "queued")).await })
@@ -92,8 +70,7 @@ async fn a_tenant_that_queues_too_much_is_refused_while_others_are_served(t: Ten
 async fn what_waits_past_its_deadline_never_runs(t: TenantTest) {
     let db = t.database.open(PoolConfig { deadline: millis(200), ..one_connection() });
     add(&db, &t.alice.caller, "mine").await;
-    let (release, occupying) = occupy(&db, &t.mallory.caller);
-    until_taken(&db).await;
+    let (release, occupying) = occupy(&db, &t.mallory.caller).await;
     let ran = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&ran);
     let waiting = {

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use veza_core::DbError;
 use veza_testing::{TenantTest, tenant_test};
 
-use crate::shop::{add, list, migrator, narrow};
+use crate::shop::{add, list, migrator, narrow, occupy};
 
 /// Panics where it is dropped.
 struct Bomb;
@@ -41,17 +41,7 @@ async fn an_answer_that_panics_when_nobody_takes_it(t: TenantTest) {
 #[tenant_test(migrator = migrator)]
 async fn a_closure_that_panics_when_it_is_dropped_unused(t: TenantTest) {
     let db = narrow(&t.database);
-    let (release, gate) = mpsc::channel::<()>();
-    let occupying = {
-        let (db, caller) = (db.clone(), t.mallory.caller.clone());
-        tokio::spawn(
-            async move { db.tenant(&caller, move |_tx| Ok::<_, DbError>(gate.recv().is_ok())).await },
-        )
-    };
-    while db.waiting() > 0 {
-        tokio::task::yield_now().await;
-    }
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (release, occupying) = occupy(&db, &t.mallory.caller).await;
     let bomb = Bomb;
     let waiting = db.tenant(&t.alice.caller, move |_tx| {
         let _held = &bomb;

@@ -1,5 +1,6 @@
 //! An embedder's tables, made the way an embedder makes them.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -107,6 +108,24 @@ pub(crate) fn narrow(database: &TestDatabase) -> Db {
 pub(crate) const fn millis(milliseconds: u64) -> Period {
     Period::from_millis(milliseconds)
 }
+
+/// Keeps a connection until the sender is used or dropped; comes back when it has one.
+pub(crate) async fn occupy(db: &Db, caller: &Caller) -> (mpsc::Sender<()>, Busy) {
+    let (release, gate) = mpsc::channel::<()>();
+    let (started, mut start) = tokio::sync::mpsc::unbounded_channel();
+    let (db, caller) = (db.clone(), caller.clone());
+    let closure = move |_tx: &mut TenantTx<'_>| {
+        let _heard = started.send(());
+        let _open = gate.recv();
+        Ok(())
+    };
+    let busy = tokio::spawn(async move { db.tenant(&caller, closure).await });
+    start.recv().await.unwrap();
+    (release, busy)
+}
+
+/// A transaction that occupies a connection.
+pub(crate) type Busy = tokio::task::JoinHandle<Result<(), DbError>>;
 
 /// The process of PostgreSQL that serves the transaction.
 pub(crate) fn backend(tx: &mut impl Query) -> Result<i32, DbError> {

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use veza_core::db::Reason;
 use veza_core::usage::{record, record_once};
-use veza_core::{DbError, Query, TenantTx};
+use veza_core::{DbError, Query, SystemTx, TenantTx};
 use veza_testing::{TenantTest, tenant_test};
 
 fn sum(tx: &mut impl Query) -> Result<i64, DbError> {
@@ -53,12 +53,8 @@ async fn billing_sees_all_tenants(t: TenantTest) {
     }
     let tenants = format!("'{}', '{}'", t.alice.tenant, t.mallory.tenant);
     let count = format!("(SELECT count(*) FROM core.usage_events WHERE tenant_id IN ({tenants}))");
-    let count: i64 =
-        t.db.system(Reason("billing"), move |tx| {
-            let count = diesel::dsl::sql::<diesel::sql_types::BigInt>(&count);
-            Ok::<_, DbError>(tx.get_result(diesel::select(count))?)
-        })
-        .await
-        .unwrap();
-    assert_eq!(count, 2);
+    let sum = move |tx: &mut SystemTx<'_>| {
+        tx.get_result::<i64, _>(diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(&count)))
+    };
+    assert_eq!(t.db.system(Reason("billing"), sum).await.unwrap(), 2);
 }

@@ -10,7 +10,7 @@ diesel::table! {
 }
 
 fn remove(tx: &mut ReadTx<'_>) -> Result<usize, DbError> {
-    tx.execute(diesel::delete(orders::table))
+    Write::execute(tx, diesel::delete(orders::table))
 }
 
 fn main() {}

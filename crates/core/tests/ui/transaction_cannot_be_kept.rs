@@ -1,15 +1,9 @@
 //! A transaction cannot outlive the closure that it was lent to.
 
-use veza_core::{Caller, Db, DbError, TenantTx};
+use veza_core::{Caller, Db, DbError};
 
 async fn keep(db: &Db, caller: &Caller) {
-    let mut kept: Option<&mut TenantTx<'_>> = None;
-    let _: Result<(), DbError> = db
-        .tenant(caller, |tx| {
-            kept = Some(tx);
-            Ok(())
-        })
-        .await;
+    let _kept = db.tenant(caller, |tx| Ok::<_, DbError>(tx)).await;
 }
 
 fn main() {}

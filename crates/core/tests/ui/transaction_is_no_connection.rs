@@ -1,4 +1,4 @@
-//! diesel's own methods want a connection; a transaction does not give it away.
+//! Whatever wants a connection does not get one out of a transaction.
 
 use diesel::prelude::*;
 use veza_core::TenantTx;
@@ -9,8 +9,12 @@ diesel::table! {
     }
 }
 
-fn load(tx: &mut TenantTx<'_>) {
-    let _rows: QueryResult<Vec<i32>> = orders::table.load(tx);
+fn count(connection: &mut PgConnection) -> QueryResult<i64> {
+    orders::table.count().get_result(connection)
+}
+
+fn count_all(tx: &mut TenantTx<'_>) {
+    let _count = count(tx);
 }
 
 fn main() {}
