@@ -1,6 +1,5 @@
 //! A reading transaction may run on a replica: it has no way to write.
 
-use diesel::prelude::*;
 use veza_core::{DbError, ReadTx, Write};
 
 diesel::table! {
