@@ -7,7 +7,11 @@
     reason = "a harness fails by panicking, and stands at the edge of the program under test"
 )]
 
+#[cfg(feature = "http")]
+mod app;
 mod boundary;
+#[cfg(feature = "http")]
+mod client;
 mod clock;
 mod cluster;
 mod database;
@@ -24,7 +28,11 @@ mod tenant;
 
 pub use veza_testing_macros::{db_test, tenant_test};
 
+#[cfg(feature = "http")]
+pub use self::app::{App, AppBuilder, Owner};
 pub use self::boundary::assert_tenant_boundary;
+#[cfg(feature = "http")]
+pub use self::client::{Client, Reply};
 pub use self::clock::TestClock;
 pub use self::database::TestDatabase;
 pub use self::directory::TestDirectory;

@@ -1,0 +1,193 @@
+//! The app under test: all of Veza over real HTTP on a free port, with two organisations.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use serde_json::json;
+use veza::core::config::Secret;
+use veza::core::db::{Migrator, PoolConfig};
+use veza::core::{Clock, SystemRandom, TenantId};
+use veza::tenant::{CaptureMailer, NewOrganization, NewOwner, Signup};
+use veza::web::Routes;
+use veza::{Config, Platform};
+
+use crate::client::Client;
+use crate::clock::TestClock;
+use crate::database::TestDatabase;
+
+/// The password of every person that the harness makes.
+const PASSWORD: &str = "a password for tests";
+
+/// One deployment has one root secret, and all tests may share a database.
+const ROOT_SECRET: &str = "dGhlIHJvb3Qgc2VjcmV0IG9mIGFsbCB0ZXN0cyEhISE=";
+
+/// A running app. It stops when it is dropped.
+#[derive(Debug)]
+pub struct App {
+    /// Where it listens: `http://127.0.0.1:…`.
+    pub base: String,
+    /// What runs behind the routes.
+    pub platform: Platform,
+    /// The e-mails that went out.
+    pub mails: Arc<CaptureMailer>,
+    /// The organisation whose data it is.
+    pub alice: Owner,
+    /// The organisation that tries to get at it.
+    pub mallory: Owner,
+    handle: ServerHandle,
+}
+
+/// An organisation, and its owner signed in.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// The organisation.
+    pub tenant: TenantId,
+    /// Its slug.
+    pub slug: String,
+    /// The owner's address.
+    pub email: String,
+    /// The owner's password.
+    pub password: String,
+    /// A client with the owner's access token.
+    pub client: Client,
+    /// The answer to signing in, with all tokens.
+    pub session: serde_json::Value,
+}
+
+/// How an app is to be.
+#[derive(Debug)]
+pub struct AppBuilder {
+    config: Config,
+    clock: TestClock,
+    migrator: Migrator,
+}
+
+impl AppBuilder {
+    /// An app on a database, with cheap passwords and generous limits.
+    pub fn new(database: &TestDatabase) -> Self {
+        let mut config = Config {
+            database: database.config(PoolConfig { connections: 4, ..TestDatabase::small_pool() }),
+            ..Config::default()
+        };
+        config.tenant.root_secret = Some(Secret::new(ROOT_SECRET));
+        config.tenant.password_memory_kib = 64;
+        config.tenant.password_passes = 1;
+        config.tenant.requests_per_minute = 1_000_000;
+        config.tenant.sign_in_attempts_per_minute = 100_000;
+        config.tenant.open_signup = true;
+        config.web.workers = 1;
+        Self { config, clock: TestClock::System, migrator: Migrator::veza() }
+    }
+
+    /// Changes the configuration.
+    #[must_use]
+    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Another clock. Use one that stands still only with a database of its own.
+    #[must_use]
+    pub fn clock(mut self, clock: &TestClock) -> Self {
+        self.clock = clock.clone();
+        self
+    }
+
+    /// The migrations that the database has, when they are more than Veza's own.
+    #[must_use]
+    pub fn migrator(mut self, migrator: Migrator) -> Self {
+        self.migrator = migrator;
+        self
+    }
+
+    /// Starts the app with Veza's routes.
+    pub async fn start(self) -> App {
+        self.start_with(|_| {}).await
+    }
+
+    /// Starts the app with routes of your own beside Veza's.
+    ///
+    /// # Panics
+    /// When it cannot start.
+    pub async fn start_with(mut self, mount: impl Fn(&mut Routes<'_>) + Clone + Send + 'static) -> App {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        self.config.web.public_url = base.clone();
+        let mails = Arc::new(CaptureMailer::default());
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let opened = Platform::open_with(
+            self.config,
+            self.migrator,
+            Some(Arc::clone(&mails) as _),
+            clock,
+            Arc::new(SystemRandom),
+        );
+        let platform = opened.await.expect("the platform opens");
+        platform.start(true);
+        let routes = platform.routes();
+        let site = platform.web().site();
+        let server = site.serve(vec![listener], move |app| {
+            routes(app);
+            mount(app);
+        });
+        let server = server.expect("the server starts");
+        let handle = server.handle();
+        tokio::spawn(server);
+        let alice = Owner::create(&platform, &base, "alice").await;
+        let mallory = Owner::create(&platform, &base, "mallory").await;
+        App { base, platform, mails, alice, mallory, handle }
+    }
+}
+
+impl App {
+    /// A client without credentials.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.base)
+    }
+
+    /// Waits until an e-mail to `address` went out and gives its text.
+    ///
+    /// # Panics
+    /// When none does within ten seconds.
+    pub async fn mail_to(&self, address: &str) -> String {
+        for _ in 0..1_000 {
+            if let Some(mail) = self.mails.sent().iter().rev().find(|mail| mail.to == address) {
+                return mail.text.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("no e-mail went to {address}");
+    }
+
+    /// Creates one more organisation and signs its owner in.
+    pub async fn owner(&self, name: &str) -> Owner {
+        Owner::create(&self.platform, &self.base, name).await
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.platform.tasks.stopping().cancel();
+        drop(self.handle.stop(false));
+    }
+}
+
+impl Owner {
+    async fn create(platform: &Platform, base: &str, name: &str) -> Self {
+        // Unique in a shared database, and still readable.
+        let unique = TenantId::generate(platform.db.clock().now(), &SystemRandom).to_string();
+        let slug = format!("{name}-{}", unique.rsplit('-').next().unwrap_or_default());
+        let email = format!("{slug}@example.org");
+        let owner = NewOwner { email: email.clone(), name: name.to_owned(), password: PASSWORD.to_owned() };
+        let new = NewOrganization { name: name.to_owned(), slug: slug.clone(), metadata: None, owner };
+        let created = platform.tenants.create_organization(&new, Signup::Operator, None).await;
+        let (organization, _) = created.expect("the organisation is created");
+        let body = json!({ "email": email, "password": PASSWORD });
+        let session = Client::new(base).post("/v1/tenant/sessions", &body).await.expect(201);
+        let token = session["access_token"].as_str().unwrap_or_default();
+        let client = Client::new(base).bearer(token);
+        Self { tenant: organization.id, slug, email, password: PASSWORD.to_owned(), client, session }
+    }
+}
