@@ -148,18 +148,30 @@ pub enum ConfigError {
     },
 }
 
+/// Variables with our prefix that are not keys: the command line and the build read them.
+const NOT_KEYS: [&str; 5] = ["log", "config", "data", "admin_url", "pg_bindir"];
+
 /// Layers the configuration: defaults, `file`, then variables such as
 /// `VEZA_DATABASE__POOL__CONNECTIONS`. Unknown keys are errors.
 pub fn load<T: Serialize + DeserializeOwned + Default>(file: Option<&Path>) -> Result<T, ConfigError> {
-    let mut figment = Figment::from(Serialized::defaults(T::default()));
+    load_over(&T::default(), file)
+}
+
+/// The same over other defaults: what the file or a variable says wins over them, even when it says
+/// what the type's own default is. They hold no secrets, which do not survive being written.
+pub fn load_over<T: Serialize + DeserializeOwned>(
+    defaults: &T,
+    file: Option<&Path>,
+) -> Result<T, ConfigError> {
+    let mut figment = Figment::from(Serialized::defaults(defaults));
     if let Some(path) = file {
         // Read here, because a missing file is an error for whoever named it.
-        std::fs::File::open(path)
+        std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         figment = figment.merge(Toml::file_exact(path));
     }
     figment
-        .merge(Env::prefixed("VEZA_").ignore(&["log", "config", "pg_bindir"]).split("__"))
+        .merge(Env::prefixed("VEZA_").ignore(&NOT_KEYS).split("__"))
         .extract()
         .map_err(|error| ConfigError::Invalid(Box::new(error)))
 }

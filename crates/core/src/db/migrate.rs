@@ -9,6 +9,7 @@ use diesel::{PgConnection, sql_query};
 use sha2::{Digest, Sha256};
 
 use super::check::{Finding, check_server};
+use super::session::connect_once;
 
 /// One step of the history.
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +137,7 @@ impl Migrator {
         owner_url: &str,
         mut progress: impl FnMut(Progress<'_>),
     ) -> Result<Vec<&'static str>, MigrationError> {
-        let mut connection = connect(owner_url)?;
+        let mut connection = connect_once(owner_url)?;
         let findings = check_server(&mut connection)?;
         if !findings.is_empty() {
             return Err(MigrationError::Server(findings));
@@ -155,7 +156,7 @@ impl Migrator {
 
     /// Whether the schema is exactly what this program needs. `url` may be any role's.
     pub fn check(&self, url: &str) -> Result<(), MigrationError> {
-        let mut connection = connect(url)?;
+        let mut connection = connect_once(url)?;
         let ledger = sql_query("SELECT to_regclass('core.migrations') IS NOT NULL AS flag")
             .get_result::<Flag>(&mut connection)?;
         let pending = if ledger.flag { self.pending(&mut connection)? } else { self.migrations.clone() };
@@ -181,11 +182,6 @@ impl Migrator {
         let is_new = |migration: &&Migration| !applied.iter().any(|row| row.name == migration.name);
         Ok(self.migrations.iter().filter(is_new).copied().collect())
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "migrations run outside the serving pool, as the owner")]
-fn connect(url: &str) -> Result<PgConnection, ConnectionError> {
-    PgConnection::establish(url)
 }
 
 fn lock(
@@ -233,7 +229,7 @@ fn apply(connection: &mut PgConnection, migration: &Migration) -> QueryResult<()
 /// Creates the database roles and the database where they are missing, as an administrator.
 /// Roles get no password here: use peer or certificate authentication, or set one afterwards.
 pub fn bootstrap(admin_url: &str, database: &str) -> Result<(), MigrationError> {
-    let mut connection = connect(admin_url)?;
+    let mut connection = connect_once(admin_url)?;
     // Programs that start together would create the same role at once. Given back at the end.
     connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
     for role in ["veza_owner", "veza_app", "veza_jobs", "veza_system"] {

@@ -46,15 +46,43 @@ impl Connector {
         Self { url, setup, cache_statements: pool.prepared_statements }
     }
 
-    #[allow(clippy::disallowed_methods, reason = "the one place that connects")]
     pub(crate) fn connect(&self) -> Result<Session, ConnectionError> {
-        let mut connection = PgConnection::establish(&self.url)?;
+        let mut connection = establish(&self.url)?;
         if !self.cache_statements {
             connection.set_prepared_statement_cache_size(CacheSize::Disabled);
         }
         connection.batch_execute(&self.setup).map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(Session { connection, broken: false })
     }
+}
+
+/// How long a connection outside the pool may take to be made, in seconds. Without a limit, a host that
+/// swallows packets holds us for minutes.
+const PATIENCE: u64 = 10;
+
+/// Makes a connection outside the pool.
+pub(crate) fn connect_once(url: &str) -> Result<PgConnection, ConnectionError> {
+    establish(&with_connect_timeout(url, PATIENCE))
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that connects")]
+fn establish(url: &str) -> Result<PgConnection, ConnectionError> {
+    PgConnection::establish(url).map_err(|error| match error {
+        ConnectionError::BadConnection(text) if !is_safe(&text) => ConnectionError::BadConnection(
+            "the URL is malformed (it is not shown, because it may hold a password); \
+             write special characters in the password as %40, %2F and so on"
+                .to_owned(),
+        ),
+        other => other,
+    })
+}
+
+/// Whether what libpq says holds no part of a password. It repeats of a URL what it cannot read, and
+/// takes the rest of a password with an `@` in it for a host name.
+fn is_safe(text: &str) -> bool {
+    let from_server = ["connection to server ", "could not connect to server", "FATAL:"];
+    let looked_up = text.starts_with("could not translate host name ") && !text.contains('@');
+    looked_up || from_server.iter().any(|beginning| text.starts_with(beginning))
 }
 
 /// Adds libpq's `connect_timeout` (whole seconds, two at least) unless the URL has one.
@@ -68,4 +96,28 @@ fn with_connect_timeout(url: &str, seconds: u64) -> String {
         (true, true) => '&',
     };
     format!("{url}{separator}connect_timeout={seconds}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_hold_no_part_of_a_password() {
+        for url in [
+            "postgres//u:geheim@127.0.0.1/d",
+            "postgresql://u:1@geheim@127.0.0.1:1/d",
+            "postgresql://u:geheim%zz@127.0.0.1:1/d",
+            "postgresql://u:geheim/1@127.0.0.1:1/d",
+            "postgresql://u:a?geheim@127.0.0.1:1/d",
+            "postgresql://u:geheim@127.0.0.1:port/d",
+            "postgresql://u:geheim@127.0.0.1:1/d",
+            "host=127.0.0.1 port=1 password=geheim",
+            "host=127.0.0.1 port=1 password='geheim",
+            "host=127.0.0.1 port=1 password=a geheim",
+        ] {
+            let error = connect_once(url).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(!error.is_empty() && !error.contains("geheim"), "{url}: {error}");
+        }
+    }
 }
