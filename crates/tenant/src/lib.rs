@@ -2,6 +2,7 @@
 
 pub mod api_key;
 mod authenticate;
+mod boundary;
 mod config;
 mod directory;
 mod error;
@@ -34,6 +35,7 @@ mod token;
 pub use self::smtp::SmtpMailer;
 pub use self::{
     authenticate::{Admission, Credentials},
+    boundary::CATALOGUE_EXCEPTIONS,
     config::{MailConfig, TenantConfig},
     error::{CODES, Error},
     id::{ApiKeyId, InvitationId, PersonId, RoleId, SessionId},

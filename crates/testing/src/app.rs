@@ -9,7 +9,7 @@ use serde_json::json;
 use veza::core::config::Secret;
 use veza::core::db::{Migrator, PoolConfig};
 use veza::core::{Clock, SystemRandom, TenantId};
-use veza::tenant::{CaptureMailer, NewOrganization, NewOwner, Signup};
+use veza::tenant::{CaptureMailer, Mailer, NewOrganization, NewOwner, Signup};
 use veza::web::Routes;
 use veza::{Config, Platform};
 
@@ -116,11 +116,12 @@ impl AppBuilder {
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         self.config.web.public_url = base.clone();
         let mails = Arc::new(CaptureMailer::default());
+        let mailer: Arc<dyn Mailer> = mails.clone();
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let opened = Platform::open_with(
             self.config,
             self.migrator,
-            Some(Arc::clone(&mails) as _),
+            Some(mailer),
             clock,
             Arc::new(SystemRandom),
         );

@@ -1,0 +1,26 @@
+//! Scenarios that cross crates, over real HTTP and on a real database: one behaviour per file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod api_keys;
+mod bad_input;
+mod catalogue;
+mod idempotency;
+mod invitations;
+mod members;
+mod organizations;
+mod outage;
+mod rate_limit;
+mod resolution;
+mod roles;
+mod sessions;
+mod sign_in;
+mod suspension;
+mod tokens;
+mod walk;

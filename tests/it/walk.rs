@@ -1,0 +1,169 @@
+//! Every route of the OpenAPI document, tried as mallory with alice's ids: each answers exactly as
+//! for an id that does not exist. A route that is added is walked without anybody remembering.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+use veza_testing::{App, AppBuilder, Client, DbTest, Reply, db_test};
+
+/// Routes that end what the walk still needs, or need no id to hurt the caller alone.
+const OWN_ONLY: [&str; 2] = ["DELETE /v1/tenant/organization", "PUT /v1/tenant/me/password"];
+
+/// One thing of each kind of alice's, by the name of the parameter that takes its id.
+async fn victims(app: &App) -> BTreeMap<&'static str, String> {
+    let alice = &app.alice.client;
+    let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
+    let role = json!({ "name": "canary-role", "permissions": [] });
+    let role = alice.post("/v1/tenant/roles", &role).await.expect(201);
+    let key = json!({ "name": "canary-key", "scopes": [] });
+    let key = alice.post("/v1/tenant/api-keys", &key).await.expect(201);
+    let invitation = json!({ "email": "canary-invitation@example.org" });
+    let invitation = alice.post("/v1/tenant/invitations", &invitation).await.expect(201);
+    BTreeMap::from([
+        ("role_id", id(&role)),
+        ("key_id", id(&key)),
+        ("invitation_id", id(&invitation)),
+        ("person_id", app.alice.session["person_id"].as_str().unwrap().to_owned()),
+        ("session_id", app.alice.session["session_id"].as_str().unwrap().to_owned()),
+    ])
+}
+
+/// A body that the schema accepts, so that the route gets as far as it can.
+fn sample(document: &Value, schema: &Value) -> Value {
+    if let Some(name) = schema["$ref"].as_str() {
+        return sample(document, document.pointer(name.trim_start_matches('#')).unwrap());
+    }
+    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str()).unwrap_or("object");
+    match kind {
+        "object" => {
+            let required = schema["required"].as_array().cloned().unwrap_or_default();
+            let property = |name: &Value| {
+                let name = name.as_str().unwrap().to_owned();
+                let value = sample(document, &schema["properties"][&name]);
+                (name, value)
+            };
+            Value::Object(required.iter().map(property).collect())
+        }
+        "array" => json!([]),
+        "string" => json!("member"),
+        "integer" | "number" => json!(1),
+        "boolean" => json!(true),
+        other => panic!("no sample for {other}: {schema}"),
+    }
+}
+
+/// What of an answer may not differ: all but the request's own id and times.
+fn essence(reply: &Reply) -> (u16, Value, Vec<(String, String)>) {
+    let mut body = reply.json();
+    if let Some(object) = body.as_object_mut() {
+        object.remove("instance");
+    }
+    let changing = ["date", "x-request-id", "ratelimit"];
+    let mut headers = reply.headers.clone();
+    headers.retain(|(name, _)| !changing.contains(&name.as_str()));
+    headers.sort();
+    (reply.status, body, headers)
+}
+
+async fn call(client: &Client, method: &str, path: &str, body: Option<&Value>) -> Reply {
+    match body {
+        Some(body) => {
+            let client = client.with("content-type", "application/json");
+            client.send(method, path, Some(body.to_string().into())).await
+        }
+        None => client.send(method, path, None).await,
+    }
+}
+
+#[db_test]
+async fn foreign_ids_answer_like_ids_that_do_not_exist(t: DbTest) {
+    let app = AppBuilder::new(&t.database).start().await;
+    let victims = victims(&app).await;
+    let dump = "(SELECT md5(string_agg(x::text, ',' ORDER BY x::text)) FROM (
+        SELECT r::text AS x FROM tenant.roles r UNION ALL SELECT k::text FROM tenant.api_keys k
+        UNION ALL SELECT i::text FROM tenant.invitations i UNION ALL SELECT m::text FROM tenant.memberships m
+        UNION ALL SELECT s::text FROM tenant.sessions s UNION ALL SELECT o::text FROM tenant.organizations o) x)";
+    let before = t.database.superuser().text(dump);
+    let document = app.anonymous().get("/openapi.json").await.expect(200);
+    let mut walked = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let method = method.to_uppercase();
+            if OWN_ONLY.contains(&format!("{method} {path}").as_str()) || !path.contains('{') {
+                continue;
+            }
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let body = (!schema.is_null()).then(|| sample(&document, schema));
+            let (mut foreign, mut unknown) = (path.clone(), path.clone());
+            for parameter in operation["parameters"].as_array().unwrap() {
+                let name = parameter["name"].as_str().unwrap();
+                let victim =
+                    victims.get(name).unwrap_or_else(|| panic!("no victim for {name} of {method} {path}"));
+                foreign = foreign.replace(&format!("{{{name}}}"), victim);
+                unknown = unknown.replace(
+                    &format!("{{{name}}}"),
+                    &Uuid::from_u128(0x019a_0000_0000_7000_8000_0000_0000_00ff).to_string(),
+                );
+            }
+            let tried = call(&app.mallory.client, &method, &foreign, body.as_ref()).await;
+            let missing = call(&app.mallory.client, &method, &unknown, body.as_ref()).await;
+            assert_eq!(essence(&tried), essence(&missing), "{method} {path}");
+            assert_eq!(tried.status, 404, "{method} {path}: {}", tried.text);
+            walked += 1;
+        }
+    }
+    assert!(walked >= 11, "only {walked} routes take an id");
+    assert_eq!(t.database.superuser().text(dump), before, "nothing of anybody's changed");
+}
+
+#[db_test]
+async fn lists_and_reads_hold_nothing_foreign(t: DbTest) {
+    let app = AppBuilder::new(&t.database).start().await;
+    let victims = victims(&app).await;
+    let document = app.anonymous().get("/openapi.json").await.expect(200);
+    let canaries: Vec<String> = victims
+        .values()
+        .cloned()
+        .chain([
+            app.alice.tenant.to_string(),
+            app.alice.slug.clone(),
+            app.alice.email.clone(),
+            "canary".to_owned(),
+        ])
+        .collect();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        if item.get("get").is_none() || path.contains('{') {
+            continue;
+        }
+        let reply = app.mallory.client.get(path).await;
+        assert!(reply.status < 500, "{path}: {}", reply.text);
+        for canary in &canaries {
+            assert!(!reply.text.contains(canary.as_str()), "{path} holds {canary}");
+        }
+        let cursor = app.alice.client.get(&format!("{path}?limit=1")).await.json()["next_cursor"].clone();
+        if let Some(cursor) = cursor.as_str() {
+            let page = app.mallory.client.get(&format!("{path}?cursor={cursor}")).await;
+            for canary in &canaries {
+                assert!(
+                    !page.text.contains(canary.as_str()),
+                    "{path} holds {canary} behind a foreign cursor"
+                );
+            }
+        }
+    }
+}
+
+#[db_test]
+async fn every_route_but_the_public_ones_asks_who_is_there(t: DbTest) {
+    let app = AppBuilder::new(&t.database).start().await;
+    let document = app.anonymous().get("/openapi.json").await.expect(200);
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let open = operation["security"].as_array().is_some_and(|all| all.contains(&json!({})));
+            let path = path.replace(['{', '}'], "");
+            let reply = call(&app.anonymous(), &method.to_uppercase(), &path, None).await;
+            assert_eq!(reply.status == 401, !open, "{method} {path}: {} {}", reply.status, reply.text);
+        }
+    }
+}
