@@ -63,7 +63,8 @@ async fn a_deadlock_is_resolved_and_both_succeed(t: DbTest) {
     for task in tasks {
         task.await.unwrap().unwrap();
     }
-    assert_eq!(attempts.load(Ordering::SeqCst), 3, "one of the two ran twice");
+    // More than three when the loser, run again, is quick enough to get in the way once more.
+    assert!(attempts.load(Ordering::SeqCst) >= 3, "one of the two ran again");
     let names = list(&db, &t.alice.caller).await;
     assert!(names == ["one", "other"], "{names:?}");
 }

@@ -114,7 +114,8 @@ async fn the_deadline_holds_for_all_statements_together(t: TenantTest) {
 async fn a_statement_ends_with_the_deadline_of_its_transaction(t: TenantTest) {
     let db = t.database.open(PoolConfig { deadline: millis(200), ..one_connection() });
     add(&db, &t.alice.caller, "mine").await;
-    let outcome = db.tenant(&t.alice.caller, |tx| sleep(tx, Duration::from_secs(30))).await;
+    // Shorter than the time-out of a statement, longer than the deadline.
+    let outcome = db.tenant(&t.alice.caller, |tx| sleep(tx, Duration::from_secs(2))).await;
     assert!(matches!(outcome, Err(DbError::DeadlineExceeded)), "{outcome:?}");
     // The shorter limit was that transaction's alone.
     let limit = db.tenant(&t.alice.caller, |tx| sleep(tx, Duration::from_millis(1))).await;
