@@ -1,7 +1,9 @@
 //! Databases that nobody needs any more. Tests drop nothing: DROP costs as much as CREATE.
 
 use std::path::Path;
+use std::thread;
 
+use crate::cluster;
 use crate::superuser::Superuser;
 
 /// This many databases (10 MB each) may stay.
@@ -20,9 +22,15 @@ pub(crate) fn sweep(superuser: &mut Superuser, current: &str) {
         return;
     }
     let (clones, histories): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.starts_with(CLONE));
-    for name in clones.into_iter().filter(|name| !is_alive(name)) {
-        superuser.execute(&format!("DROP DATABASE IF EXISTS {name}"));
-    }
+    // Each DROP waits for a checkpoint; no test should. What is left when this process ends, the next
+    // one sweeps.
+    let dead: Vec<String> = clones.into_iter().filter(|name| !is_alive(name)).map(str::to_owned).collect();
+    thread::spawn(move || {
+        let mut superuser = cluster::database("postgres").superuser();
+        for name in dead {
+            superuser.attempt(&format!("DROP DATABASE IF EXISTS {name}"));
+        }
+    });
     for name in histories.into_iter().filter(|name| !name.starts_with(current)) {
         // In use by another program, this fails and changes nothing: each holds a connection.
         superuser.attempt(&format!("ALTER DATABASE {name} IS_TEMPLATE false"));
