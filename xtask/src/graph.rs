@@ -45,6 +45,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
             "veza-storage",
             "veza-stream",
             "veza-tenant",
+            "veza-testing-macros",
             "veza-web",
         ],
     ),

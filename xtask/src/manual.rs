@@ -41,9 +41,10 @@ Installs what tests need (what `up` needs, and redis-server), then runs, fastest
     sizes     cargo xtask sizes
     graph     cargo xtask graph --check
     licences  cargo xtask licences
-    clippy    cargo clippy --workspace --all-targets --all-features -- -D warnings
-    tests     cargo test --workspace --all-features
-    doc       cargo doc --no-deps --workspace --all-features, with warnings as errors
+    clippy    cargo clippy --workspace --all-targets -- -D warnings
+    features  cargo check of single crates with the features that an embedder may choose
+    tests     cargo test --workspace
+    doc       cargo doc --no-deps --workspace, with warnings as errors
     gen       cargo xtask gen --check
     examples  cargo test in every directory of examples/
 

@@ -14,7 +14,7 @@ use crate::Outcome;
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
     pub(crate) lines: usize,
-    /// Lines outside test modules; none in a file of tests.
+    /// Lines of code outside test modules, without blanks and comments; none in a file of tests.
     pub(crate) code_lines: usize,
     /// The functions outside tests.
     pub(crate) functions: Vec<Function>,
@@ -65,7 +65,9 @@ fn measure(path: &Path, text: &str) -> syn::Result<Source> {
     if !is_test_path(path) {
         let mut visitor = Visitor { functions: Vec::new(), test_lines: 0 };
         visitor.visit_file(&syn::parse_file(text)?);
-        source.code_lines = lines.saturating_sub(visitor.test_lines);
+        // Tests stand at the end of a file.
+        let own = text.lines().take(lines.saturating_sub(visitor.test_lines)).map(str::trim_start);
+        source.code_lines = own.filter(|line| !line.is_empty() && !line.starts_with("//")).count();
         source.functions = visitor.functions;
     }
     Ok(source)

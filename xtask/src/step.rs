@@ -21,12 +21,13 @@ pub(crate) enum Work {
 }
 
 /// In the order of their speed, so that a mistake shows early.
-pub(crate) const STEPS: [Step; 9] = [
+pub(crate) const STEPS: [Step; 10] = [
     Step { name: "fmt", work: Work::Commands(|_| vec![cargo_with("fmt --all --check")]) },
     Step { name: "sizes", work: Work::Own("sizes", sizes::run) },
     Step { name: "graph", work: Work::Own("graph --check", || graph::run(true)) },
     Step { name: "licences", work: Work::Own("licences", licences::run) },
     Step { name: "clippy", work: Work::Commands(|_| vec![clippy()]) },
+    Step { name: "features", work: Work::Commands(|_| features()) },
     Step { name: "tests", work: Work::Commands(|filters| vec![tests(filters)]) },
     Step { name: "doc", work: Work::Commands(|_| vec![doc()]) },
     Step { name: "gen", work: Work::Own("gen --check", || generate::run(true)) },
@@ -51,11 +52,17 @@ impl Step {
 }
 
 fn clippy() -> Command {
-    cargo_with("clippy --workspace --all-targets --all-features -- -D warnings")
+    cargo_with("clippy --workspace --all-targets -- -D warnings")
+}
+
+/// Each crate is usable alone, with what an embedder asks for and no more.
+fn features() -> Vec<Command> {
+    let alone = ["veza-core", "veza-tenant", "veza-testing", "veza --no-default-features"];
+    alone.into_iter().map(|package| cargo_with(&format!("check --package {package}"))).collect()
 }
 
 fn tests(filters: &[String]) -> Command {
-    let mut command = cargo_with("test --workspace --all-features");
+    let mut command = cargo_with("test --workspace");
     if !filters.is_empty() {
         command.arg("--").args(filters);
     }
@@ -63,7 +70,7 @@ fn tests(filters: &[String]) -> Command {
 }
 
 fn doc() -> Command {
-    let mut command = cargo_with("doc --no-deps --workspace --all-features");
+    let mut command = cargo_with("doc --no-deps --workspace");
     command.env("RUSTDOCFLAGS", "-D warnings");
     command
 }
