@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# The walk-through of README.md as one script: the same blocks, for a Veza with an empty database.
+#
+#     docs/walkthrough.sh [URL [DATA_DIRECTORY [LOG_FILE]]]
+#
+# It fails as soon as an answer is not the one promised. LOG_FILE is where the output of `veza up`
+# goes; without it the script asks for the link in the invitation. The variable VEZA may name the
+# program to call in place of `cargo run`.
+set -euo pipefail
+
+url=${1:-http://127.0.0.1:8080}              # where Veza listens
+data=${2:-}                                  # its data directory, if it is not the usual one
+log=${3:-}                                   # the file that `veza up` writes to, if any
+veza=${VEZA:-cargo run -q --bin veza --}     # the program
+
+# curl, insisting on a status: ask STATUS PATH [arguments of curl…]
+ask() {
+    local answer
+    answer=$(curl -sS -w '\n%{http_code}' "$url$2" -H 'Content-Type: application/json' "${@:3}")
+    echo "${answer%$'\n'*}"
+    [ "${answer##*$'\n'}" = "$1" ] || { echo "$2: expected $1, got ${answer##*$'\n'}" >&2; return 1; }
+}
+# One value out of JSON: value KEY
+value() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
+
+ask 201 /v1/tenant/organizations -d '{"name": "Acme Ltd", "slug": "acme",
+    "owner": {"name": "Ada", "email": "ada@acme.example", "password": "correct horse battery"}}'
+
+ada=$(ask 201 /v1/tenant/sessions \
+    -d '{"email": "ada@acme.example", "password": "correct horse battery"}' | value access_token)
+ask 200 /v1/tenant/me -H "Authorization: Bearer $ada" | grep '"scopes":\["\*"\]'
+
+ask 201 /v1/tenant/invitations -H "Authorization: Bearer $ada" -d '{"email": "bob@acme.example"}'
+
+if [ -n "$log" ]; then
+    sleep 2
+    link=$(grep -o 'http[^ ]*/invitation?token=[A-Za-z0-9_-]*' "$log" | tail -1)
+else
+    read -r -p 'Paste the link: ' link
+fi
+
+bob=$(ask 201 /v1/tenant/invitations/accept \
+    -d "{\"token\": \"${link#*token=}\", \"name\": \"Bob\", \"password\": \"a staple and a battery\"}" | value access_token)
+ask 200 /v1/tenant/members -H "Authorization: Bearer $bob" | grep ada@acme.example | grep bob@acme.example
+ask 403 /v1/tenant/api-keys -H "Authorization: Bearer $bob" | grep core.permission.missing
+
+key=$(ask 201 /v1/tenant/api-keys -H "Authorization: Bearer $ada" \
+    -d '{"name": "nightly report", "scopes": ["tenant.members.read"]}' | value secret)
+ask 200 /v1/tenant/me -H "Authorization: Bearer $key" | grep api_key:
+ask 403 /v1/tenant/roles -H "Authorization: Bearer $key" | grep core.permission.missing
+
+ask 201 /v1/tenant/organizations -d '{"name": "Globex", "slug": "globex",
+    "owner": {"name": "Mallory", "email": "mallory@globex.example", "password": "mallory has one too"}}'
+mallory=$(ask 201 /v1/tenant/sessions \
+    -d '{"email": "mallory@globex.example", "password": "mallory has one too"}' | value access_token)
+
+person=$(ask 200 /v1/tenant/me -H "Authorization: Bearer $ada" | sed 's/.*person:\([^"]*\)".*/\1/')
+ask 200 "/v1/tenant/members/$person" -H "Authorization: Bearer $ada" | grep ada@acme.example
+ask 404 "/v1/tenant/members/$person" -H "Authorization: Bearer $mallory" | grep tenant.not_found
+
+ask 200 /v1/tenant/api-keys -H "Authorization: Bearer $ada" | grep 'nightly report'
+ask 200 /v1/tenant/api-keys -H "Authorization: Bearer $mallory" | grep -x '{"items":\[\]}'
+ask 403 /v1/tenant/me -H "Authorization: Bearer $mallory" -H 'X-Tenant-ID: acme' | grep tenant.mismatch
+
+$veza tenant suspend acme --reason 'the invoice is open' ${data:+--data "$data"} | grep suspended
+sleep 2
+ask 403 /v1/tenant/me -H "Authorization: Bearer $ada" | grep tenant.organization.suspended
+ask 403 /v1/tenant/me -H "Authorization: Bearer $key" | grep tenant.organization.suspended
+ask 200 /v1/tenant/me -H "Authorization: Bearer $mallory" > /dev/null
+
+$veza tenant resume acme ${data:+--data "$data"} | grep active
+sleep 2
+ask 200 /v1/tenant/me -H "Authorization: Bearer $ada" > /dev/null
