@@ -43,9 +43,9 @@ impl Superuser {
         row.unwrap_or_else(|error| panic!("{expression}: {error}")).value
     }
 
-    /// Runs statements that may fail.
-    pub(crate) fn attempt(&mut self, sql: &str) {
-        let _ = self.connection.batch_execute(sql);
+    /// Runs statements that may fail, and tells whether they did not.
+    pub(crate) fn attempt(&mut self, sql: &str) -> bool {
+        self.connection.batch_execute(sql).is_ok()
     }
 
     /// The value of a query that counts.

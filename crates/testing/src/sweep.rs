@@ -31,10 +31,14 @@ pub(crate) fn sweep(superuser: &mut Superuser, current: &str) {
             superuser.attempt(&format!("DROP DATABASE IF EXISTS {name}"));
         }
     });
-    for name in histories.into_iter().filter(|name| !name.starts_with(current)) {
-        // In use by another program, this fails and changes nothing: each holds a connection.
-        superuser.attempt(&format!("ALTER DATABASE {name} IS_TEMPLATE false"));
-        superuser.attempt(&format!("DROP DATABASE IF EXISTS {name}"));
+    for name in histories.into_iter().filter(|name| !name.contains(current)) {
+        // `veza_<hash>`, then the template made of it: a program that may still clone the template
+        // holds a connection to the other, which cannot be dropped then.
+        let Some(shared) = name.strip_suffix("_template") else { continue };
+        if superuser.attempt(&format!("DROP DATABASE IF EXISTS {shared}")) {
+            superuser.execute(&format!("ALTER DATABASE {name} IS_TEMPLATE false"));
+            superuser.execute(&format!("DROP DATABASE {name}"));
+        }
     }
 }
 
