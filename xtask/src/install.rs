@@ -23,11 +23,24 @@ const RUN: [Need; 4] = [
     Need { what: "setpriv and flock", packages: &["util-linux"], present: util_linux },
 ];
 
-const TEST: [Need; 1] = [Need {
-    what: "the Redis server",
-    packages: &["redis-server"],
-    present: || shell::on_path("redis-server"),
-}];
+const TEST: [Need; 3] = [
+    Need {
+        what: "the Redis server",
+        packages: &["redis-server"],
+        present: || shell::on_path("redis-server"),
+    },
+    Need { what: "a mail server", packages: &["python3-aiosmtpd"], present: aiosmtpd },
+    Need {
+        what: "a browser and its driver",
+        packages: &["chromium", "chromium-driver"],
+        present: || shell::on_path("chromium") && shell::on_path("chromedriver"),
+    },
+];
+
+/// Debian's own Python: another one on the path does not see Debian's packages.
+fn aiosmtpd() -> bool {
+    Path::new("/usr/lib/python3/dist-packages/aiosmtpd").is_dir()
+}
 
 /// For whom the machine is prepared.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -35,7 +35,8 @@ neither uses nor touches it.
 const TEST: &str = "\
 cargo xtask test [filter…] [--only step,…] [--skip step,…] [--keep-going] [--no-install] [--dry-run]
 
-Installs what tests need (what `up` needs, and redis-server), then runs, fastest first:
+Installs what tests need (what `up` needs, and
+redis-server, python3-aiosmtpd, chromium, chromium-driver), then runs, fastest first:
 
     fmt       cargo fmt --all --check
     sizes     cargo xtask sizes

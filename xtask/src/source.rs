@@ -167,7 +167,7 @@ mod tests {
         let source = measure(Path::new("src/thing.rs"), TEXT).unwrap();
         let functions: Vec<_> = source.functions.iter().map(|f| (f.name.as_str(), f.lines)).collect();
         assert_eq!(functions, [("long", 5), ("short", 1)]);
-        assert_eq!((source.lines, source.code_lines), (14, 10));
+        assert_eq!((source.lines, source.code_lines), (14, 8));
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub struct AppBuilder {
     config: Config,
     clock: TestClock,
     migrator: Migrator,
+    mailer: Option<Arc<dyn Mailer>>,
 }
 
 impl AppBuilder {
@@ -78,7 +79,7 @@ impl AppBuilder {
         config.tenant.sign_in_attempts_per_minute = 100_000;
         config.tenant.open_signup = true;
         config.web.workers = 1;
-        Self { config, clock: TestClock::System, migrator: Migrator::veza() }
+        Self { config, clock: TestClock::System, migrator: Migrator::veza(), mailer: None }
     }
 
     /// Changes the configuration.
@@ -102,6 +103,13 @@ impl AppBuilder {
         self
     }
 
+    /// Another way for e-mail to leave than being kept in [`App::mails`].
+    #[must_use]
+    pub fn mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
+        self.mailer = Some(mailer);
+        self
+    }
+
     /// Starts the app with Veza's routes.
     pub async fn start(self) -> App {
         self.start_with(|_| {}).await
@@ -116,15 +124,10 @@ impl AppBuilder {
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         self.config.web.public_url = base.clone();
         let mails = Arc::new(CaptureMailer::default());
-        let mailer: Arc<dyn Mailer> = mails.clone();
+        let mailer = self.mailer.unwrap_or_else(|| mails.clone());
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
-        let opened = Platform::open_with(
-            self.config,
-            self.migrator,
-            Some(mailer),
-            clock,
-            Arc::new(SystemRandom),
-        );
+        let opened =
+            Platform::open_with(self.config, self.migrator, Some(mailer), clock, Arc::new(SystemRandom));
         let platform = opened.await.expect("the platform opens");
         platform.start(true);
         let routes = platform.routes();

@@ -25,7 +25,7 @@ pub use self::tx::{Query, ReadTx, SystemTx, TenantScope, TenantTx, Write};
 
 use self::executor::{Executor, Lane};
 use self::tx::{Marks, Open};
-use self::work::{Body, Task};
+use self::work::{Answer, Body, Task};
 use crate::caller::Caller;
 use crate::clock::{Clock, SystemClock};
 use crate::id::TenantId;
@@ -126,11 +126,14 @@ impl Db {
         F: FnMut(&mut ReadTx<'_>) -> Result<T, E> + Send + 'static,
     {
         let tenant = caller.tenant();
-        let executor = match &self.inner.replica {
-            Some(replica) if replica.serves(tenant) => &replica.executor,
-            _ => &self.inner.app,
-        };
-        self.run(executor, Lane::Tenant(tenant), Reading { tenant, f }).await
+        let mut body = Reading { tenant, f };
+        if let Some(replica) = self.inner.replica.as_ref().filter(|replica| replica.serves(tenant)) {
+            match self.submit(&replica.executor, Lane::Tenant(tenant), body, true).await {
+                Answer::Done(outcome) => return outcome,
+                Answer::Moved(back) => body = back,
+            }
+        }
+        self.run(&self.inner.app, Lane::Tenant(tenant), body).await
     }
 
     /// Works across tenants, as far as the policies of `veza_system` allow; counted by `reason`.
@@ -171,6 +174,25 @@ impl Db {
         E: From<DbError> + Send + 'static,
         B: Body<T, E> + 'static,
     {
+        match self.submit(executor, lane, body, false).await {
+            Answer::Done(outcome) => outcome,
+            Answer::Moved(_) => Err(DbError::Unavailable.into()),
+        }
+    }
+
+    /// Queues a transaction and waits for it.
+    async fn submit<T, E, B>(
+        &self,
+        executor: &Executor,
+        lane: Lane,
+        body: B,
+        movable: bool,
+    ) -> Answer<T, E, B>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        B: Body<T, E> + 'static,
+    {
         let (answer, outcome) = oneshot::channel();
         let task = Task {
             body,
@@ -179,10 +201,11 @@ impl Db {
             clock: Arc::clone(&self.inner.clock),
             random: Arc::clone(&self.inner.random),
             outcome: None,
+            movable,
             answer,
         };
         executor.submit(lane, Box::new(task));
-        outcome.await.unwrap_or_else(|_dropped| Err(DbError::Unavailable.into()))
+        outcome.await.unwrap_or_else(|_dropped| Answer::Done(Err(DbError::Unavailable.into())))
     }
 }
 

@@ -51,7 +51,16 @@ pub(crate) struct Task<T, E, B> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) outcome: Option<Result<T, E>>,
-    pub(crate) answer: oneshot::Sender<Result<T, E>>,
+    /// Whether the closure is given back, to run elsewhere, when the database is away.
+    pub(crate) movable: bool,
+    pub(crate) answer: oneshot::Sender<Answer<T, E, B>>,
+}
+
+/// What the task that waits gets.
+pub(crate) enum Answer<T, E, B> {
+    Done(Result<T, E>),
+    /// This database is away; here is the closure again.
+    Moved(B),
 }
 
 impl<T, E, B> Work for Task<T, E, B>
@@ -97,6 +106,10 @@ where
     }
 
     fn settle(self: Box<Self>, closed: Result<(), DbError>) {
+        if self.movable && matches!(closed, Err(DbError::Unavailable)) {
+            let _unheard = self.answer.send(Answer::Moved(self.body));
+            return;
+        }
         let outcome = match (self.outcome, closed) {
             // It failed on its own; how the rollback went changes nothing.
             (Some(Err(error)), _) => Err(error),
@@ -105,6 +118,6 @@ where
             (None, Ok(())) => Err(DbError::Unavailable.into()),
         };
         // Nobody waits any more: the transaction has ended all the same.
-        let _unheard = self.answer.send(outcome);
+        let _unheard = self.answer.send(Answer::Done(outcome));
     }
 }
