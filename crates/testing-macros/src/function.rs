@@ -2,7 +2,7 @@
 
 use proc_macro::{Delimiter, Group, Span, TokenStream, TokenTree};
 
-use crate::{Refusal, is, is_group};
+use crate::options::{Refusal, is, is_group};
 
 /// An asynchronous test function.
 pub(crate) struct Function {
