@@ -117,7 +117,7 @@ pub enum Error {
         package: &'static str,
     },
     /// The operating system refused something.
-    #[error("cannot {action} {}", path.display())]
+    #[error("cannot {action} {}: {source}", path.display())]
     Io {
         /// What we tried, as a verb.
         action: &'static str,

@@ -73,6 +73,14 @@ fn a_long_path_gets_a_short_socket() {
 }
 
 #[test]
+fn a_path_may_hold_anything() {
+    let dir = Directory::new();
+    let mut settings = dir.settings();
+    settings.data_dir = dir.path().join("my \"data\", it's é").join("postgres");
+    assert_eq!(psql(&root_url(&start(settings)), "SELECT 1"), "1");
+}
+
+#[test]
 fn a_long_log_is_put_aside_at_start() {
     let dir = Directory::new();
     let log = dir.path().join("postgres.log");
