@@ -1,7 +1,6 @@
 //! One server: prepared, started, and waited for until it takes connections.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -111,7 +110,7 @@ fn arguments(site: &Site, settings: &Settings, socket_dir: &Path) -> Vec<OsStrin
     };
     set("listen_addresses", OsString::new());
     set("port", PORT.into());
-    set("unix_socket_directories", quoted(socket_dir));
+    set("unix_socket_directories", socket_dir.into());
     set("unix_socket_permissions", "0700".into());
     set("hba_file", site.beside("hba").into());
     set("ident_file", site.beside("ident").into());
@@ -122,14 +121,4 @@ fn arguments(site: &Site, settings: &Settings, socket_dir: &Path) -> Vec<OsStrin
         set(name, value.into());
     }
     arguments
-}
-
-/// One entry of a list of directories, which a comma would end.
-fn quoted(dir: &Path) -> OsString {
-    let mut text = Vec::from(b"\"");
-    for byte in dir.as_os_str().as_bytes() {
-        text.extend(std::iter::repeat_n(*byte, if *byte == b'"' { 2 } else { 1 }));
-    }
-    text.push(b'"');
-    OsString::from_vec(text)
 }

@@ -45,8 +45,8 @@ pub struct Settings {
     /// The data directory. It is created when missing, and renamed into place when complete: it
     /// cannot be a mount point, its parent can.
     pub data_dir: PathBuf,
-    /// Where the socket goes. `None`: beside the data directory when that path is short enough for
-    /// a socket (107 bytes), else a private directory under `$XDG_RUNTIME_DIR` or `/tmp`.
+    /// Where the socket goes. `None`: beside the data directory when that path is fit for a socket
+    /// (107 bytes, no comma), else a private directory under `$XDG_RUNTIME_DIR` or `/tmp`.
     pub socket_dir: Option<PathBuf>,
     /// What a power cut may cost.
     pub durability: Durability,

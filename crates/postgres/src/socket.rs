@@ -31,6 +31,9 @@ fn place(site: &Site) -> PathBuf {
     private.map(|dir| dir.join(&name)).filter(|dir| fits(dir)).unwrap_or_else(|| Path::new("/tmp").join(name))
 }
 
+/// Short enough, and without the comma, at which libpq ends the name of a host.
 fn fits(dir: &Path) -> bool {
-    dir.join(format!(".s.PGSQL.{PORT}")).as_os_str().len() <= LONGEST
+    let socket = dir.join(format!(".s.PGSQL.{PORT}"));
+    let path = socket.as_os_str().as_encoded_bytes();
+    path.len() <= LONGEST && !path.contains(&b',')
 }
