@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use veza_core::config::{ConfigError, Period, load, read_secret};
+use tracing_subscriber::EnvFilter;
+use veza_core::config::{ConfigError, Period, load_over, read_secret};
 use veza_core::db::DatabaseConfig;
 use veza_tenant::TenantConfig;
 use veza_web::WebConfig;
@@ -82,15 +83,21 @@ pub enum LogFormat {
     Json,
 }
 
+/// The servers give up the requests under way after this long, whatever the configuration says.
+const LONGEST_DRAIN: Period = Period::from_secs(30);
+
 /// The file that is read when none is named, if it exists.
 const DEFAULT_FILE: &str = "veza.toml";
 
 impl Config {
     /// Reads all layers.
     pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let default = PathBuf::from(DEFAULT_FILE);
-        let file = file.or_else(|| default.exists().then_some(default.as_path()));
-        let mut config: Self = load(file)?;
+        Self::read_over(&Self::default(), file)
+    }
+
+    /// The same over other defaults.
+    pub(crate) fn read_over(defaults: &Self, file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut config = Self::read_plain(defaults, file)?;
         let database = &mut config.database;
         read_secret("database.url", &mut database.url, database.url_file.as_deref())?;
         read_secret("database.system_url", &mut database.system_url, database.system_url_file.as_deref())?;
@@ -103,6 +110,12 @@ impl Config {
         Ok(config)
     }
 
+    /// All layers but the secrets in files.
+    pub(crate) fn read_plain(defaults: &Self, file: Option<&Path>) -> Result<Self, ConfigError> {
+        let default = PathBuf::from(DEFAULT_FILE);
+        load_over(defaults, file.or_else(|| default.exists().then_some(default.as_path())))
+    }
+
     /// What cannot work, in sentences; for `veza config check` and before serving.
     pub fn problems(&self, serving: bool) -> Vec<String> {
         let mut problems = Vec::new();
@@ -113,12 +126,19 @@ impl Config {
         };
         let ratio = self.telemetry.trace_ratio;
         check((0.0..=1.0).contains(&ratio), "telemetry.trace_ratio must be from 0 to 1");
-        check(!self.web.listen.is_empty(), "web.listen must name an address");
-        check(self.database.pool.connections > 0, "database.pool.connections must be at least 1");
         check(
-            self.database.pool.system_connections > 0,
-            "database.pool.system_connections must be at least 1",
+            EnvFilter::try_new(&self.telemetry.log).is_ok(),
+            "telemetry.log must be a level or a list such as info,veza_tenant=debug",
         );
+        check(
+            self.server.drain_timeout <= LONGEST_DRAIN,
+            "server.drain_timeout must be at most 30s: no request takes longer",
+        );
+        self.check_pool(&mut check);
+        check(!self.web.listen.is_empty(), "web.listen must name an address");
+        check(self.web.workers <= 1_000, "web.workers must be at most 1000: each is a thread");
+        check(self.web.max_connections > 0, "web.max_connections must be at least 1");
+        check(self.web.request_timeout > Period::from_secs(0), "web.request_timeout must be more than 0s");
         let url = &self.web.public_url;
         let absolute = url.starts_with("http://") || url.starts_with("https://");
         check(
@@ -135,7 +155,28 @@ impl Config {
                 self.tenant.root_secret.is_some(),
                 "tenant.root_secret or tenant.root_secret_file is not set: make one with `openssl rand -base64 32`",
             );
+            for (key, secret) in [
+                ("database.url", &self.database.url),
+                ("tenant.root_secret", &self.tenant.root_secret),
+                ("tenant.mail.smtp_url", &self.tenant.mail.smtp_url),
+            ] {
+                let shown = secret.as_ref().is_some_and(|secret| secret.expose() == "[secret]");
+                let problem = format!("{key} is [secret], which `veza config show` prints in its place");
+                check(!shown, &problem);
+            }
         }
         problems
+    }
+
+    /// Each connection is a thread of ours and a process of PostgreSQL's.
+    fn check_pool(&self, check: &mut impl FnMut(bool, &str)) {
+        let pool = &self.database.pool;
+        check((1..=1_000).contains(&pool.connections), "database.pool.connections must be from 1 to 1000");
+        check(
+            (1..=1_000).contains(&pool.system_connections),
+            "database.pool.system_connections must be from 1 to 1000",
+        );
+        check(pool.queue > 0 && pool.queue_per_tenant > 0, "database.pool.queue… must be at least 1");
+        check(pool.deadline > Period::from_secs(0), "database.pool.deadline must be more than 0s");
     }
 }

@@ -1,7 +1,7 @@
 //! The directory in which `veza up` keeps everything.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -27,12 +27,16 @@ impl DataDir {
         std::path::absolute(&path).map(Self).map_err(Error::io(format!("cannot use {}", path.display())))
     }
 
-    /// Makes the directory where it is missing. Others may pass through it (PostgreSQL runs as
-    /// another user when we are root), but not look around.
+    /// Makes the directory where it is missing; one that is there keeps its mode. Others may pass
+    /// through it when we are root (PostgreSQL runs as another user then), but not look around.
     pub(crate) fn create(&self) -> Result<(), Error> {
+        if self.0.is_dir() {
+            return Ok(());
+        }
         let failed = || Error::io(format!("cannot make {}", self.0.display()));
-        fs::DirBuilder::new().recursive(true).mode(0o711).create(&self.0).map_err(failed())?;
         let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
+        fs::DirBuilder::new().recursive(true).mode(mode).create(&self.0).map_err(failed())?;
+        // The mask of our process may have taken something away.
         fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).map_err(failed())
     }
 
@@ -51,8 +55,8 @@ impl DataDir {
     }
 
     /// The database of a running `veza up`, for other commands.
-    pub(crate) fn database_url(&self) -> Option<Secret> {
-        fs::read_to_string(self.url_file()).ok().map(|url| Secret::new(url.trim_end()))
+    pub(crate) fn database_url(&self) -> Result<Option<Secret>, Error> {
+        read(&self.url_file())
     }
 
     /// Tells other commands where the database is.
@@ -60,18 +64,24 @@ impl DataDir {
         self.write_private(&self.url_file(), url)
     }
 
+    /// Takes it back when the database stops.
+    pub(crate) fn remove_database_url(&self) {
+        // What is left of it tells the next reader that nobody answers there.
+        let _ = fs::remove_file(self.url_file());
+    }
+
     fn url_file(&self) -> PathBuf {
         self.0.join("database_url")
     }
 
     /// The root secret of this directory, if one was made.
-    pub(crate) fn root_secret(&self) -> Option<Secret> {
-        fs::read_to_string(self.0.join("root_secret")).ok().map(|text| Secret::new(text.trim_end()))
+    pub(crate) fn root_secret(&self) -> Result<Option<Secret>, Error> {
+        read(&self.0.join("root_secret"))
     }
 
-    /// The root secret, made the first time.
+    /// The root secret, made the first time. Two at once would make two: hold the cluster's lock.
     pub(crate) fn create_root_secret(&self) -> Result<Secret, Error> {
-        if let Some(secret) = self.root_secret() {
+        if let Some(secret) = self.root_secret()? {
             return Ok(secret);
         }
         let secret = STANDARD.encode(bytes::<32>(&SystemRandom));
@@ -91,6 +101,16 @@ impl DataDir {
             fs::File::open(&self.0)?.sync_all()
         };
         write().map_err(Error::io(format!("cannot write {}", path.display())))
+    }
+}
+
+/// What a file of ours holds; `None` when there is none. One that cannot be read must not pass for none:
+/// a new root secret in its place would lock everybody out.
+fn read(path: &Path) -> Result<Option<Secret>, Error> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(Secret::new(text.trim_end()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(format!("cannot read {}", path.display()))(error)),
     }
 }
 

@@ -65,6 +65,20 @@ impl From<veza_tenant::Error> for Error {
 }
 
 impl Error {
+    /// Whether the database was not to be reached, which may pass.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        use veza_core::DbError::{DeadlineExceeded, Unavailable};
+        use veza_core::db::MigrationError::Connect;
+        matches!(
+            self,
+            Self::Migration(Connect(_))
+                | Self::Platform(
+                    veza::Error::Schema(Connect(_))
+                        | veza::Error::Tenant(veza_tenant::Error::Db(Unavailable | DeadlineExceeded))
+                )
+        )
+    }
+
     /// A failed attempt to do `what`.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();

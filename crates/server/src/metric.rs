@@ -40,10 +40,22 @@ pub const METRICS: &[Metric] = &[
         meaning: "Transactions that wait for a connection.",
     },
     Metric {
+        name: "veza_web_panics_total",
+        kind: "counter",
+        labels: &[],
+        meaning: "Handlers that panicked.",
+    },
+    Metric {
         name: "veza_web_request_duration_seconds",
         kind: "histogram",
         labels: &["method", "route"],
         meaning: "Time from the first byte of a request to its answer.",
+    },
+    Metric {
+        name: "veza_web_requests_aborted_total",
+        kind: "counter",
+        labels: &["method"],
+        meaning: "Requests whose client went away before the answer.",
     },
     Metric {
         name: "veza_web_requests_total",

@@ -13,11 +13,20 @@ use crate::error::Error;
 /// The database of a private cluster.
 pub(crate) const DATABASE: &str = "veza";
 
+/// Connections beside those of the pools: commands, psql, backups.
+const SPARE_CONNECTIONS: u32 = 88;
+
 /// Starts the private cluster of `data`, makes roles and database where they are missing, and brings
 /// the schema up to date. `config` then points at it.
 pub(crate) fn start(config: &mut Config, data: &DataDir) -> Result<Cluster, Error> {
     let binaries = Binaries::find(config.database.pg_bindir.as_deref())?;
-    let cluster = Cluster::start(&binaries, Settings::new(data.postgres()))?;
+    let mut settings = Settings::new(data.postgres());
+    let pool = &config.database.pool;
+    settings.max_connections = pool.connections + pool.system_connections + SPARE_CONNECTIONS;
+    let cluster = Cluster::start(&binaries, settings)?;
+    if config.tenant.root_secret.is_none() {
+        config.tenant.root_secret = Some(data.create_root_secret()?);
+    }
     bootstrap(&cluster.url(SUPERUSER, SUPERUSER), DATABASE)?;
     migrate(&cluster.url("veza_owner", DATABASE))?;
     let url = cluster.url("veza_app", DATABASE);

@@ -1,14 +1,16 @@
 //! The process that serves, from its first connection to its last.
 
-use std::net::TcpListener;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, join_all, try_join_all};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 use veza::Platform;
-use veza_core::db::{MigrationError, Migrator};
+use veza_core::db::{DatabaseConfig, Finding, Migrator, Role as DatabaseRole, examine};
 use veza_tenant::mail::{CaptureMailer, Mailer};
 use veza_tenant::{SmtpMailer, Tenants, http};
 use veza_web::{Drain, Render, Routes, Web};
@@ -16,75 +18,89 @@ use veza_web::{Drain, Render, Routes, Web};
 use crate::cli::Role;
 use crate::config::{Config, ServerConfig};
 use crate::error::Error;
-use crate::{listener, page, signal, telemetry};
+use crate::listener::Listeners;
+use crate::{page, signal, telemetry};
 
 /// How long to wait for a database that is not there yet.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// What background tasks get to end when requests have used up the time to stop.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// A process that is ready to serve.
 pub(crate) struct Service {
     pub(crate) platform: Platform,
-    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) listeners: Listeners,
     config: ServerConfig,
     metrics: PrometheusHandle,
     roles: Vec<Role>,
 }
 
+/// How a process is to serve.
+pub(crate) struct Plan {
+    pub(crate) config: Config,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) listeners: Listeners,
+    pub(crate) metrics: PrometheusHandle,
+    /// On a developer's machine, where e-mails go to the log.
+    pub(crate) development: bool,
+}
+
 impl Service {
-    /// Connects, checks the schema, loads keys, opens the sockets.
-    pub(crate) async fn prepare(
-        config: Config,
-        roles: &[Role],
-        metrics: PrometheusHandle,
-        development: bool,
-    ) -> Result<Self, Error> {
+    /// Connects, checks the schema, loads keys.
+    pub(crate) async fn prepare(plan: Plan) -> Result<Self, Error> {
+        let Plan { config, roles, listeners, metrics, development } = plan;
         let mailer = mailer(&config, development)?;
-        let (listen, server) = (config.web.listen.clone(), config.server.clone());
+        let server = config.server.clone();
         let platform = open_patiently(config, mailer).await?;
-        let roles = if roles.is_empty() { vec![Role::Api, Role::Worker] } else { roles.to_vec() };
-        let serves = roles.contains(&Role::Api);
-        let listeners = if serves { listener::open(&listen)? } else { Vec::new() };
         Ok(Self { platform, listeners, config: server, metrics, roles })
     }
 
     /// Serves until `stop` says so, then ends in order: no new connections, a word to those that are
     /// open, the requests under way, the tasks.
-    pub(crate) async fn run(self, stop: BoxFuture<'static, Result<(), Error>>) -> Result<(), Error> {
+    pub(crate) async fn run(mut self, stop: BoxFuture<'static, Result<(), Error>>) -> Result<(), Error> {
         self.platform.start(self.roles.contains(&Role::Worker));
         self.watch_queue();
         let (servers, drains) = self.servers()?;
         let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
+        let serving = serve(servers);
+        tokio::pin!(serving);
         signal::ready(&self.platform.tasks);
+        let outcome = tokio::select! {
+            outcome = stop => outcome,
+            Err(error) = &mut serving => Err(error),
+        };
+        tracing::info!("stopping");
+        signal::stopping();
         let notice = self.config.drain_notice.as_duration();
-        let timeout = self.config.drain_timeout.as_duration();
-        let ending = end(stop, drains, handles, notice, timeout);
-        let (served, ended) = tokio::join!(join_all(servers), ending);
-        if !self.platform.stop(timeout).await {
+        let deadline = Instant::now() + notice + self.config.drain_timeout.as_duration();
+        let graceful = async { tokio::join!(serving, end(&drains, &handles, notice)).0 };
+        let served = tokio::time::timeout_at(deadline, graceful).await.unwrap_or_else(|_late| {
+            tracing::warn!("requests were still under way when the time to stop had passed");
+            Ok(())
+        });
+        if !self.platform.stop(deadline.duration_since(Instant::now()).max(SWEEP)).await {
             tracing::warn!("some background tasks did not end in time");
         }
-        ended?;
-        served.into_iter().try_for_each(|outcome| outcome.map_err(Error::io("the server failed")))
+        outcome.and(served)
     }
 
     /// The public server and, where one is configured, that for the operator alone.
-    fn servers(&self) -> Result<(Vec<Server>, Vec<Drain>), Error> {
+    fn servers(&mut self) -> Result<(Vec<Server>, Vec<Drain>), Error> {
         let failed = || Error::io("cannot serve");
         let (mut servers, mut drains) = (Vec::new(), Vec::new());
-        let admin = self.config.admin_listen;
-        if let Some(address) = admin {
+        let Listeners { public, admin } = std::mem::take(&mut self.listeners);
+        let apart = !admin.is_empty();
+        if apart {
             let site = self.site().metrics(self.render()).site();
-            let bound = TcpListener::bind(address);
-            let bound = bound.map_err(Error::io(format!("cannot listen on {address}")))?;
-            servers.push(site.serve(vec![bound], |_| {}).map_err(failed())?);
+            servers.push(site.serve(admin, |_| {}).map_err(failed())?);
             drains.push(site.drain());
         }
-        if !self.listeners.is_empty() {
-            let listeners: std::io::Result<_> = self.listeners.iter().map(TcpListener::try_clone).collect();
+        if !public.is_empty() {
             let web = self.site();
-            let web = if admin.is_some() { web } else { web.metrics(self.render()) };
-            let site = web.site();
+            let site = if apart { web } else { web.metrics(self.render()) }.site();
             let mount = mount(self.platform.tenants.clone());
-            servers.push(site.serve(listeners.map_err(failed())?, mount).map_err(failed())?);
+            servers.push(site.serve(public, mount).map_err(failed())?);
             drains.push(site.drain());
         }
         Ok((servers, drains))
@@ -119,47 +135,59 @@ pub(crate) fn mount(tenants: Tenants) -> impl Fn(&mut Routes<'_>) + Clone + Send
     }
 }
 
+/// Until all servers have been stopped, or one fails. A process without any waits to be stopped.
+async fn serve(servers: Vec<Server>) -> Result<(), Error> {
+    let idle = servers.is_empty();
+    try_join_all(servers).await.map_err(Error::io("the server failed"))?;
+    if idle { pending().await } else { Ok(()) }
+}
+
 /// The end of service, in order.
-async fn end(
-    stop: BoxFuture<'static, Result<(), Error>>,
-    drains: Vec<Drain>,
-    handles: Vec<ServerHandle>,
-    notice: Duration,
-    timeout: Duration,
-) -> Result<(), Error> {
-    let outcome = stop.await;
-    tracing::info!("stopping");
-    signal::stopping();
-    for drain in &drains {
+async fn end(drains: &[Drain], handles: &[ServerHandle], notice: Duration) {
+    for drain in drains {
         drain.begin();
     }
-    for handle in &handles {
+    for handle in handles {
         handle.pause().await;
     }
     tokio::time::sleep(notice).await;
-    let graceful = join_all(handles.iter().map(|handle| handle.stop(true)));
-    if tokio::time::timeout(timeout, graceful).await.is_err() {
-        tracing::warn!("requests were still under way when the time to stop had passed");
-        join_all(handles.iter().map(|handle| handle.stop(false))).await;
-    }
-    outcome
+    join_all(handles.iter().map(|handle| handle.stop(true))).await;
 }
 
 /// A schema that is behind or ahead is an error at once; a database that is not there yet is
 /// waited for.
 async fn open_patiently(config: Config, mailer: Option<Arc<dyn Mailer>>) -> Result<Platform, Error> {
     let config = veza::Config { database: config.database, web: config.web, tenant: config.tenant };
-    let mut waited = Duration::ZERO;
+    let end = Instant::now() + PATIENCE;
     loop {
-        match Platform::open(config.clone(), Migrator::veza(), mailer.clone()).await {
-            Err(veza::Error::Schema(MigrationError::Connect(error))) if waited < PATIENCE => {
+        match open(&config, mailer.clone()).await {
+            Err(error) if error.is_unreachable() && Instant::now() < end => {
                 tracing::warn!(%error, "the database cannot be reached yet");
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                waited += Duration::from_secs(1);
             }
-            outcome => return Ok(outcome?),
+            outcome => return outcome,
         }
     }
+}
+
+async fn open(config: &veza::Config, mailer: Option<Arc<dyn Mailer>>) -> Result<Platform, Error> {
+    let database = config.database.clone();
+    let bound = spawn_blocking(move || check_roles(&database));
+    bound.await.unwrap_or_else(|panic| Err(Error::Other(panic.to_string())))?;
+    Ok(Platform::open(config.clone(), Migrator::veza(), mailer).await?)
+}
+
+/// Row-level security is the wall between tenants; a role that it does not bind must not serve.
+fn check_roles(database: &DatabaseConfig) -> Result<(), Error> {
+    for url in [database.url_for(DatabaseRole::App), database.url_for(DatabaseRole::System)] {
+        let Some(url) = url else { continue };
+        let findings = examine(url.expose())?.findings;
+        let unbound = |finding: &&Finding| finding.rule == "role_unbound";
+        if let Some(finding) = findings.iter().find(unbound) {
+            return Err(Error::Other(format!("the database cannot be used: {finding}")));
+        }
+    }
+    Ok(())
 }
 
 fn mailer(config: &Config, development: bool) -> Result<Option<Arc<dyn Mailer>>, Error> {

@@ -21,6 +21,7 @@ use crate::error::Error;
 /// What was set up; sends the last traces when told to.
 pub(crate) struct Telemetry {
     traces: Option<SdkTracerProvider>,
+    human: bool,
     pub(crate) metrics: PrometheusHandle,
 }
 
@@ -34,16 +35,29 @@ impl Telemetry {
         let layer = traces.as_ref().map(|provider| {
             tracing_opentelemetry::layer().with_tracer(provider.tracer("veza")).with_filter(filter(config))
         });
+        let human = is_human(config.log_format);
         tracing_subscriber::registry()
             .with(layer)
-            .with(log_layer(config))
+            .with(log_layer(config, human))
             .try_init()
             .map_err(|error| failed(&error))?;
         let metrics = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
             .and_then(PrometheusBuilder::install_recorder)
             .map_err(|error| failed(&error))?;
-        Ok(Self { traces, metrics })
+        if !human {
+            std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        }
+        Ok(Self { traces, human, metrics })
+    }
+
+    /// Says why the process ends, in the form of its log: a reader of JSON must be able to read this too.
+    pub(crate) fn complain(&self, error: &Error) {
+        if self.human {
+            crate::command::complain(error);
+        } else {
+            tracing::error!(%error, "the process ends");
+        }
     }
 
     /// Sends what was not sent yet.
@@ -67,19 +81,30 @@ fn filter(config: &TelemetryConfig) -> EnvFilter {
 
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
-fn log_layer<S>(config: &TelemetryConfig) -> BoxedLayer<S>
+fn is_human(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+    }
+}
+
+/// Whether to colour: on a terminal that can and whose owner wants it (<https://no-color.org>).
+#[allow(clippy::disallowed_methods, reason = "what a terminal can is the environment's to say")]
+fn is_colourful() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|value| value == "dumb");
+    std::io::stderr().is_terminal() && !refused && !dumb
+}
+
+fn log_layer<S>(config: &TelemetryConfig, human: bool) -> BoxedLayer<S>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
-    let terminal = std::io::stderr().is_terminal();
-    let human = match config.log_format {
-        LogFormat::Auto => terminal,
-        LogFormat::Human => true,
-        LogFormat::Json => false,
-    };
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A log that nobody reads any more is no reason to fail.
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     if human {
-        layer.with_ansi(terminal).with_filter(filter(config)).boxed()
+        layer.with_ansi(is_colourful()).with_filter(filter(config)).boxed()
     } else {
         layer.json().flatten_event(true).with_span_list(false).with_filter(filter(config)).boxed()
     }

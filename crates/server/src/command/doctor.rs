@@ -21,10 +21,9 @@ enum Look {
 
 pub(super) fn run(file: Option<&Path>, args: &DataArgs) -> Result<ExitCode, Error> {
     let mut looks = Vec::new();
-    match Config::read(file) {
+    match database::configure(file, args) {
         Err(error) => looks.push(Look::Wrong(format!("configuration: {error}"))),
-        Ok(mut config) => {
-            database::locate(&mut config, args)?;
+        Ok(config) => {
             look_at_config(&config, &mut looks);
             look_at_database(&config, &mut looks);
             look_at_mail(&config, &mut looks);

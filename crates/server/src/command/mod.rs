@@ -26,10 +26,10 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Up(args) => up::run(file, &args),
         Command::Serve(args) => serve::run(Config::read(file)?, &args),
-        Command::Migrate(args) => migrate::run(Config::read(file)?, &args),
+        Command::Migrate(args) => migrate::run(file, &args),
         Command::Config(command) => config::run(file, &command),
         Command::Doctor(args) => doctor::run(file, &args),
-        Command::Tenant(command) => tenant::run(Config::read(file)?, command),
+        Command::Tenant(command) => tenant::run(file, command),
         Command::Openapi => generate::openapi(),
         Command::Errors => generate::errors(),
         Command::Metrics => generate::metrics(),
@@ -59,13 +59,17 @@ fn print(text: &str) -> Result<ExitCode, Error> {
 }
 
 /// Says why the program ends.
-#[allow(clippy::print_stderr, reason = "the command line's own voice")]
 pub(crate) fn complain(error: &dyn Display) {
-    eprintln!("veza: {error}");
+    // When nobody listens any more, there is nobody to tell that.
+    let _ = writeln!(std::io::stderr(), "veza: {error}");
 }
 
 /// Runs `future` with what commands that talk to the database need.
 fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.map_err(Error::io("cannot start the runtime"))?.block_on(future)
+    let runtime = runtime.map_err(Error::io("cannot start the runtime"))?;
+    let outcome = runtime.block_on(future);
+    // What still blocks, such as connecting to a host that does not answer, is not waited for.
+    runtime.shutdown_background();
+    outcome
 }

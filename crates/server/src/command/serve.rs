@@ -5,34 +5,53 @@ use std::process::ExitCode;
 use futures_util::FutureExt;
 
 use super::block_on;
-use crate::cli::ServeArgs;
+use crate::cli::{Role, ServeArgs};
 use crate::config::Config;
 use crate::error::Error;
-use crate::serve::Service;
+use crate::listener::Listeners;
+use crate::serve::{Plan, Service};
+use crate::signal;
 use crate::telemetry::Telemetry;
-use crate::{listener, signal};
 
 pub(super) fn run(config: Config, args: &ServeArgs) -> Result<ExitCode, Error> {
     let problems = config.problems(true);
     if !problems.is_empty() {
         return Err(Error::Problems(problems));
     }
+    let roles = if args.role.is_empty() { vec![Role::Api, Role::Worker] } else { args.role.clone() };
     block_on(async {
         let telemetry = Telemetry::start(&config.telemetry)?;
-        let prepare = Service::prepare(config, &args.role, telemetry.metrics.clone(), false);
-        let service = tokio::select! {
-            service = prepare => service.map(Some),
-            interrupted = signal::stop_requested() => interrupted.map(|()| None),
-        };
-        let outcome = match service {
-            Ok(Some(service)) => {
-                tracing::info!(address = ?listener::address(&service.listeners), "serving");
-                service.run(signal::stop_requested().boxed()).await
-            }
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
-        };
+        let outcome = Box::pin(serve(config, roles, &telemetry)).await;
+        if let Err(error) = &outcome {
+            telemetry.complain(error);
+        }
         telemetry.stop();
-        outcome.map(|()| ExitCode::SUCCESS)
+        Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
+}
+
+async fn serve(config: Config, roles: Vec<Role>, telemetry: &Telemetry) -> Result<(), Error> {
+    let asked = signal::listen()?;
+    let serves = roles.contains(&Role::Api);
+    let (web, admin) = (config.web.listen.clone(), config.server.admin_listen);
+    let metrics = telemetry.metrics.clone();
+    let plan = Plan { config, roles, listeners: Listeners::default(), metrics, development: false };
+    let prepare = Box::pin(Service::prepare(plan));
+    let Some(service) = asked.run_until_cancelled(prepare).await else { return Ok(()) };
+    let mut service = service?;
+    // Not before: until there is a database, a balancer is better refused than kept waiting.
+    service.listeners = Listeners::open(if serves { &web } else { &[] }, admin)?;
+    if !serves {
+        service.listeners.public.clear();
+    }
+    if let Some(address) = service.listeners.address() {
+        tracing::info!(%address, "serving");
+    } else {
+        tracing::info!("working, and serving nobody");
+    }
+    let stop = async move {
+        asked.cancelled().await;
+        Ok(())
+    };
+    service.run(stop.boxed()).await
 }

@@ -1,6 +1,7 @@
 //! `veza tenant …`.
 
 use std::io::{BufRead, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -9,12 +10,11 @@ use veza_tenant::{NewOrganization, NewOwner, Organization, Signup, Tenants};
 
 use super::{block_on, complain, print};
 use crate::cli::{DataArgs, TenantArgs, TenantCommand, TenantCreateArgs};
-use crate::config::Config;
 use crate::database;
 use crate::error::Error;
 
-pub(super) fn run(mut config: Config, command: TenantCommand) -> Result<ExitCode, Error> {
-    database::locate(&mut config, data(&command))?;
+pub(super) fn run(file: Option<&Path>, command: TenantCommand) -> Result<ExitCode, Error> {
+    let config = database::configure(file, data(&command))?;
     block_on(async {
         let tenants = database::tenants(&config)?;
         match command {

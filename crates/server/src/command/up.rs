@@ -1,88 +1,112 @@
 //! `veza up`.
 
+use std::fmt::Write;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 
 use futures_util::FutureExt;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 use veza_core::config::Period;
 use veza_postgres::{Cluster, Exit};
 
-use super::block_on;
-use crate::cli::UpArgs;
+use super::{block_on, print};
+use crate::cli::{Role, UpArgs};
 use crate::config::{Config, LogFormat};
 use crate::data_dir::DataDir;
 use crate::error::Error;
-use crate::serve::Service;
+use crate::listener::Listeners;
+use crate::serve::{Plan, Service};
 use crate::telemetry::Telemetry;
-use crate::{listener, private_database, signal};
+use crate::{private_database, signal};
 
 pub(super) fn run(file: Option<&Path>, args: &UpArgs) -> Result<ExitCode, Error> {
     let data = DataDir::locate(&args.data)?;
     let own = data.config_file();
-    let mut config = Config::read(file.or(own.as_deref()))?;
+    let config = configure(file.or(own.as_deref()), args)?;
+    data.create()?;
+    block_on(async {
+        let telemetry = Telemetry::start(&config.telemetry)?;
+        let outcome = Box::pin(up(config, data, &telemetry)).await;
+        if let Err(error) = &outcome {
+            telemetry.complain(error);
+        }
+        telemetry.stop();
+        Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
+}
+
+/// Other defaults than in production, which whatever is configured beats.
+fn configure(file: Option<&Path>, args: &UpArgs) -> Result<Config, Error> {
+    let mut defaults = Config::default();
+    "info,actix_server=warn,veza_web::access=warn".clone_into(&mut defaults.telemetry.log);
+    defaults.telemetry.log_format = LogFormat::Human;
+    defaults.server.drain_notice = Period::from_secs(0);
+    let listen = match args.listen {
+        Some(address) => vec![address],
+        None => Config::read_over(&defaults, file)?.web.listen,
+    };
+    // Whoever reaches a machine that only its owner reaches may begin.
+    defaults.tenant.open_signup = listen.iter().all(|address| address.ip().is_loopback());
+    if let Some(address) = listen.first() {
+        defaults.web.public_url = format!("http://{}", reachable(*address));
+    }
+    let mut config = Config::read_over(&defaults, file)?;
+    config.web.listen = listen;
+    let mut problems = config.problems(false);
     if config.database.url.is_some() {
         let problem = "database.url is set: `veza up` brings its own PostgreSQL; use `veza serve`";
-        return Err(Error::Problems(vec![problem.to_owned()]));
+        problems.push(problem.to_owned());
     }
-    data.create()?;
-    develop(&mut config, args);
-    config.tenant.root_secret.get_or_insert(data.create_root_secret()?);
-    let problems = config.problems(false);
-    if !problems.is_empty() {
-        return Err(Error::Problems(problems));
-    }
-    block_on(serve(config, data))
+    if problems.is_empty() { Ok(config) } else { Err(Error::Problems(problems)) }
 }
 
-/// What differs on a developer's machine: quick stops, and anybody who reaches it may begin.
-fn develop(config: &mut Config, args: &UpArgs) {
-    let given = Config::default();
-    if let Some(address) = args.listen {
-        config.web.listen = vec![address];
+/// An address that a client can call: "all of them" is none.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
     }
-    if config.telemetry.log == given.telemetry.log {
-        config.telemetry.log = String::from("info,actix_server=warn,veza_web::access=warn");
-    }
-    if config.telemetry.log_format == LogFormat::Auto {
-        config.telemetry.log_format = LogFormat::Human;
-    }
-    if config.server.drain_notice == given.server.drain_notice {
-        config.server.drain_notice = Period::from_secs(0);
-    }
-    let local = config.web.listen.iter().all(|address| address.ip().is_loopback());
-    config.tenant.open_signup |= local;
-    let moved = config.web.listen.first().filter(|address| address.port() != 0);
-    if let (true, Some(address)) = (config.web.public_url == given.web.public_url, moved) {
-        config.web.public_url = format!("http://{address}");
-    }
+    address
 }
 
-async fn serve(mut config: Config, data: DataDir) -> Result<ExitCode, Error> {
-    let telemetry = Telemetry::start(&config.telemetry)?;
-    let path = data.path().to_owned();
+async fn up(mut config: Config, data: DataDir, telemetry: &Telemetry) -> Result<(), Error> {
+    let asked = signal::listen()?;
+    // First, because it is what most often goes wrong, and quickly told.
+    let listeners = Listeners::open(&config.web.listen, config.server.admin_listen)?;
+    let url = listeners.address().map(|address| format!("http://{}", reachable(address)));
+    if let (Some(url), true) = (&url, config.web.public_url.ends_with(":0")) {
+        config.web.public_url.clone_from(url);
+    }
+    let place = data.clone();
     let started = spawn_blocking(move || {
-        let cluster = private_database::start(&mut config, &data);
+        let cluster = private_database::start(&mut config, &place);
         cluster.map(|cluster| (cluster, config))
     });
     let (cluster, config) = started.await.unwrap_or_else(|panic| Err(Error::Other(panic.to_string())))?;
     let exit = cluster.exited();
-    let outcome = match Service::prepare(config, &[], telemetry.metrics.clone(), true).await {
-        Ok(service) => {
-            greet(&service, &path).await;
-            service.run(until_stopped(exit).boxed()).await
+    let (roles, metrics) = (vec![Role::Api, Role::Worker], telemetry.metrics.clone());
+    let plan = Plan { config, roles, listeners, metrics, development: true };
+    let prepare = Box::pin(Service::prepare(plan));
+    let outcome = match asked.run_until_cancelled(prepare).await {
+        Some(Ok(service)) => {
+            greet(&service, &url.unwrap_or_default(), data.path()).await;
+            service.run(until_stopped(asked, exit).boxed()).await
         }
-        Err(error) => Err(error),
+        Some(Err(error)) => Err(error),
+        None => Ok(()),
     };
+    data.remove_database_url();
     stop(cluster).await;
-    telemetry.stop();
-    outcome.map(|()| ExitCode::SUCCESS)
+    outcome
 }
 
 /// Until somebody asks, or the database ends by itself.
-async fn until_stopped(exit: Exit) -> Result<(), Error> {
+async fn until_stopped(asked: CancellationToken, exit: Exit) -> Result<(), Error> {
     tokio::select! {
-        asked = signal::stop_requested() => asked,
+        () = asked.cancelled() => Ok(()),
         _ = spawn_blocking(move || exit.wait()) => {
             Err(Error::Other("PostgreSQL has ended by itself; its log is beside its data".to_owned()))
         }
@@ -96,15 +120,16 @@ async fn stop(cluster: Cluster) {
 }
 
 /// Says where it is and how to begin.
-#[allow(clippy::print_stdout, reason = "this is what the command answers")]
-async fn greet(service: &Service, data: &Path) {
-    let Some(address) = listener::address(&service.listeners) else { return };
-    println!("\n  Veza is up:  http://{address}");
-    println!("  API:         http://{address}/docs");
-    println!("  Data:        {}", data.display());
+async fn greet(service: &Service, url: &str, data: &Path) {
+    let mut text = format!("\n  Veza is up:  {url}\n  API:         {url}/docs\n");
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "  Data:        {}", data.display());
     if service.platform.tenants.is_first_run().await.unwrap_or(false) {
         let token = service.platform.tenants.first_run_token();
-        println!("  Begin here:  http://{address}/setup#{token}");
+        let _ = writeln!(text, "  Begin here:  {url}/setup#{token}");
     }
-    println!("  Ctrl-C stops it all; the data stays.\n");
+    text.push_str("  Ctrl-C stops it all; the data stays.\n\n");
+    if let Err(error) = print(&text) {
+        tracing::warn!(%error, "the address cannot be told");
+    }
 }

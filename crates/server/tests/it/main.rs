@@ -1,0 +1,26 @@
+//! The program itself, as an operator meets it: started, watched, stopped and broken from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a failed step of a test is a failed test, and a test stands outside the program"
+)]
+
+mod command_line;
+mod doctor;
+mod handover;
+mod http;
+mod logs;
+mod metrics;
+mod migrate;
+mod oddities;
+mod outage;
+mod person;
+mod process;
+mod serve;
+mod start;
+mod stop;
+mod tenant;
+mod up;
