@@ -87,7 +87,7 @@ CREATE TABLE tenant.api_keys (
 );
 ALTER TABLE ONLY tenant.api_keys FORCE ROW LEVEL SECURITY;
 ALTER TABLE tenant.api_keys OWNER TO veza_owner;
-COMMENT ON TABLE tenant.api_keys IS 'A key for programs, as SHA-256; hint is its beginning, to recognise it by. last_used_at is exact to a minute.';
+COMMENT ON TABLE tenant.api_keys IS 'A key for programs, as SHA-256; hint is its last characters, to recognise it by. last_used_at is exact to a minute.';
 
 CREATE TABLE tenant.invitations (
     tenant_id uuid NOT NULL,
@@ -198,11 +198,12 @@ CREATE TABLE tenant.revocations (
     subject_kind text NOT NULL,
     subject_id uuid NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT revocations_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['organization'::text, 'person'::text, 'session'::text, 'api_key'::text])))
 );
 ALTER TABLE ONLY tenant.revocations FORCE ROW LEVEL SECURITY;
 ALTER TABLE tenant.revocations OWNER TO veza_owner;
-COMMENT ON TABLE tenant.revocations IS 'Credentials of this subject from before this moment hold no more. Every process reads new rows each second; kept for as long as an access token lives.';
+COMMENT ON TABLE tenant.revocations IS 'Credentials of this subject from before this moment hold no more. Every process reads new rows each second, by recorded_at, which is the database''s own time; kept for as long as an access token lives.';
 
 CREATE TABLE tenant.roles (
     tenant_id uuid NOT NULL,
@@ -298,7 +299,7 @@ CREATE INDEX memberships_by_role ON tenant.memberships USING btree (tenant_id, r
 
 CREATE INDEX refresh_tokens_by_session ON tenant.refresh_tokens USING btree (tenant_id, session_id);
 
-CREATE INDEX revocations_by_time ON tenant.revocations USING btree (created_at);
+CREATE INDEX revocations_by_time ON tenant.revocations USING btree (recorded_at);
 
 CREATE INDEX sessions_by_expiry ON tenant.sessions USING btree (expires_at);
 

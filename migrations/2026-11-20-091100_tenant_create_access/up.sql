@@ -47,7 +47,7 @@ CREATE TABLE tenant.api_keys (
     CONSTRAINT api_keys_secret_unique UNIQUE (tenant_id, secret_hash)
 );
 COMMENT ON TABLE tenant.api_keys IS
-    'A key for programs, as SHA-256; hint is its beginning, to recognise it by. last_used_at is exact to a minute.';
+    'A key for programs, as SHA-256; hint is its last characters, to recognise it by. last_used_at is exact to a minute.';
 SELECT core.protect_tenant_table('tenant.api_keys', 'SELECT, INSERT, UPDATE');
 SELECT core.allow_system('tenant.api_keys', 'SELECT, UPDATE');
 
@@ -57,12 +57,13 @@ CREATE TABLE tenant.revocations (
     subject_kind text NOT NULL CHECK (subject_kind IN ('organization', 'person', 'session', 'api_key')),
     subject_id uuid NOT NULL,
     created_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, revocation_id)
 );
 COMMENT ON TABLE tenant.revocations IS
-    'Credentials of this subject from before this moment hold no more. Every process reads new rows each second; '
-    'kept for as long as an access token lives.';
-CREATE INDEX revocations_by_time ON tenant.revocations (created_at);
+    'Credentials of this subject from before this moment hold no more. Every process reads new rows each second, '
+    'by recorded_at, which is the database''s own time; kept for as long as an access token lives.';
+CREATE INDEX revocations_by_time ON tenant.revocations (recorded_at);
 SELECT core.protect_tenant_table('tenant.revocations', 'INSERT');
 SELECT core.allow_system('tenant.revocations', 'SELECT, INSERT, DELETE');
 

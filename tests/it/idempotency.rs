@@ -64,9 +64,15 @@ async fn signing_up_twice_is_signing_up_once(t: DbTest) {
     let client = app.anonymous().with("idempotency-key", "signup-1");
     let mut body = json!({ "name": "Acme", "slug": "acme",
         "owner": { "name": "Ann", "email": "ann@example.org", "password": "correct horse battery" } });
-    let first = client.post("/v1/tenant/organizations", &body).await.expect(201);
-    let second = client.post("/v1/tenant/organizations", &body).await.expect(201);
-    assert_eq!(first, second);
+    let first = client.post("/v1/tenant/organizations", &body).await;
+    let second = client.post("/v1/tenant/organizations", &body).await;
+    assert_eq!(first.expect(201), second.expect(201));
+    assert_eq!(second.header("idempotency-replayed"), Some("true"));
+    let mut other = body.clone();
+    other["slug"] = json!("other");
+    client.post("/v1/tenant/organizations", &other).await.expect_problem(409, "core.idempotency.key_reused");
+    other["owner"]["email"] = json!("bea@example.org");
+    client.post("/v1/tenant/organizations", &other).await.expect(201);
     body["owner"]["password"] = json!("somebody else's guess");
     client.post("/v1/tenant/organizations", &body).await.expect_problem(409, "tenant.person.email_taken");
 }

@@ -26,7 +26,7 @@ impl MailServer {
             .stdout(taken)
             .stderr(Stdio::null())
             .spawn()
-            .expect("python3 with aiosmtpd; apt-get install python3-aiosmtpd");
+            .unwrap();
         let server = Self { child, directory };
         for _ in 0..500 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {

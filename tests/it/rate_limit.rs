@@ -20,7 +20,7 @@ async fn an_organisation_has_its_hundred_and_no_others(t: DbTest) {
     }
     assert!((10..=21).contains(&refused), "{refused}");
     app.mallory.client.get("/v1/tenant/me").await.expect(200);
-    let change = LimitChange { requests_per_minute: Some(10_000), max_members: None };
+    let change = LimitChange { requests_per_minute: Some(Some(10_000)), max_members: None };
     app.platform.tenants.set_limits(&app.alice.slug, change).await.unwrap();
     let raised = app.alice.client.get("/v1/tenant/me").await;
     assert_eq!(raised.header("ratelimit-policy"), Some("\"tenant\";q=10000;w=60"));

@@ -18,6 +18,11 @@ async fn a_suspended_organisation_lets_nobody_in(t: DbTest) {
     robot.get("/v1/tenant/me").await.expect_problem(403, suspended);
     let sign_in = json!({ "email": app.alice.email, "password": app.alice.password });
     app.anonymous().post("/v1/tenant/sessions", &sign_in).await.expect_problem(403, suspended);
+    let named =
+        json!({ "email": app.alice.email, "password": app.alice.password, "organization": app.alice.slug });
+    app.anonymous().post("/v1/tenant/sessions", &named).await.expect_problem(403, suspended);
+    let stranger = json!({ "email": app.mallory.email, "password": app.mallory.password, "organization": app.alice.slug });
+    app.anonymous().post("/v1/tenant/sessions", &stranger).await.expect_problem(401, "tenant.sign_in.failed");
     let refresh = json!({ "refresh_token": app.alice.session["refresh_token"] });
     app.anonymous().post("/v1/tenant/sessions/refresh", &refresh).await.expect_problem(403, suspended);
     app.mallory.client.get("/v1/tenant/me").await.expect(200);

@@ -18,8 +18,9 @@ Development commands of Veza.
 const UP: &str = "\
 cargo xtask up [--dry-run | --no-install] [--] [arguments of `veza up`…]
 
-Installs what is missing, builds Veza, and runs it with a PostgreSQL of its own in ./.veza:
-one command from a fresh clone to a running system. Ctrl-C stops it and keeps the data.
+Installs what is missing, builds Veza, and runs it with a PostgreSQL of its own: one command from a
+fresh clone to a running system. Ctrl-C stops it and keeps the data, in /var/lib/veza for root and
+in ~/.local/share/veza for others, or where `--data DIR` says.
 
 It needs a C compiler, libpq with its headers, the PostgreSQL server programs and util-linux. With
 apt they are installed (with sudo unless you are root); elsewhere it prints what to install, and

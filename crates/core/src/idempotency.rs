@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::caller::Principal;
-use crate::db::{DbError, TenantScope, TenantTx, Write};
+use crate::clock::Timestamp;
+use crate::db::{DbError, SystemTx, TenantScope, TenantTx, Write};
 use crate::fault::{Fault, Kind};
 use crate::id::TenantId;
 use crate::schema::idempotency_keys as keys;
@@ -96,6 +97,11 @@ where
     let response = serde_json::to_value(&value).map_err(|_unserialisable| IdempotencyError::Unreadable)?;
     tx.execute(diesel::update(this).set(keys::response.eq(response)))?;
     Ok(Once { value, replayed: false })
+}
+
+/// Forgets keys from before `before`: they can be used again.
+pub fn sweep(tx: &mut SystemTx<'_>, before: Timestamp) -> Result<usize, DbError> {
+    tx.execute(diesel::delete(keys::table.filter(keys::created_at.lt(before))))
 }
 
 fn replay<T: DeserializeOwned, E: From<IdempotencyError>>(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// The backend of a multi-tenant SaaS: tenants, files, chat, live media, queues.
+/// The backend of a multi-tenant SaaS: organisations, people, access.
 ///
 /// `veza up` starts everything on this machine, with a PostgreSQL of its own. In production, give
 /// `veza serve` a database and run `veza migrate` before each new version.
@@ -198,10 +198,24 @@ pub struct LimitArgs {
     /// Which.
     #[command(flatten)]
     pub tenant: TenantArgs,
-    /// Requests per minute
+    /// Requests per minute: a number, or `default` for the deployment's
+    #[arg(long, value_name = "N", required_unless_present = "max_members")]
+    pub requests_per_minute: Option<Limit>,
+    /// Members: a number, or `default` for the deployment's
     #[arg(long, value_name = "N")]
-    pub requests_per_minute: Option<i32>,
-    /// Members
-    #[arg(long, value_name = "N")]
-    pub max_members: Option<i32>,
+    pub max_members: Option<Limit>,
+}
+
+/// A limit of its own, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(pub Option<i32>);
+
+impl std::str::FromStr for Limit {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "default" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|number| Self(Some(number))).map_err(|_no_number| "a number or `default`")
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
-use veza_core::config::{ConfigError, Period, load_over, read_secret};
+use veza_core::config::{ConfigError, Period, load_over};
 use veza_core::db::DatabaseConfig;
 use veza_tenant::TenantConfig;
 use veza_web::WebConfig;
@@ -67,7 +67,13 @@ pub struct TelemetryConfig {
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { log: "info".to_owned(), log_format: LogFormat::Auto, otlp_endpoint: None, trace_ratio: 0.1 }
+        Self {
+            // Whoever sends garbage must not fill the log with errors.
+            log: "info,actix_http::h1::dispatcher=off".to_owned(),
+            log_format: LogFormat::Auto,
+            otlp_endpoint: None,
+            trace_ratio: 0.1,
+        }
     }
 }
 
@@ -98,15 +104,8 @@ impl Config {
     /// The same over other defaults.
     pub(crate) fn read_over(defaults: &Self, file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut config = Self::read_plain(defaults, file)?;
-        let database = &mut config.database;
-        read_secret("database.url", &mut database.url, database.url_file.as_deref())?;
-        read_secret("database.system_url", &mut database.system_url, database.system_url_file.as_deref())?;
-        read_secret("database.owner_url", &mut database.owner_url, database.owner_url_file.as_deref())?;
-        read_secret("database.replica_url", &mut database.replica_url, database.replica_url_file.as_deref())?;
-        let tenant = &mut config.tenant;
-        read_secret("tenant.root_secret", &mut tenant.root_secret, tenant.root_secret_file.as_deref())?;
-        let mail = &mut tenant.mail;
-        read_secret("tenant.mail.smtp_url", &mut mail.smtp_url, mail.smtp_url_file.as_deref())?;
+        config.database.read_files()?;
+        config.tenant.read_files()?;
         Ok(config)
     }
 

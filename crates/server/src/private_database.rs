@@ -13,6 +13,10 @@ use crate::error::Error;
 /// The database of a private cluster.
 pub(crate) const DATABASE: &str = "veza";
 
+/// Replaying the log after a crash may take minutes on a slow disk, and a server that is stopped meanwhile
+/// begins again at the next start, for ever.
+const RECOVERY: Duration = Duration::from_mins(15);
+
 /// Connections beside those of the pools: commands, psql, backups.
 const SPARE_CONNECTIONS: u32 = 88;
 
@@ -23,6 +27,7 @@ pub(crate) fn start(config: &mut Config, data: &DataDir) -> Result<Cluster, Erro
     let mut settings = Settings::new(data.postgres());
     let pool = &config.database.pool;
     settings.max_connections = pool.connections + pool.system_connections + SPARE_CONNECTIONS;
+    settings.start_timeout = RECOVERY;
     let cluster = Cluster::start(&binaries, settings)?;
     if config.tenant.root_secret.is_none() {
         config.tenant.root_secret = Some(data.create_root_secret()?);

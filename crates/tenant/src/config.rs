@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use veza_core::config::{Period, Secret};
+use veza_core::config::{ConfigError, Period, Secret, read_secret};
 
 /// Organisations, sign-in and limits.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +75,15 @@ impl Default for TenantConfig {
             invitation_url: None,
             mail: MailConfig::default(),
         }
+    }
+}
+
+impl TenantConfig {
+    /// Reads the secrets that are in files.
+    pub fn read_files(&mut self) -> Result<(), ConfigError> {
+        read_secret("tenant.root_secret", &mut self.root_secret, self.root_secret_file.as_deref())?;
+        let mail = &mut self.mail;
+        read_secret("tenant.mail.smtp_url", &mut mail.smtp_url, mail.smtp_url_file.as_deref())
     }
 }
 

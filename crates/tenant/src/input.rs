@@ -94,9 +94,14 @@ pub(crate) struct Email {
     pub(crate) key: String,
 }
 
+/// Compatibility-normalised and lower case, so that what looks the same is the same.
+pub(crate) fn comparable(text: &str) -> String {
+    text.chars().take(1_000).nfkc().flat_map(char::to_lowercase).nfkc().collect()
+}
+
 impl Email {
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let key: String = text.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+        let key = comparable(text);
         let (local, domain) = key.rsplit_once('@')?;
         let printable = |c: char| !c.is_whitespace() && !c.is_control() && c != '@';
         let local_fits = !local.is_empty() && local.len() <= 64 && local.chars().all(printable);

@@ -182,7 +182,7 @@ fn note(tx: &mut SystemTx<'_>, tenant: TenantId, mail: MailId, error: Option<&st
         return Ok(());
     };
     let attempts: i32 = tx.get_result(this.select(mails::attempts))?;
-    // 30 s, 1 min, 2 min … one day at most.
+    // One minute, two, four … one day at most.
     let pause = 30_i64.saturating_mul(1 << attempts.clamp(0, 11)).min(86_400);
     let due_at = tx.now() + TimeDelta::seconds(pause);
     let error: String = error.chars().take(500).collect();

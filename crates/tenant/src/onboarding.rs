@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use veza_core::idempotency::{IdempotencyKey, once_for};
+use veza_core::idempotency::{IdempotencyKey, Once, once_for};
 use veza_core::{Query, Reason, SystemTx, TenantId, Write};
 
 use crate::error::Error;
@@ -95,7 +95,7 @@ impl Tenants {
         new: &NewOrganization,
         signup: Signup,
         key: Option<IdempotencyKey>,
-    ) -> Result<(Organization, PersonId), Error> {
+    ) -> Result<Once<(Organization, PersonId)>, Error> {
         let email = new.check()?;
         self.check_signup(&signup)?;
         let joiner = self.joiner(email, &new.owner.name, &new.owner.password, Error::EmailTaken).await?;
@@ -113,7 +113,8 @@ impl Tenants {
                     Ok(Created { tenant: organization.id.as_uuid(), owner: owner.as_uuid() })
                 })?;
                 let organization = organization::find_any(tx, &created.value.tenant.to_string())?;
-                Ok((organization, PersonId::from_uuid(created.value.owner)))
+                let value = (organization, PersonId::from_uuid(created.value.owner));
+                Ok(Once { value, replayed: created.replayed })
             })
             .await
     }

@@ -33,6 +33,9 @@ pub struct Organization {
     pub name: String,
     /// `active`, `suspended` or `deleted`.
     pub state: String,
+    /// Why, where somebody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
     /// Data of the embedding application about the organisation.
     pub metadata: Value,
     /// The organisation's own settings.
@@ -121,13 +124,14 @@ pub struct OrganizationChange {
     pub settings: Option<Value>,
 }
 
-/// What an operator may set for one organisation; `None` leaves it as it is.
+/// What an operator may set for one organisation: `None` leaves it as it is, `Some(None)` goes back to
+/// the deployment's default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LimitChange {
     /// Requests per minute.
-    pub requests_per_minute: Option<i32>,
+    pub requests_per_minute: Option<Option<i32>>,
     /// Members.
-    pub max_members: Option<i32>,
+    pub max_members: Option<Option<i32>>,
 }
 
 /// Creates the organisation, its roles and its owner's membership.
@@ -293,7 +297,7 @@ pub(crate) fn set_limits(
     for (field, limit) in
         [("requests_per_minute", change.requests_per_minute), ("max_members", change.max_members)]
     {
-        let fits = limit.is_none_or(|limit| (1..=10_000_000).contains(&limit));
+        let fits = limit.flatten().is_none_or(|limit| (1..=10_000_000).contains(&limit));
         rules.check(field, fits, "out_of_range", "a number from 1 to 10000000");
     }
     rules.finish()?;

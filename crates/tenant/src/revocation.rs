@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use uuid::Uuid;
 use veza_core::id::uuid_v7;
 use veza_core::{Db, Query, Reason, SystemTx, TenantId, TenantScope, TenantTx, Timestamp, Write};
@@ -71,8 +73,9 @@ fn insert(tx: &mut impl Write, tenant: TenantId, subject: Subject) -> Result<(),
     Ok(())
 }
 
-/// How far back each look goes beyond the last: transactions become visible later than they began.
-const OVERLAP: Duration = Duration::from_secs(30);
+/// How far back each look goes, by the database's clock: transactions become visible later than they
+/// began, and this is longer than any may take.
+const OVERLAP: Duration = Duration::from_mins(1);
 
 /// What this process knows of revocations.
 #[derive(Debug, Default)]
@@ -81,10 +84,14 @@ pub(crate) struct Revocations {
 }
 
 impl Revocations {
-    /// Whether credentials of `subject` issued at `issued` hold no more.
+    /// Whether credentials of `subject` issued at `issued` hold no more. A session and a key never
+    /// come back, whatever the clocks say; a person gets new tokens with new rights.
     pub(crate) fn covers(&self, tenant: TenantId, subject: Subject, issued: Timestamp) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(&(tenant, subject)).is_some_and(|revoked| issued <= *revoked)
+        known.get(&(tenant, subject)).is_some_and(|revoked| match subject {
+            Subject::Session(_) | Subject::ApiKey(_) => true,
+            Subject::Person(_) | Subject::Organization => issued <= *revoked,
+        })
     }
 
     /// Notes one at once, ahead of the next look; gives whether it is news.
@@ -101,13 +108,13 @@ impl Revocations {
         lifetime: Duration,
         first: bool,
     ) -> Result<Vec<(TenantId, Subject)>, Error> {
-        let reach = if first { lifetime } else { OVERLAP };
+        let reach = if first { lifetime + OVERLAP } else { OVERLAP };
+        let reach = TimeDelta::from_std(reach).unwrap_or(TimeDelta::MAX);
         let now = db.clock().now();
-        let since = now - reach;
         let rows = db
             .system(Reason("tenant.revocations"), move |tx| {
                 tx.load::<(TenantId, String, Uuid, Timestamp), _>(
-                    revocations::table.filter(revocations::created_at.gt(since)).select((
+                    revocations::table.filter(revocations::recorded_at.gt(ago(reach))).select((
                         revocations::tenant_id,
                         revocations::subject_kind,
                         revocations::subject_id,
@@ -130,7 +137,15 @@ impl Revocations {
     }
 }
 
+/// So long ago, by the database's clock.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn ago(span: TimeDelta) -> _ {
+    let present: diesel::dsl::AsExprOf<diesel::dsl::now, Timestamptz> =
+        diesel::dsl::now.into_sql::<Timestamptz>();
+    present - span
+}
+
 /// Deletes what no token can be affected by any more.
-pub(crate) fn sweep(tx: &mut SystemTx<'_>, older_than: Timestamp) -> Result<usize, Error> {
-    Ok(tx.execute(diesel::delete(revocations::table.filter(revocations::created_at.lt(older_than))))?)
+pub(crate) fn sweep(tx: &mut SystemTx<'_>, older_than: TimeDelta) -> Result<usize, Error> {
+    Ok(tx.execute(diesel::delete(revocations::table.filter(revocations::recorded_at.lt(ago(older_than)))))?)
 }

@@ -158,14 +158,15 @@ pub fn create(tx: &mut TenantTx<'_>, permit: &Permit<ManageRoles>, new: &NewRole
     tx.get_result(insert).map_err(|e| Error::from(e).on_constraint("roles_name_unique", Error::RoleNameTaken))
 }
 
-/// Replaces name and permissions. Whoever has the role gets a new access token with their next refresh.
+/// Replaces name and permissions; gives the role and those who have it, whose access tokens hold no
+/// more: they get others with their next refresh.
 pub fn update(
     tx: &mut TenantTx<'_>,
     permit: &Permit<ManageRoles>,
     id: RoleId,
     new: &NewRole,
     versions: Option<&[i64]>,
-) -> Result<Role, Error> {
+) -> Result<(Role, Vec<Uuid>), Error> {
     let old = changeable(tx, permit, id, versions)?;
     new.check(permit.caller().scopes())?;
     let update = diesel::update(roles::table.find((tx.tenant(), id)))
@@ -182,10 +183,11 @@ pub fn update(
     let holders = memberships::table
         .filter(memberships::tenant_id.eq(tx.tenant()).and(memberships::role_id.eq(id)))
         .select(memberships::person_id);
-    for person in tx.load::<Uuid, _>(holders)? {
-        revocation::record(tx, revocation::Subject::Person(person))?;
+    let holders: Vec<Uuid> = tx.load(holders)?;
+    for person in &holders {
+        revocation::record(tx, revocation::Subject::Person(*person))?;
     }
-    Ok(role)
+    Ok((role, holders))
 }
 
 /// Removes a role that nobody has.

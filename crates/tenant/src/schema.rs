@@ -114,6 +114,7 @@ diesel::table! {
         subject_kind -> Text,
         subject_id -> Uuid,
         created_at -> Timestamptz,
+        recorded_at -> Timestamptz,
     }
 }
 diesel::table! {

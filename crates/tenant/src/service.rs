@@ -170,13 +170,14 @@ impl Tenants {
 
     async fn sweep(&self) -> Result<(), Error> {
         let now = self.inner.db.clock().now();
-        let revoked = now - self.revocation_lifetime() - Duration::from_mins(10);
+        let revoked = TimeDelta::from_std(self.revocation_lifetime() * 2).unwrap_or(TimeDelta::MAX);
         let ended = now - TimeDelta::days(1);
         self.inner
             .db
             .system(veza_core::Reason("tenant.sweep"), move |tx| {
                 revocation::sweep(tx, revoked)?;
                 session::sweep(tx, ended)?;
+                veza_core::idempotency::sweep(tx, ended)?;
                 Ok(())
             })
             .await

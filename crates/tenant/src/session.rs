@@ -89,7 +89,7 @@ pub(crate) fn begin(
     user_agent: Option<&str>,
     lifetime: TimeDelta,
 ) -> Result<Grant, Error> {
-    let scopes = scopes_of(tx, tenant, person)?.ok_or(Error::SignInFailed)?;
+    let scopes = scopes_of(tx, tenant, person)?;
     let (session, now): (SessionId, _) = (tx.new_id(), tx.now());
     let row = (
         sessions::tenant_id.eq(tenant),
@@ -118,8 +118,8 @@ fn insert_token(tx: &mut SystemTx<'_>, token: &RefreshToken, session: SessionId)
     Ok(())
 }
 
-/// What a member may do now; `None` for who is no member of an active organisation.
-fn scopes_of(tx: &mut SystemTx<'_>, tenant: TenantId, person: PersonId) -> Result<Option<Scopes>, Error> {
+/// What a member may do now. Who is no member learns nothing; who is, that it is suspended.
+fn scopes_of(tx: &mut SystemTx<'_>, tenant: TenantId, person: PersonId) -> Result<Scopes, Error> {
     let query = memberships::table
         .inner_join(organizations::table.on(organizations::tenant_id.eq(memberships::tenant_id)))
         .inner_join(
@@ -127,9 +127,12 @@ fn scopes_of(tx: &mut SystemTx<'_>, tenant: TenantId, person: PersonId) -> Resul
                 .on(roles::tenant_id.eq(memberships::tenant_id).and(roles::role_id.eq(memberships::role_id))),
         )
         .filter(memberships::tenant_id.eq(tenant).and(memberships::person_id.eq(person)))
-        .filter(organizations::state.eq("active"))
-        .select(roles::permissions);
-    Ok(tx.find_result::<Vec<String>, _>(query)?.map(Scopes::new))
+        .select((roles::permissions, organizations::state));
+    match tx.find_result::<(Vec<String>, String), _>(query)? {
+        None => Err(Error::SignInFailed),
+        Some((_, state)) if state != "active" => Err(Error::Suspended),
+        Some((permissions, _)) => Ok(Scopes::new(permissions)),
+    }
 }
 
 /// What became of a refresh.
@@ -180,7 +183,7 @@ pub(crate) fn refresh(
         tx.execute(diesel::update(this).set(refresh_tokens::used_at.eq(now)))?;
         insert_token(tx, &next, session)?;
     }
-    let scopes = scopes_of(tx, tenant, person)?.ok_or(Error::Suspended)?;
+    let scopes = scopes_of(tx, tenant, person)?;
     let live = sessions::table.find((tenant, session));
     tx.execute(
         diesel::update(live).set((sessions::last_used_at.eq(now), sessions::expires_at.eq(now + lifetime))),

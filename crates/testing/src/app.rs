@@ -187,7 +187,7 @@ impl Owner {
         let owner = NewOwner { email: email.clone(), name: name.to_owned(), password: PASSWORD.to_owned() };
         let new = NewOrganization { name: name.to_owned(), slug: slug.clone(), metadata: None, owner };
         let created = platform.tenants.create_organization(&new, Signup::Operator, None).await;
-        let (organization, _) = created.expect("the organisation is created");
+        let (organization, _) = created.expect("the organisation is created").value;
         let body = json!({ "email": email, "password": PASSWORD });
         let session = Client::new(base).post("/v1/tenant/sessions", &body).await.expect(201);
         let token = session["access_token"].as_str().unwrap_or_default();

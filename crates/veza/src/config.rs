@@ -1,7 +1,10 @@
 //! What an embedding program configures.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use veza_core::config::{ConfigError, load};
 
 /// One section per noun. Nest it in your own configuration, or use it as it is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -14,4 +17,14 @@ pub struct Config {
     pub web: veza_web::WebConfig,
     /// Organisations, people and access.
     pub tenant: veza_tenant::TenantConfig,
+}
+
+impl Config {
+    /// Reads all layers: defaults, the file, variables such as `VEZA_DATABASE__URL`, secrets in files.
+    pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut config: Self = load(file)?;
+        config.database.read_files()?;
+        config.tenant.read_files()?;
+        Ok(config)
+    }
 }

@@ -5,7 +5,7 @@ use veza::{Config, Platform};
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args_os().nth(1).ok_or("name a configuration file")?;
-    let config: Config = veza::core::config::load(Some(file.as_ref()))?;
+    let config = Config::read(Some(file.as_ref()))?;
     if let Some(owner) = config.database.url_for(veza::core::db::Role::Owner) {
         orders::migrator().run(owner.expose(), |step| eprintln!("{step:?}"))?;
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Period, Secret};
+use crate::config::{ConfigError, Period, Secret, read_secret};
 
 /// How to reach PostgreSQL and how much of it to use.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -93,6 +93,14 @@ impl Default for PoolConfig {
 }
 
 impl DatabaseConfig {
+    /// Reads the secrets that are in files.
+    pub fn read_files(&mut self) -> Result<(), ConfigError> {
+        read_secret("database.url", &mut self.url, self.url_file.as_deref())?;
+        read_secret("database.system_url", &mut self.system_url, self.system_url_file.as_deref())?;
+        read_secret("database.owner_url", &mut self.owner_url, self.owner_url_file.as_deref())?;
+        read_secret("database.replica_url", &mut self.replica_url, self.replica_url_file.as_deref())
+    }
+
     /// The URL for `role`: the one configured for it, or `url` with the role as its user.
     pub fn url_for(&self, role: Role) -> Option<Secret> {
         let own = match role {

@@ -65,7 +65,9 @@ pub enum MigrationError {
     #[error("the database has migration {0}, which this program does not know; run the newer program")]
     Unknown(String),
     /// The schema lacks migrations.
-    #[error("{0} migrations are pending, first {1}; run `veza migrate`")]
+    #[error(
+        "{0} migrations are pending, first {1}; run `veza migrate`, or what applies your program's own migrations"
+    )]
     Pending(usize, String),
     /// Bookkeeping failed.
     #[error("cannot read or write the list of migrations: {0}")]

@@ -77,7 +77,11 @@ fn a_path_may_hold_anything() {
     let dir = Directory::new();
     let mut settings = dir.settings();
     settings.data_dir = dir.path().join("my \"data\", it's é").join("postgres");
-    assert_eq!(psql(&root_url(&start(settings)), "SELECT 1"), "1");
+    let cluster = start(settings);
+    assert_eq!(psql(&root_url(&cluster), "SELECT 1"), "1");
+    let socket_dir = cluster.socket_dir().to_path_buf();
+    drop(cluster);
+    fs::remove_dir(socket_dir).unwrap();
 }
 
 #[test]

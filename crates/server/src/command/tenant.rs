@@ -32,8 +32,8 @@ pub(super) fn run(file: Option<&Path>, command: TenantCommand) -> Result<ExitCod
             }
             TenantCommand::Limit(args) => {
                 let change = LimitChange {
-                    requests_per_minute: args.requests_per_minute,
-                    max_members: args.max_members,
+                    requests_per_minute: args.requests_per_minute.map(|limit| limit.0),
+                    max_members: args.max_members.map(|limit| limit.0),
                 };
                 show(&tenants.set_limits(&args.tenant.organization, change).await?)
             }
@@ -66,7 +66,7 @@ async fn create(tenants: &Tenants, args: TenantCreateArgs) -> Result<ExitCode, E
     };
     let name = args.name.unwrap_or_else(|| args.slug.clone());
     let new = NewOrganization { name, slug: args.slug, metadata: None, owner };
-    let (organization, _) = tenants.create_organization(&new, Signup::Operator, None).await?;
+    let (organization, _) = tenants.create_organization(&new, Signup::Operator, None).await?.value;
     show(&organization)
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::spawn_blocking;
@@ -40,7 +41,8 @@ pub(super) fn run(file: Option<&Path>, args: &UpArgs) -> Result<ExitCode, Error>
 /// Other defaults than in production, which whatever is configured beats.
 fn configure(file: Option<&Path>, args: &UpArgs) -> Result<Config, Error> {
     let mut defaults = Config::default();
-    "info,actix_server=warn,veza_web::access=warn".clone_into(&mut defaults.telemetry.log);
+    "info,actix_server=warn,actix_http::h1::dispatcher=off,veza_web::access=warn"
+        .clone_into(&mut defaults.telemetry.log);
     defaults.telemetry.log_format = LogFormat::Human;
     defaults.server.drain_notice = Period::from_secs(0);
     let listen = match args.listen {
@@ -81,11 +83,16 @@ async fn up(mut config: Config, data: DataDir, telemetry: &Telemetry) -> Result<
         config.web.public_url.clone_from(url);
     }
     let place = data.clone();
-    let started = spawn_blocking(move || {
+    let starting = spawn_blocking(move || {
         let cluster = private_database::start(&mut config, &place);
         cluster.map(|cluster| (cluster, config))
     });
-    let (cluster, config) = started.await.unwrap_or_else(|panic| Err(Error::Other(panic.to_string())))?;
+    let started = tokio::select! {
+        started = starting => started.unwrap_or_else(|panic| Err(Error::Other(panic.to_string()))),
+        // It ends with us, and takes up the start where it is the next time.
+        () = lost_patience(&asked) => return Ok(()),
+    };
+    let (cluster, config) = started?;
     let exit = cluster.exited();
     let (roles, metrics) = (vec![Role::Api, Role::Worker], telemetry.metrics.clone());
     let plan = Plan { config, roles, listeners, metrics, development: true };
@@ -101,6 +108,12 @@ async fn up(mut config: Config, data: DataDir, telemetry: &Telemetry) -> Result<
     data.remove_database_url();
     stop(cluster).await;
     outcome
+}
+
+/// A while after somebody asked to stop: a start that goes well is over by then, and stops in order.
+async fn lost_patience(asked: &CancellationToken) {
+    asked.cancelled().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
 }
 
 /// Until somebody asks, or the database ends by itself.

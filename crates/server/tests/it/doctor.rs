@@ -20,7 +20,7 @@ fn wrong(ended: Ended, what: &[&str]) {
 
 #[test]
 fn all_is_well_beside_a_running_up() {
-    let home = Home::default();
+    let home = Home::fresh();
     let before = run(&mut home.command(&["doctor"])).expect(0);
     assert!(before.out.contains("for `veza up`"), "{}", before.out);
     let up = home.up();

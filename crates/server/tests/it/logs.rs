@@ -51,7 +51,7 @@ fn a_log_is_json_and_holds_nothing_of_people() {
 #[test]
 fn only_on_a_developers_machine_e_mails_are_printed() {
     let invited = json!({ "email": "bob@told.example", "role": "member" });
-    let (home, database) = (Home::default(), database());
+    let (home, database) = (Home::used(), database());
     let up = home.up();
     let person = Person::new(&up.client(), "told");
     wait(person.client.post("/v1/tenant/invitations", &invited)).expect(201);

@@ -46,7 +46,7 @@ fn readers_may_leave() {
 
 #[test]
 fn up_goes_on_when_nobody_reads_what_it_says() {
-    let home = Home::default();
+    let home = Home::used();
     let port = free_port().to_string();
     // Both pipes are closed at once.
     let script =
@@ -167,7 +167,7 @@ fn configurations_that_cannot_work_are_refused() {
 
 #[test]
 fn many_connections_are_many_connections() {
-    let home = Home::default();
+    let home = Home::used();
     let mut up = crate::up::Up::start(home.up_command().env("VEZA_DATABASE__POOL__CONNECTIONS", "150"));
     Person::new(&up.client(), "many");
     assert!(up.process.is_running());

@@ -15,7 +15,7 @@ use crate::up::{Home, Up};
 
 #[test]
 fn the_first_start_says_where_to_begin() {
-    let home = Home::default();
+    let home = Home::fresh();
     let up = Up::start(home.up_command().env("VEZA_TENANT__OPEN_SIGNUP", "false"));
     let client = up.client();
     wait(client.get("/ready")).expect(200);
@@ -43,7 +43,7 @@ fn the_first_start_says_where_to_begin() {
 
 #[test]
 fn links_and_tokens_name_the_port_that_was_free() {
-    let home = Home::default();
+    let home = Home::used();
     let up = home.up();
     let person = Person::new(&up.client(), "links");
     let invited = json!({ "email": "bob@links.example", "role": "member" });
@@ -57,7 +57,7 @@ fn links_and_tokens_name_the_port_that_was_free() {
 
 #[test]
 fn one_directory_has_one_owner() {
-    let home = Home::default();
+    let home = Home::used();
     let up = home.up();
     let second = run(&mut home.up_command());
     second.fails_with(&["another process already runs the cluster in", "stop it first"]);
@@ -66,7 +66,7 @@ fn one_directory_has_one_owner() {
 
 #[test]
 fn a_taken_port_is_told_and_nothing_stays_behind() {
-    let home = Home::default();
+    let home = Home::fresh();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ended = run(&mut home.command(&["up", "--listen", &address]));
@@ -79,7 +79,7 @@ fn a_taken_port_is_told_and_nothing_stays_behind() {
 
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
-    let home = Home::default();
+    let home = Home::used();
     let mut up = home.up();
     for round in 0..2 {
         let person = Person::new(&up.client(), &format!("kept-{round}"));
@@ -93,7 +93,7 @@ fn what_was_acknowledged_survives_kill_9() {
 
 #[test]
 fn a_dead_postgres_ends_it_and_the_next_start_recovers() {
-    let home = Home::default();
+    let home = Home::used();
     let up = home.up();
     let person = Person::new(&up.client(), "kept");
     kill(Pid::from_raw(postmaster(&home.data()).unwrap()), Signal::SIGKILL).unwrap();
@@ -105,7 +105,7 @@ fn a_dead_postgres_ends_it_and_the_next_start_recovers() {
 
 #[test]
 fn a_database_of_somebody_elses_is_no_business_of_up() {
-    let home = Home::default();
+    let home = Home::fresh();
     let ended = run(home.up_command().env("VEZA_DATABASE__URL", "postgresql://veza_app:geheim@db/veza"));
     ended.fails_with(&["database.url is set", "veza serve"]);
     assert!(!ended.err.contains("geheim"), "{}", ended.err);
@@ -113,7 +113,7 @@ fn a_database_of_somebody_elses_is_no_business_of_up() {
 
 #[test]
 fn the_directory_may_hold_a_configuration() {
-    let home = Home::default();
+    let home = Home::fresh();
     fs::create_dir(home.data()).unwrap();
     let file = home.data().join("veza.toml");
     fs::write(&file, "[tenant]\nopen_signup = false\naudience = \"mine\"\n").unwrap();
@@ -129,7 +129,7 @@ fn the_directory_may_hold_a_configuration() {
 #[test]
 fn a_path_with_spaces_is_a_path() {
     let directory = TestDirectory::new();
-    let data = directory.path().join("my data, é");
+    let data = directory.path().join("my data é");
     let mut up = Up::start(veza(["up", "--listen", "127.0.0.1:0"]).env("VEZA_DATA", &data));
     Person::new(&up.client(), "spaces");
     let list = run(veza(["tenant", "list"]).env("VEZA_DATA", &data)).expect(0);
@@ -148,7 +148,7 @@ fn a_directory_that_was_there_keeps_its_mode() {
 
 #[test]
 fn a_root_secret_that_cannot_be_read_is_not_replaced() {
-    let home = Home::default();
+    let home = Home::used();
     drop(home.up());
     let file = home.data().join("root_secret");
     fs::write(&file, b"\xff\xfe").unwrap();
@@ -162,7 +162,7 @@ fn a_root_secret_that_cannot_be_read_is_not_replaced() {
 
 #[test]
 fn a_start_can_be_interrupted() {
-    let home = Home::default();
+    let home = Home::fresh();
     let process = Process::spawn(&mut home.up_command());
     wait_for("the beginning", || home.data().exists().then_some(()));
     process.signal(Signal::SIGINT);

@@ -11,7 +11,7 @@ use crate::up::Home;
 
 #[test]
 fn everything_stops_and_the_data_stays() {
-    let home = Home::default();
+    let home = Home::used();
     let mut up = home.up();
     let person = Person::new(&up.client(), "kept");
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
@@ -32,7 +32,7 @@ fn everything_stops_and_the_data_stays() {
 
 #[test]
 fn a_signal_that_comes_twice_at_once_is_one() {
-    let home = Home::default();
+    let home = Home::used();
     let up = home.up();
     up.process.signal(Signal::SIGINT);
     up.process.signal(Signal::SIGTERM);

@@ -37,7 +37,7 @@ fn json(ended: Ended) -> Value {
 
 #[test]
 fn an_organisation_lives_from_creation_to_deletion() {
-    let home = Home::default();
+    let home = Home::used();
     let up = home.up();
     assert_eq!(tenant(&home, &["list"]).expect(0).out, "");
     let created = json(create(&home, &["acme", "--owner-email", "ada@acme.example"], PASSWORD));
@@ -83,7 +83,7 @@ fn soon(client: &Client, status: u16) {
 
 #[test]
 fn what_cannot_be_done_is_explained() {
-    let home = Home::default();
+    let home = Home::fresh();
     tenant(&home, &["list"]).fails_with(&["database.url is not set", "veza up"]);
     let _up = home.up();
     for command in ["show", "suspend", "resume", "delete"] {

@@ -1,15 +1,34 @@
 //! `veza up` in a directory of a test's own.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use veza_testing::{Client, TestDirectory};
 
 use crate::process::{Process, veza};
 
 /// A directory for `veza up`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Home(TestDirectory);
+
+/// What the first start leaves behind. Copying it is quicker than starting for the first time again.
+static USED: OnceLock<PathBuf> = OnceLock::new();
+
+fn make_used() -> PathBuf {
+    // In the build directory, because nobody drops what is static; the next run makes it anew.
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("veza-up");
+    let _ = fs::remove_dir_all(&path);
+    let home = Home::fresh();
+    home.up().process.stop().expect(0);
+    copy(&home.data(), &path);
+    path
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+}
 
 /// A `veza up` that is up.
 #[derive(Debug)]
@@ -19,6 +38,18 @@ pub(crate) struct Up {
 }
 
 impl Home {
+    /// For a first start.
+    pub(crate) fn fresh() -> Self {
+        Self(TestDirectory::new())
+    }
+
+    /// Where `veza up` was before; there is no organisation yet.
+    pub(crate) fn used() -> Self {
+        let home = Self::fresh();
+        copy(USED.get_or_init(make_used), &home.data());
+        home
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.0.path().join("data")
     }

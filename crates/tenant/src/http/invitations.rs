@@ -94,7 +94,7 @@ async fn remove(
 ))]
 #[post("/v1/tenant/invitations/accept")]
 async fn accept(state: Data<State>, client: Client, body: Json<Acceptance>) -> Result<HttpResponse, Problem> {
-    state.guesses.count(client.ip, Some(&body.token))?;
+    state.guesses.count(client.ip, &body.token)?;
     let pair = state.tenants.accept_invitation(&body, client.user_agent.as_deref()).await?;
     Ok(HttpResponse::Created().json(pair))
 }

@@ -12,10 +12,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::web::Data;
+use sha2::{Digest, Sha256};
 use veza_core::Clock;
-use veza_web::{IfMatch, Limit, Limiter, Problem, Routes};
+use veza_web::{Decision, IfMatch, Limit, Limiter, Problem, Routes};
 
 use crate::error::Error;
+use crate::input::comparable;
 use crate::service::Tenants;
 
 pub use self::gate::Gate;
@@ -45,10 +47,9 @@ pub fn routes(tenants: Tenants) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'st
 /// How often somebody may try passwords and tokens.
 #[derive(Debug)]
 struct Guesses {
-    by_address: Limiter<IpAddr>,
-    by_subject: Limiter<String>,
+    by_address: Limiter<(IpAddr, u32)>,
+    by_subject: Limiter<[u8; 32]>,
     limit: Limit,
-    limit_by_address: Limit,
 }
 
 impl Guesses {
@@ -58,26 +59,32 @@ impl Guesses {
             by_address: Limiter::new(Arc::clone(&clock)),
             by_subject: Limiter::new(clock),
             limit: Limit::per_minute(attempts),
-            limit_by_address: Limit::per_minute(attempts.saturating_mul(10)),
         }
     }
 
-    /// Counts an attempt from a network address and, where one is named, at an account.
-    fn count(&self, from: Option<IpAddr>, subject: Option<&str>) -> Result<(), Error> {
-        if let Some(from) = from {
-            let decision = self.by_address.check(&from, self.limit_by_address);
-            if !decision.allowed {
-                return Err(Error::TooManyAttempts(decision.retry_after));
-            }
-        }
-        if let Some(subject) = subject {
-            let decision = self.by_subject.check(&subject.to_lowercase(), self.limit);
-            if !decision.allowed {
-                return Err(Error::TooManyAttempts(decision.retry_after));
-            }
-        }
-        Ok(())
+    /// Counts an attempt at something that people choose: ten times as many from one network
+    /// address as at one account.
+    fn count(&self, from: Option<IpAddr>, subject: &str) -> Result<(), Error> {
+        self.count_address(from, 10)?;
+        // A digest, so that what a stranger sends takes no room here, however long it is.
+        let subject: [u8; 32] = Sha256::digest(comparable(subject)).into();
+        allowed(self.by_subject.check(&subject, self.limit))
     }
+
+    /// Counts an attempt at something that nobody can guess; it only has to cost us little.
+    fn count_unguessable(&self, from: Option<IpAddr>) -> Result<(), Error> {
+        self.count_address(from, 100)
+    }
+
+    fn count_address(&self, from: Option<IpAddr>, times: u32) -> Result<(), Error> {
+        let Some(from) = from else { return Ok(()) };
+        let limit = Limit::per_minute(self.limit.burst.saturating_mul(times));
+        allowed(self.by_address.check(&(from, times), limit))
+    }
+}
+
+fn allowed(decision: Decision) -> Result<(), Error> {
+    if decision.allowed { Ok(()) } else { Err(Error::TooManyAttempts(decision.retry_after)) }
 }
 
 /// The versions that a change expects, as its closure can hold them.

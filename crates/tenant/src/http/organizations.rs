@@ -4,13 +4,16 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
+use uuid::Uuid;
 use veza_core::Principal;
 use veza_core::idempotency::IdempotencyKey;
 use veza_web::{Authenticated, Client, Created, IfMatch, Json, Problem, Routes, Versioned};
 
 use super::{State, expected};
 use crate::id::PersonId;
+use crate::input::comparable;
 use crate::onboarding::Signup;
 use crate::organization::{self, NewOrganization, Organization, OrganizationChange};
 use crate::signing_key::JwkSet;
@@ -43,16 +46,18 @@ async fn create(
     client: Client,
     body: Json<NewOrganization>,
 ) -> Result<Created<NewlyCreated>, Problem> {
-    state.guesses.count(client.ip, Some(&body.owner.email))?;
+    state.guesses.count(client.ip, &body.owner.email)?;
     let signup = match first_run_token(request.headers()) {
         Some(token) => Signup::FirstRun(token),
         None => Signup::Open,
     };
     let key = idempotency_key(request.headers(), &body)?;
-    let (organization, owner_id) = state.tenants.create_organization(&body, signup, key).await?;
+    let created = state.tenants.create_organization(&body, signup, key).await?;
+    let (organization, owner_id) = created.value;
     let version = Some(organization.version);
     let location = "/v1/tenant/organization".to_owned();
-    Ok(Created { value: NewlyCreated { organization, owner_id }, location, version, replayed: false })
+    let value = NewlyCreated { organization, owner_id };
+    Ok(Created { value, location, version, replayed: created.replayed })
 }
 
 fn first_run_token(headers: &HeaderMap) -> Option<String> {
@@ -60,11 +65,16 @@ fn first_run_token(headers: &HeaderMap) -> Option<String> {
     Some(bearer.trim().to_owned())
 }
 
-/// The password is left out: what is kept must not help anybody to guess it.
+/// The owner-to-be's own key: the address stands for the person, who may not exist yet. The password
+/// is left out, because what is kept must not help anybody to guess it.
 fn idempotency_key(headers: &HeaderMap, body: &NewOrganization) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
-    let request = [body.slug.as_bytes(), body.name.as_bytes(), body.owner.email.as_bytes()];
-    Ok(Some(IdempotencyKey::new(key.to_str().unwrap_or_default(), Principal::System, &request)?))
+    let digest = Sha256::digest(comparable(&body.owner.email));
+    let owner = digest.get(..16).and_then(|half| Uuid::from_slice(half).ok()).unwrap_or_default();
+    let owner = Principal::Person(owner);
+    let metadata = body.metadata.as_ref().map(ToString::to_string).unwrap_or_default();
+    let request = [&body.slug, &body.name, &body.owner.name, &metadata].map(String::as_bytes);
+    Ok(Some(IdempotencyKey::new(key.to_str().unwrap_or_default(), owner, &request)?))
 }
 
 /// The caller's organisation.

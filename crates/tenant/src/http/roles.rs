@@ -11,6 +11,7 @@ use veza_web::{
 use super::{NoRole, State, expected};
 use crate::error::Error;
 use crate::id::RoleId;
+use crate::revocation::Subject;
 use crate::role::{self, NewRole, Role};
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
@@ -81,7 +82,10 @@ async fn update(
     let (new, versions) = (body.into_inner(), expected(&condition));
     let change =
         move |tx: &mut veza_core::TenantTx<'_>| role::update(tx, &permit, id, &new, versions.as_deref());
-    let role = state.tenants.db().tenant(&caller, change).await?;
+    let (role, holders) = state.tenants.db().tenant(&caller, change).await?;
+    for person in holders {
+        state.tenants.revoked(caller.tenant(), Subject::Person(person));
+    }
     let version = role.version;
     Ok(Versioned::new(role, version))
 }

@@ -25,7 +25,7 @@ pub(super) fn routes(routes: &mut Routes<'_>) {
 ))]
 #[post("/v1/tenant/sessions")]
 async fn create(state: Data<State>, client: Client, body: Json<SignIn>) -> Result<HttpResponse, Problem> {
-    state.guesses.count(client.ip, Some(&body.email))?;
+    state.guesses.count(client.ip, &body.email)?;
     let hints = Credentials {
         bearer: None,
         tenant_header: client.tenant.as_deref(),
@@ -51,7 +51,7 @@ struct Refresh {
 ))]
 #[post("/v1/tenant/sessions/refresh")]
 async fn refresh(state: Data<State>, client: Client, body: Json<Refresh>) -> Result<HttpResponse, Problem> {
-    state.guesses.count(client.ip, None)?;
+    state.guesses.count_unguessable(client.ip)?;
     Ok(HttpResponse::Created().json(state.tenants.refresh(&body.refresh_token).await?))
 }
 
@@ -121,7 +121,7 @@ async fn password(
     client: Client,
     body: Json<PasswordChange>,
 ) -> Result<HttpResponse, Problem> {
-    state.guesses.count(client.ip, Some(&caller.principal().to_string()))?;
+    state.guesses.count(client.ip, &caller.principal().to_string())?;
     state.tenants.change_password(&caller, &body).await?;
     Ok(HttpResponse::NoContent().finish())
 }
