@@ -23,6 +23,13 @@ pub(crate) fn veza<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command 
     command
 }
 
+/// A shell command line in which `$0` is the program.
+pub(crate) fn shell(script: &str) -> Command {
+    let mut command = clean("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_veza")]);
+    command
+}
+
 /// Any program in that environment.
 pub(crate) fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
