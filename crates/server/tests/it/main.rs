@@ -8,6 +8,7 @@
     reason = "a failed step of a test is a failed test, and a test stands outside the program"
 )]
 
+mod browser;
 mod command_line;
 mod doctor;
 mod handover;
@@ -24,3 +25,4 @@ mod start;
 mod stop;
 mod tenant;
 mod up;
+mod walkthrough;

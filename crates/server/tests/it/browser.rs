@@ -1,0 +1,146 @@
+//! The pages, in a real browser: Debian's Chromium, driven over WebDriver (W3C).
+
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use veza_testing::{Client, TestDirectory};
+
+use crate::process::{free_port, wait, wait_for};
+use crate::up::Home;
+
+/// A browser window. It closes when it is dropped.
+struct Browser {
+    driver: Child,
+    client: Client,
+    session: String,
+    _profile: TestDirectory,
+}
+
+/// A test's browser talks to nobody but the test.
+const ARGUMENTS: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--proxy-server=direct://",
+];
+
+impl Browser {
+    fn open() -> Self {
+        let port = free_port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts; apt-get install chromium chromium-driver");
+        let client = Client::new(format!("http://127.0.0.1:{port}"));
+        wait_for("the driver", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+        let profile = TestDirectory::new();
+        let mut arguments: Vec<String> = ARGUMENTS.map(str::to_owned).into();
+        arguments.push(format!("--user-data-dir={}", profile.path().join("profile").display()));
+        let options = json!({ "binary": "/usr/bin/chromium", "args": arguments });
+        let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
+        let session = wait(client.post("/session", &wanted)).expect(200);
+        let session = session["value"]["sessionId"].as_str().unwrap().to_owned();
+        Self { driver, client, session, _profile: profile }
+    }
+
+    fn command(&self, name: &str, body: &Value) -> Value {
+        let path = format!("/session/{}/{name}", self.session);
+        wait(self.client.post(&path, body)).expect(200)["value"].clone()
+    }
+
+    fn go(&self, url: &str) {
+        self.command("url", &json!({ "url": url }));
+    }
+
+    fn evaluate(&self, expression: &str) -> Value {
+        self.command("execute/sync", &json!({ "script": format!("return {expression}"), "args": [] }))
+    }
+
+    fn find(&self, selector: &str) -> String {
+        let found = self.command("element", &json!({ "using": "css selector", "value": selector }));
+        found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
+    }
+
+    fn write(&self, selector: &str, text: &str) {
+        self.command(&format!("element/{}/value", self.find(selector)), &json!({ "text": text }));
+    }
+
+    fn click(&self, selector: &str) {
+        self.command(&format!("element/{}/click", self.find(selector)), &json!({}));
+    }
+
+    fn wait_for_text(&self, selector: &str, wanted: &str) {
+        let text = format!("document.querySelector({}).textContent", json!(selector));
+        wait_for(wanted, || {
+            let shown = self.evaluate(&text);
+            let shown = shown.as_str().unwrap_or_default();
+            assert!(!shown.contains("Failed to fetch"), "the page may not call its server: {shown}");
+            shown.contains(wanted).then_some(())
+        });
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        wait(self.client.delete(&format!("/session/{}", self.session)));
+        let _already_gone = self.driver.kill();
+        let _already_gone = self.driver.wait();
+    }
+}
+
+#[test]
+fn a_person_begins_and_invites_another_without_a_command_line() {
+    let home = Home::used();
+    let up = home.up();
+    let browser = Browser::open();
+    browser.go(&format!("{}/setup#{}", up.url, up.first_run_token().unwrap()));
+    browser.write("[name=name]", "Acme");
+    browser.write("[name=slug]", "acme");
+    browser.write("[name=owner]", "Ann");
+    browser.write("[name=email]", "ann@example.org");
+    browser.write("[name=password]", "correct horse battery");
+    browser.click("button");
+    browser.wait_for_text("output", "Welcome to Acme");
+    let said = browser.evaluate("document.querySelector('output').textContent");
+    let token = said.as_str().unwrap().split_whitespace().last().unwrap().to_owned();
+
+    let ann = up.client().bearer(&token);
+    wait(ann.post("/v1/tenant/invitations", &json!({ "email": "bob@example.org" }))).expect(201);
+    let link = wait_for("the invitation", || {
+        let log = up.process.err();
+        let rest = log.split_once("/invitation?token=")?.1;
+        rest.split_whitespace().next().map(|token| format!("{}/invitation?token={token}", up.url))
+    });
+    browser.go(&link);
+    browser.write("[name=name]", "Bob");
+    browser.write("[name=password]", "bobs long password");
+    browser.click("button");
+    browser.wait_for_text("output", "You belong now");
+    let members = wait(ann.get("/v1/tenant/members")).expect(200);
+    assert_eq!(members["items"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_page_of_the_api_shows_every_route_and_loads_nothing_from_elsewhere() {
+    let home = Home::used();
+    let up = home.up();
+    let browser = Browser::open();
+    browser.go(&format!("{}/docs", up.url));
+    browser.wait_for_text("body", "/v1/tenant/invitations/accept");
+    let document = wait(up.client().get("/openapi.json")).expect(200);
+    let text = browser.evaluate("document.body.textContent");
+    for path in document["paths"].as_object().unwrap().keys() {
+        assert!(text.as_str().unwrap().contains(path.as_str()), "{path} is not on the page");
+    }
+    let loaded = browser.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)");
+    for address in loaded.as_array().unwrap() {
+        assert!(address.as_str().unwrap().starts_with(&up.url), "{address}");
+    }
+}
