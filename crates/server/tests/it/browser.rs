@@ -1,4 +1,4 @@
-//! The pages, in a real browser: Debian's Chromium, driven over WebDriver (W3C).
+//! The pages, in a real browser: Debian's Chromium, driven over `WebDriver` (W3C).
 
 use std::process::{Child, Command, Stdio};
 

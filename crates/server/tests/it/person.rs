@@ -10,7 +10,6 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 /// An organisation and the tokens of its owner.
 #[derive(Debug)]
 pub(crate) struct Person {
-    pub(crate) slug: String,
     pub(crate) pair: Value,
     pub(crate) client: Client,
 }
@@ -37,7 +36,7 @@ impl Person {
         let body = json!({ "email": email(slug), "password": PASSWORD });
         let pair = wait(client.post("/v1/tenant/sessions", &body)).expect(201);
         let client = client.bearer(pair["access_token"].as_str().unwrap());
-        Self { slug: slug.to_owned(), pair, client }
+        Self { pair, client }
     }
 
     pub(crate) fn token(&self) -> &str {

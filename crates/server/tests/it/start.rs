@@ -1,15 +1,18 @@
 //! `veza up`: starting.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 use veza_testing::TestDirectory;
 
-use crate::person::{Person, create, me};
+use crate::http::Connection;
+use crate::person::{PASSWORD, Person, create, email, me};
 use crate::process::{Process, postmaster, run, veza, wait, wait_for};
 use crate::up::{Home, Up};
 
@@ -81,13 +84,40 @@ fn a_taken_port_is_told_and_nothing_stays_behind() {
 fn what_was_acknowledged_survives_kill_9() {
     let home = Home::used();
     let mut up = home.up();
+    let first = Person::new(&up.client(), "first");
+    let mut acknowledged = Vec::new();
     for round in 0..2 {
-        let person = Person::new(&up.client(), &format!("kept-{round}"));
+        let address = up.url.strip_prefix("http://").unwrap().parse().unwrap();
+        let busy = spawn(move || create_until_it_fails(address, &format!("kept-{round}")));
+        sleep(Duration::from_millis(300));
         up.process.signal(Signal::SIGKILL);
         assert_eq!(up.process.end().code, -9);
+        acknowledged.extend(busy.join().unwrap());
         up = home.up_at(&up.url);
-        me(&person.client).expect(200);
-        Person::sign_in(&up.client(), &person.slug);
+        me(&first.client).expect(200);
+        if let Some(last) = acknowledged.last() {
+            Person::sign_in(&up.client(), last);
+        }
+    }
+    let kept = run(&mut home.command(&["tenant", "list"])).expect(0).out;
+    let lost: Vec<_> = acknowledged.iter().filter(|slug| !kept.contains(&format!(" {slug} "))).collect();
+    assert!(lost.is_empty() && !acknowledged.is_empty(), "of {}: {lost:?}", acknowledged.len());
+}
+
+/// Creates organisations one after the other; gives those whose creation was answered.
+fn create_until_it_fails(address: SocketAddr, prefix: &str) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    let Ok(mut connection) = Connection::open(address) else { return acknowledged };
+    loop {
+        let slug = format!("{prefix}-{}", acknowledged.len());
+        let owner = json!({ "name": "Ada", "email": email(&slug), "password": PASSWORD });
+        let body = json!({ "name": slug, "slug": slug, "owner": owner }).to_string();
+        match connection.send("POST", "/v1/tenant/organizations", "", &body) {
+            Ok(answer) if answer.status == 201 => acknowledged.push(slug),
+            // Its PostgreSQL may go a moment before it does.
+            Ok(answer) => assert_eq!(answer.status, 503, "{answer:?}"),
+            Err(_) => return acknowledged,
+        }
     }
 }
 
