@@ -34,7 +34,7 @@ ask 201 /v1/tenant/invitations -H "Authorization: Bearer $ada" -d '{"email": "bo
 
 if [ -n "$log" ]; then
     sleep 2
-    link=$(grep -o 'http[^ ]*/invitation?token=[A-Za-z0-9_-]*' "$log" | tail -1)
+    link=$(grep -o 'http[^ ]*/invitation#token=[A-Za-z0-9_-]*' "$log" | tail -1)
 else
     read -r -p 'Paste the link: ' link
 fi

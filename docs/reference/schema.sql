@@ -94,7 +94,8 @@ CREATE TABLE tenant.invitations (
     invitation_id uuid NOT NULL,
     email text NOT NULL,
     email_key text NOT NULL,
-    role_id uuid NOT NULL,
+    role_id uuid,
+    role_name text NOT NULL,
     invited_by text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
@@ -104,7 +105,7 @@ CREATE TABLE tenant.invitations (
 );
 ALTER TABLE ONLY tenant.invitations FORCE ROW LEVEL SECURITY;
 ALTER TABLE tenant.invitations OWNER TO veza_owner;
-COMMENT ON TABLE tenant.invitations IS 'An address was asked to join. The link is signed, not stored; it works once, for this address, until it expires.';
+COMMENT ON TABLE tenant.invitations IS 'An address was asked to join. The link is signed, not stored; it works once, for this address, until it expires. A closed one keeps the name of its role, which may be gone.';
 
 CREATE TABLE tenant.mails (
     tenant_id uuid NOT NULL,
@@ -172,6 +173,7 @@ CREATE TABLE tenant.people (
     email text NOT NULL,
     email_key text NOT NULL,
     name text NOT NULL,
+    verified_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     CONSTRAINT people_email_check CHECK (((char_length(email) >= 3) AND (char_length(email) <= 254))),
@@ -179,7 +181,7 @@ CREATE TABLE tenant.people (
 );
 ALTER TABLE ONLY tenant.people FORCE ROW LEVEL SECURITY;
 ALTER TABLE tenant.people OWNER TO veza_owner;
-COMMENT ON TABLE tenant.people IS 'A human being, known by one e-mail address in the whole deployment; email_key is the address in the form that is compared.';
+COMMENT ON TABLE tenant.people IS 'A human being, known by one e-mail address in the whole deployment; email_key is the address in the form that is compared. Until verified_at somebody has merely claimed it; an accepted invitation proves it.';
 
 CREATE TABLE tenant.refresh_tokens (
     tenant_id uuid NOT NULL,
@@ -327,9 +329,9 @@ ALTER TABLE ONLY tenant.refresh_tokens
 ALTER TABLE ONLY tenant.roles
     ADD CONSTRAINT roles_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant.organizations(tenant_id);
 ALTER TABLE ONLY tenant.sessions
-    ADD CONSTRAINT sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant.organizations(tenant_id);
+    ADD CONSTRAINT sessions_member_exists FOREIGN KEY (tenant_id, person_id) REFERENCES tenant.memberships(tenant_id, person_id) ON DELETE CASCADE;
 ALTER TABLE ONLY tenant.sessions
-    ADD CONSTRAINT sessions_tenant_id_person_id_fkey FOREIGN KEY (tenant_id, person_id) REFERENCES tenant.memberships(tenant_id, person_id) ON DELETE CASCADE;
+    ADD CONSTRAINT sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant.organizations(tenant_id);
 ALTER TABLE core.idempotency_keys ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY system ON core.idempotency_keys TO veza_system USING (true) WITH CHECK (true);
@@ -405,21 +407,29 @@ GRANT USAGE ON SCHEMA tenant TO veza_app;
 GRANT USAGE ON SCHEMA tenant TO veza_system;
 REVOKE ALL ON FUNCTION core.allow_system(target regclass, privileges text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION core.protect_tenant_table(target regclass, privileges text) FROM PUBLIC;
-GRANT SELECT,INSERT,UPDATE ON TABLE core.idempotency_keys TO veza_app;
+GRANT SELECT,INSERT ON TABLE core.idempotency_keys TO veza_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.idempotency_keys TO veza_system;
+GRANT UPDATE(response) ON TABLE core.idempotency_keys TO veza_app;
 GRANT SELECT ON TABLE core.migrations TO veza_app;
 GRANT SELECT ON TABLE core.migrations TO veza_system;
 GRANT SELECT ON TABLE core.migrations TO veza_jobs;
 GRANT SELECT,INSERT ON TABLE core.usage_events TO veza_app;
 GRANT SELECT,DELETE ON TABLE core.usage_events TO veza_system;
-GRANT SELECT,INSERT,UPDATE ON TABLE tenant.api_keys TO veza_app;
+GRANT SELECT,INSERT ON TABLE tenant.api_keys TO veza_app;
 GRANT SELECT,UPDATE ON TABLE tenant.api_keys TO veza_system;
-GRANT SELECT,INSERT,UPDATE ON TABLE tenant.invitations TO veza_app;
+GRANT UPDATE(revoked_at) ON TABLE tenant.api_keys TO veza_app;
+GRANT SELECT,INSERT ON TABLE tenant.invitations TO veza_app;
 GRANT SELECT,UPDATE ON TABLE tenant.invitations TO veza_system;
+GRANT UPDATE(role_id) ON TABLE tenant.invitations TO veza_app;
+GRANT UPDATE(revoked_at) ON TABLE tenant.invitations TO veza_app;
 GRANT INSERT ON TABLE tenant.mails TO veza_app;
 GRANT SELECT,DELETE,UPDATE ON TABLE tenant.mails TO veza_system;
-GRANT SELECT,DELETE,UPDATE ON TABLE tenant.memberships TO veza_app;
+GRANT SELECT,DELETE ON TABLE tenant.memberships TO veza_app;
 GRANT SELECT,INSERT ON TABLE tenant.memberships TO veza_system;
+GRANT UPDATE(role_id) ON TABLE tenant.memberships TO veza_app;
+GRANT UPDATE(version) ON TABLE tenant.memberships TO veza_app;
+GRANT UPDATE(updated_at) ON TABLE tenant.memberships TO veza_app;
+GRANT UPDATE(updated_at) ON TABLE tenant.memberships TO veza_system;
 GRANT SELECT ON TABLE tenant.organizations TO veza_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE tenant.organizations TO veza_system;
 GRANT UPDATE(name) ON TABLE tenant.organizations TO veza_app;
@@ -433,8 +443,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE tenant.people TO veza_system;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenant.refresh_tokens TO veza_system;
 GRANT INSERT ON TABLE tenant.revocations TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE tenant.revocations TO veza_system;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenant.roles TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE tenant.roles TO veza_app;
 GRANT SELECT,INSERT ON TABLE tenant.roles TO veza_system;
-GRANT SELECT,UPDATE ON TABLE tenant.sessions TO veza_app;
+GRANT UPDATE(name) ON TABLE tenant.roles TO veza_app;
+GRANT UPDATE(permissions) ON TABLE tenant.roles TO veza_app;
+GRANT UPDATE(version) ON TABLE tenant.roles TO veza_app;
+GRANT UPDATE(updated_at) ON TABLE tenant.roles TO veza_app;
+GRANT UPDATE(updated_at) ON TABLE tenant.roles TO veza_system;
+GRANT SELECT ON TABLE tenant.sessions TO veza_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenant.sessions TO veza_system;
+GRANT UPDATE(revoked_at) ON TABLE tenant.sessions TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE tenant.signing_keys TO veza_system;

@@ -24,5 +24,5 @@ CREATE TABLE core.idempotency_keys (
 COMMENT ON TABLE core.idempotency_keys IS
     'Answers to creating requests by their Idempotency-Key, written in the transaction that created; kept for 24 hours.';
 CREATE INDEX idempotency_keys_by_age ON core.idempotency_keys (created_at);
-SELECT core.protect_tenant_table('core.idempotency_keys', 'SELECT, INSERT, UPDATE');
+SELECT core.protect_tenant_table('core.idempotency_keys', 'SELECT, INSERT, UPDATE (response)');
 SELECT core.allow_system('core.idempotency_keys', 'SELECT, INSERT, UPDATE, DELETE');

@@ -27,11 +27,13 @@ CREATE TABLE tenant.people (
     email text NOT NULL CHECK (char_length(email) BETWEEN 3 AND 254),
     email_key text NOT NULL CONSTRAINT people_email_unique UNIQUE,
     name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
+    verified_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL
 );
 COMMENT ON TABLE tenant.people IS
-    'A human being, known by one e-mail address in the whole deployment; email_key is the address in the form that is compared.';
+    'A human being, known by one e-mail address in the whole deployment; email_key is the address in the form that is '
+    'compared. Until verified_at somebody has merely claimed it; an accepted invitation proves it.';
 
 CREATE TABLE tenant.passwords (
     person_id uuid PRIMARY KEY REFERENCES tenant.people,
@@ -54,8 +56,9 @@ CREATE TABLE tenant.roles (
     CONSTRAINT roles_name_unique UNIQUE (tenant_id, name)
 );
 COMMENT ON TABLE tenant.roles IS 'A named set of permissions within an organisation; built-in roles cannot be changed.';
-SELECT core.protect_tenant_table('tenant.roles');
-SELECT core.allow_system('tenant.roles', 'SELECT, INSERT');
+SELECT core.protect_tenant_table('tenant.roles', 'SELECT, INSERT, DELETE, UPDATE (name, permissions, version, updated_at)');
+-- UPDATE of one column is what locking a row takes.
+SELECT core.allow_system('tenant.roles', 'SELECT, INSERT, UPDATE (updated_at)');
 
 CREATE TABLE tenant.memberships (
     tenant_id uuid NOT NULL REFERENCES tenant.organizations,
@@ -70,8 +73,8 @@ CREATE TABLE tenant.memberships (
 COMMENT ON TABLE tenant.memberships IS 'A person belongs to an organisation, with one role.';
 CREATE INDEX memberships_by_role ON tenant.memberships (tenant_id, role_id);
 CREATE INDEX memberships_by_person ON tenant.memberships (person_id);
-SELECT core.protect_tenant_table('tenant.memberships', 'SELECT, UPDATE, DELETE');
-SELECT core.allow_system('tenant.memberships', 'SELECT, INSERT');
+SELECT core.protect_tenant_table('tenant.memberships', 'SELECT, DELETE, UPDATE (role_id, version, updated_at)');
+SELECT core.allow_system('tenant.memberships', 'SELECT, INSERT, UPDATE (updated_at)');
 
 -- People have no tenant: an organisation sees those who belong to it.
 ALTER TABLE tenant.people ENABLE ROW LEVEL SECURITY;
@@ -91,7 +94,8 @@ CREATE TABLE tenant.invitations (
     invitation_id uuid NOT NULL,
     email text NOT NULL CHECK (char_length(email) BETWEEN 3 AND 254),
     email_key text NOT NULL,
-    role_id uuid NOT NULL,
+    role_id uuid,
+    role_name text NOT NULL,
     invited_by text NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
@@ -101,8 +105,9 @@ CREATE TABLE tenant.invitations (
     CONSTRAINT invitations_role_exists FOREIGN KEY (tenant_id, role_id) REFERENCES tenant.roles
 );
 COMMENT ON TABLE tenant.invitations IS
-    'An address was asked to join. The link is signed, not stored; it works once, for this address, until it expires.';
+    'An address was asked to join. The link is signed, not stored; it works once, for this address, until it expires. '
+    'A closed one keeps the name of its role, which may be gone.';
 CREATE UNIQUE INDEX invitations_open_unique ON tenant.invitations (tenant_id, email_key)
     WHERE accepted_at IS NULL AND revoked_at IS NULL;
-SELECT core.protect_tenant_table('tenant.invitations', 'SELECT, INSERT, UPDATE');
+SELECT core.protect_tenant_table('tenant.invitations', 'SELECT, INSERT, UPDATE (role_id, revoked_at)');
 SELECT core.allow_system('tenant.invitations', 'SELECT, UPDATE');

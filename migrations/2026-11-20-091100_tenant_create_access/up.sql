@@ -8,12 +8,13 @@ CREATE TABLE tenant.sessions (
     expires_at timestamptz NOT NULL,
     revoked_at timestamptz,
     PRIMARY KEY (tenant_id, session_id),
-    FOREIGN KEY (tenant_id, person_id) REFERENCES tenant.memberships ON DELETE CASCADE
+    CONSTRAINT sessions_member_exists
+        FOREIGN KEY (tenant_id, person_id) REFERENCES tenant.memberships ON DELETE CASCADE
 );
 COMMENT ON TABLE tenant.sessions IS 'A person signed in to an organisation on one device.';
 CREATE INDEX sessions_by_person ON tenant.sessions (tenant_id, person_id);
 CREATE INDEX sessions_by_expiry ON tenant.sessions (expires_at);
-SELECT core.protect_tenant_table('tenant.sessions', 'SELECT, UPDATE');
+SELECT core.protect_tenant_table('tenant.sessions', 'SELECT, UPDATE (revoked_at)');
 SELECT core.allow_system('tenant.sessions', 'SELECT, INSERT, UPDATE, DELETE');
 
 CREATE TABLE tenant.refresh_tokens (
@@ -48,7 +49,7 @@ CREATE TABLE tenant.api_keys (
 );
 COMMENT ON TABLE tenant.api_keys IS
     'A key for programs, as SHA-256; hint is its last characters, to recognise it by. last_used_at is exact to a minute.';
-SELECT core.protect_tenant_table('tenant.api_keys', 'SELECT, INSERT, UPDATE');
+SELECT core.protect_tenant_table('tenant.api_keys', 'SELECT, INSERT, UPDATE (revoked_at)');
 SELECT core.allow_system('tenant.api_keys', 'SELECT, UPDATE');
 
 CREATE TABLE tenant.revocations (

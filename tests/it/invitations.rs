@@ -39,10 +39,55 @@ async fn an_invited_person_joins_once(t: DbTest) {
 async fn a_known_person_proves_who_they_are(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
     let (_, token) = invite(&app, &app.mallory.email).await;
-    let mut body = json!({ "token": token, "password": "not their password" });
+    let own = json!({ "token": token, "password": app.mallory.password });
+    app.anonymous().post(ACCEPT, &own).await.expect(201);
+    // The address is proved now: from here on it takes the password.
+    let third = app.owner("third").await;
+    third.client.post(INVITATIONS, &json!({ "email": app.mallory.email })).await.expect(201);
+    let mails = |mails: Vec<veza::tenant::mail::Message>| {
+        mails.into_iter().filter(|m| m.to == app.mallory.email).count()
+    };
+    while mails(app.mails.sent()) < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let mail = app.mail_to(&app.mallory.email).await;
+    let token = mail.split("token=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let mut body = json!({ "token": token, "name": "Eve", "password": "not their password" });
     app.anonymous().post(ACCEPT, &body).await.expect_problem(401, "tenant.sign_in.failed");
     body["password"] = json!(app.mallory.password);
     app.anonymous().post(ACCEPT, &body).await.expect(201);
+}
+
+#[db_test]
+async fn who_gets_the_mail_gets_the_account(t: DbTest) {
+    let app = AppBuilder::new(&t.database).start().await;
+    // Somebody signed up with an address that is not theirs; nobody proved anything.
+    let squatter = json!({ "name": "Squat", "slug": "squat",
+        "owner": { "name": "Not the boss", "email": "boss@example.org", "password": "squatters password" } });
+    app.anonymous().post("/v1/tenant/organizations", &squatter).await.expect(201);
+    let sign_in = json!({ "email": "boss@example.org", "password": "squatters password" });
+    let before = app.anonymous().post("/v1/tenant/sessions", &sign_in).await.expect(201);
+    let (_, token) = invite(&app, "boss@example.org").await;
+    let body = json!({ "token": token, "name": "The boss", "password": "the boss's own password" });
+    app.anonymous().post(ACCEPT, &body).await.expect(201);
+    app.anonymous().post("/v1/tenant/sessions", &sign_in).await.expect_problem(401, "tenant.sign_in.failed");
+    let refresh = json!({ "refresh_token": before["refresh_token"] });
+    let refused = app.anonymous().post("/v1/tenant/sessions/refresh", &refresh).await;
+    refused.expect_problem(401, "tenant.token.invalid");
+}
+
+#[db_test]
+async fn one_address_is_invited_so_often_a_day(t: DbTest) {
+    let app = AppBuilder::new(&t.database).start().await;
+    let body = json!({ "email": "victim@example.org" });
+    for _ in 0..10 {
+        let invitation = app.alice.client.post(INVITATIONS, &body).await.expect(201);
+        let path = format!("{INVITATIONS}/{}", invitation["id"].as_str().unwrap());
+        assert_eq!(app.alice.client.delete(&path).await.status, 204);
+    }
+    let refused = app.alice.client.post(INVITATIONS, &json!({ "email": "VICTIM@example.org" })).await;
+    refused.expect_problem(429, "tenant.invitation.too_many");
+    assert!(refused.header("retry-after").unwrap().parse::<u32>().unwrap() > 3_600);
 }
 
 #[db_test(clock = "manual")]

@@ -34,5 +34,6 @@ pub const CODES: &[CodeDoc] = &[
         Kind::Invalid,
         "`limit` is 1 to 200, `cursor` a `next_cursor` that this list gave.",
     ),
+    doc("core.text.invalid", Kind::Invalid, "A text holds the character NUL, which cannot be kept."),
     doc("core.permission.missing", Kind::Forbidden, "The caller lacks the permission that `detail` names."),
 ];

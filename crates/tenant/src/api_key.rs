@@ -125,6 +125,10 @@ pub fn create(
     permit: &Permit<ManageApiKeys>,
     new: &NewApiKey,
 ) -> Result<(ApiKey, String), Error> {
+    // A key that makes keys would outlive its own end.
+    if matches!(permit.caller().principal(), Principal::ApiKey(_)) {
+        return Err(Error::PersonRequired);
+    }
     let now = tx.now();
     let mut rules = Rules::default();
     rules.name("/name", &new.name);
@@ -180,12 +184,15 @@ pub fn list(
 }
 
 /// Revokes a key, everywhere within a second. Doing it twice is doing it once.
-pub fn revoke(tx: &mut TenantTx<'_>, _: &Permit<ManageApiKeys>, id: ApiKeyId) -> Result<(), Error> {
+pub fn revoke(tx: &mut TenantTx<'_>, permit: &Permit<ManageApiKeys>, id: ApiKeyId) -> Result<(), Error> {
     let now = tx.now();
     let this = api_keys::table.find((tx.tenant(), id));
-    let revoked: Option<DateTime<Utc>> =
-        tx.get_result(this.select(api_keys::revoked_at).for_update()).map_err(Error::absent("api_key"))?;
-    if revoked.is_none() {
+    let key = this.select(ApiKey::as_select()).for_update();
+    let key: ApiKey = tx.get_result(key).map_err(Error::absent("api_key"))?;
+    if !permit.caller().scopes().covers(&Scopes::new(key.scopes.iter().map(String::as_str))) {
+        return Err(Error::ExceedsOwn);
+    }
+    if key.revoked_at.is_none() {
         tx.execute(diesel::update(this).set(api_keys::revoked_at.eq(now)))?;
         revocation::record(tx, Subject::ApiKey(id.as_uuid()))?;
     }

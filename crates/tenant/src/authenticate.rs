@@ -1,5 +1,6 @@
 //! From credentials to a caller: the gate that every request passes.
 
+use std::net::IpAddr;
 use std::sync::PoisonError;
 
 use chrono::TimeDelta;
@@ -23,6 +24,8 @@ pub struct Credentials<'a> {
     pub tenant_header: Option<&'a str>,
     /// The organisation's slug in the host name.
     pub subdomain: Option<&'a str>,
+    /// Where the request comes from.
+    pub from: Option<IpAddr>,
 }
 
 /// A verified caller and what its organisation may do.
@@ -51,7 +54,7 @@ impl Tenants {
     pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Admission, Error> {
         let bearer = credentials.bearer.ok_or(Error::CredentialsMissing)?;
         let caller = if bearer.starts_with(PREFIX) {
-            self.verify_key(bearer).await?
+            self.verify_key(bearer, credentials.from).await?
         } else {
             self.verify_token(bearer)?
         };
@@ -100,14 +103,15 @@ impl Tenants {
         if session || person { Err(Error::TokenInvalid) } else { Ok(verified.caller) }
     }
 
-    async fn verify_key(&self, text: &str) -> Result<Caller, Error> {
+    async fn verify_key(&self, text: &str, from: Option<IpAddr>) -> Result<Caller, Error> {
         let digest: [u8; 32] = Sha256::digest(text).into();
         let now = self.inner.db.clock().now();
         let known = self.inner.api_keys.lock().unwrap_or_else(PoisonError::into_inner).get(&digest);
-        let fresh = known.filter(|known| now - known.verified_at < KEY_MEMORY);
+        let age = |known: &KnownKey| now - known.verified_at;
+        let fresh = known.filter(|known| (TimeDelta::zero()..KEY_MEMORY).contains(&age(known)));
         let key = match fresh {
             Some(known) => known,
-            None => self.look_up_key(digest, text, now).await?,
+            None => self.look_up_key(digest, text, now, from).await?,
         };
         let Principal::ApiKey(id) = key.caller.principal() else { return Err(Error::TokenInvalid) };
         let revoked =
@@ -116,13 +120,21 @@ impl Tenants {
         if revoked || expired { Err(Error::TokenInvalid) } else { Ok(key.caller) }
     }
 
-    async fn look_up_key(&self, digest: [u8; 32], text: &str, now: Timestamp) -> Result<KnownKey, Error> {
+    async fn look_up_key(
+        &self,
+        digest: [u8; 32],
+        text: &str,
+        now: Timestamp,
+        from: Option<IpAddr>,
+    ) -> Result<KnownKey, Error> {
         let parsed = KeyText::parse(text).ok_or(Error::TokenInvalid)?;
+        self.inner.misses.check(from, now)?;
         let found =
             self.inner.db.system(Reason("tenant.api_key"), move |tx| api_key::verify(tx, &parsed)).await?;
         let mut remembered = self.inner.api_keys.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(verified) = found else {
             remembered.remove(&digest);
+            self.inner.misses.count(from, now);
             return Err(Error::TokenInvalid);
         };
         let known = KnownKey { caller: verified.caller, expires_at: verified.expires_at, verified_at: now };

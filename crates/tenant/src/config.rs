@@ -46,7 +46,7 @@ pub struct TenantConfig {
     pub password_memory_kib: u32,
     /// Passes over that memory (argon2id `t`).
     pub password_passes: u32,
-    /// Where invitation links lead: `{url}?token=…`. Default: `web.public_url` + `/invitation`.
+    /// Where invitation links lead: `{url}#token=…`. Default: `web.public_url` + `/invitation`.
     pub invitation_url: Option<String>,
     /// How e-mail leaves.
     pub mail: MailConfig,

@@ -1,6 +1,7 @@
 //! What every request needs to know of its organisation, remembered for as long as it holds.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::TimeDelta;
@@ -29,20 +30,25 @@ const CAPACITY: usize = 100_000;
 pub(crate) struct Directory {
     default_requests_per_minute: u32,
     entries: RwLock<HashMap<TenantId, Arc<Entry>>>,
+    /// Grows with every `forget`: what was read before must not be remembered after.
+    changes: AtomicU64,
 }
 
 impl Directory {
     pub(crate) fn new(default_requests_per_minute: u32) -> Self {
-        Self { default_requests_per_minute, entries: RwLock::default() }
+        Self { default_requests_per_minute, entries: RwLock::default(), changes: AtomicU64::new(0) }
     }
 
     /// The organisation of a verified caller.
     pub(crate) async fn get(&self, db: &Db, tenant: TenantId) -> Result<Arc<Entry>, Error> {
         let now = db.clock().now();
         let known = self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned();
-        if let Some(entry) = known.filter(|entry| now - entry.loaded < LIFETIME) {
+        // A clock that went back makes everything old.
+        let fresh = |entry: &Arc<Entry>| (TimeDelta::zero()..LIFETIME).contains(&(now - entry.loaded));
+        if let Some(entry) = known.filter(fresh) {
             return Ok(entry);
         }
+        let before = self.changes.load(Ordering::Acquire);
         let default = self.default_requests_per_minute;
         let entry = db
             .system(Reason("tenant.directory"), move |tx| {
@@ -51,29 +57,35 @@ impl Directory {
             })
             .await?
             .ok_or(Error::TokenInvalid)?;
-        Ok(self.remember(entry))
+        Ok(self.remember(entry, before))
     }
 
     /// The organisation with a slug, as a host name or header may give it.
     pub(crate) async fn find_by_slug(&self, db: &Db, slug: &str) -> Result<Option<Arc<Entry>>, Error> {
         let (slug, default) = (slug.to_owned(), self.default_requests_per_minute);
+        let before = self.changes.load(Ordering::Acquire);
         let entry = db
             .system(Reason("tenant.directory"), move |tx| {
                 let query = organizations::table.filter(organizations::slug.eq(&slug)).select(COLUMNS);
                 load(tx, query, default)
             })
             .await?;
-        Ok(entry.map(|entry| self.remember(entry)))
+        Ok(entry.map(|entry| self.remember(entry, before)))
     }
 
     /// Reads it again next time.
     pub(crate) fn forget(&self, tenant: TenantId) {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        entries.remove(&tenant);
     }
 
-    fn remember(&self, entry: Entry) -> Arc<Entry> {
+    fn remember(&self, entry: Entry, before: u64) -> Arc<Entry> {
         let entry = Arc::new(entry);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if self.changes.load(Ordering::Acquire) != before {
+            return entry;
+        }
         if entries.len() >= CAPACITY {
             entries.clear();
         }

@@ -43,6 +43,9 @@ pub enum Error {
     /// Too many attempts.
     #[error("too many attempts to sign in")]
     TooManyAttempts(Duration),
+    /// Too many invitations to one address.
+    #[error("too many invitations to this address")]
+    TooManyInvitations(Duration),
     /// Too many passwords are being hashed.
     #[error("too many sign-ins at once")]
     Busy,
@@ -156,6 +159,7 @@ codes! {
     Error::SignInFailed => Unauthenticated, "tenant.sign_in.failed", "The address or the password is wrong, or there is no membership.";
     Error::OrganizationRequired(_) => Invalid, "tenant.sign_in.organization_required", "The person belongs to several organisations; name one.";
     Error::TooManyAttempts(_) => RateLimited, "tenant.sign_in.too_many_attempts", "Wait as long as Retry-After says.";
+    Error::TooManyInvitations(_) => RateLimited, "tenant.invitation.too_many", "The address was invited too often; wait as long as Retry-After says.";
     Error::Busy => Unavailable, "tenant.sign_in.busy", "Too many passwords are being checked; try again shortly.";
     Error::CredentialsMissing => Unauthenticated, "tenant.credentials.missing", "Send `Authorization: Bearer` with an access token or API key.";
     Error::TokenInvalid => Unauthenticated, "tenant.token.invalid", "The token is not ours, altered or revoked; sign in again.";
@@ -205,7 +209,7 @@ impl Fault for Error {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Error::TooManyAttempts(wait) => Some(*wait),
+            Error::TooManyAttempts(wait) | Error::TooManyInvitations(wait) => Some(*wait),
             Error::Busy => Some(Duration::from_secs(1)),
             Error::Db(error) => error.retry_after(),
             _ => None,

@@ -49,6 +49,7 @@ impl Rules {
     pub(crate) fn object(&mut self, field: &'static str, value: &serde_json::Value, limit: usize) {
         let size = value.to_string().len();
         self.check(field, value.is_object(), "type", "an object");
+        self.check(field, !holds_nul(value), "nul", "no character NUL");
         self.check(field, size <= limit, "too_large", "at most 16384 bytes as JSON");
     }
 
@@ -66,6 +67,17 @@ impl Rules {
 
     pub(crate) fn finish(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+    }
+}
+
+/// PostgreSQL keeps every character but this one.
+fn holds_nul(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

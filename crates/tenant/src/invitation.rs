@@ -7,26 +7,29 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use veza_core::page::{Page, PageRequest};
-use veza_core::{Permit, Query, SystemTx, TenantId, TenantScope, TenantTx, Write};
+use veza_core::{Permit, Principal, Query, SystemTx, TenantId, TenantScope, TenantTx, Write};
 
 use crate::error::Error;
 use crate::id::{InvitationId, RoleId};
 use crate::input::Rules;
 use crate::keyring::{Keyring, Purpose};
 use crate::permission::InviteMembers;
-use crate::schema::{invitations, memberships, people, roles};
+use crate::schema::{invitations, memberships, people};
 use crate::{mail, organization, role};
 
 /// An invitation.
-#[derive(Debug, Clone, Serialize, Deserialize, Queryable)]
+#[derive(Debug, Clone, Serialize, Deserialize, Queryable, Selectable)]
+#[diesel(table_name = invitations)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Invitation {
     /// The invitation's id.
+    #[diesel(column_name = invitation_id)]
     #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: InvitationId,
     /// The address that is invited.
     pub email: String,
     /// The name of the role to come.
+    #[diesel(column_name = role_name)]
     pub role: String,
     /// Who invited: `person:<id>` or `api_key:<id>`.
     pub invited_by: String,
@@ -52,28 +55,6 @@ pub struct NewInvitation {
     /// The name of the role to give; `member` when absent.
     #[serde(default)]
     pub role: Option<String>,
-}
-
-macro_rules! invitations {
-    ($tx:expr) => {
-        invitations::table
-            .inner_join(
-                roles::table.on(roles::tenant_id
-                    .eq(invitations::tenant_id)
-                    .and(roles::role_id.eq(invitations::role_id))),
-            )
-            .filter(invitations::tenant_id.eq($tx.tenant()))
-            .select((
-                invitations::invitation_id,
-                invitations::email,
-                roles::name,
-                invitations::invited_by,
-                invitations::created_at,
-                invitations::expires_at,
-                invitations::accepted_at,
-                invitations::revoked_at,
-            ))
-    };
 }
 
 /// Invites an address and queues the e-mail, in one transaction.
@@ -106,6 +87,7 @@ pub fn create(
         invitations::email.eq(&email.written),
         invitations::email_key.eq(&email.key),
         invitations::role_id.eq(role.id),
+        invitations::role_name.eq(&role.name),
         invitations::invited_by.eq(permit.caller().principal().to_string()),
         invitations::created_at.eq(now),
         invitations::expires_at.eq(now + lifetime),
@@ -133,7 +115,7 @@ pub fn get(
     _: &Permit<InviteMembers>,
     id: InvitationId,
 ) -> Result<Invitation, Error> {
-    let query = invitations!(tx).filter(invitations::invitation_id.eq(id));
+    let query = invitations::table.find((tx.tenant(), id)).select(Invitation::as_select());
     tx.get_result(query).map_err(Error::absent("invitation"))
 }
 
@@ -143,7 +125,12 @@ pub fn list(
     _: &Permit<InviteMembers>,
     page: &PageRequest<InvitationId>,
 ) -> Result<Page<Invitation>, Error> {
-    let mut query = invitations!(tx).order(invitations::invitation_id).limit(page.fetch()).into_boxed();
+    let mut query = invitations::table
+        .filter(invitations::tenant_id.eq(tx.tenant()))
+        .select(Invitation::as_select())
+        .order(invitations::invitation_id)
+        .limit(page.fetch())
+        .into_boxed();
     if let Some(after) = page.after {
         query = query.filter(invitations::invitation_id.gt(after));
     }
@@ -153,12 +140,24 @@ pub fn list(
 /// Takes an invitation back. One that was accepted stays accepted; doing it twice is doing it once.
 pub fn revoke(tx: &mut TenantTx<'_>, permit: &Permit<InviteMembers>, id: InvitationId) -> Result<(), Error> {
     let now = tx.now();
+    let invitation = get(tx, permit, id)?;
     let open = invitations::table
         .find((tx.tenant(), id))
         .filter(invitations::accepted_at.is_null().and(invitations::revoked_at.is_null()));
-    if tx.execute(diesel::update(open).set(invitations::revoked_at.eq(now)))? == 0 {
-        get(tx, permit, id)?;
+    if invitation.accepted_at.is_none() && invitation.revoked_at.is_none() {
+        role::find_grantable(tx, &invitation.role, permit.caller().scopes())?;
+        tx.execute(diesel::update(open).set(invitations::revoked_at.eq(now)))?;
     }
+    Ok(())
+}
+
+/// Takes back what somebody offered who may not offer it any more.
+pub(crate) fn revoke_of(tx: &mut TenantTx<'_>, inviter: Principal) -> Result<(), Error> {
+    let now = tx.now();
+    let open = invitations::table
+        .filter(invitations::tenant_id.eq(tx.tenant()).and(invitations::invited_by.eq(inviter.to_string())))
+        .filter(invitations::accepted_at.is_null().and(invitations::revoked_at.is_null()));
+    tx.execute(diesel::update(open).set(invitations::revoked_at.eq(now)))?;
     Ok(())
 }
 
@@ -173,7 +172,7 @@ pub(crate) struct Offer {
     pub(crate) email: String,
     pub(crate) email_key: String,
     #[diesel(column_name = role_id)]
-    pub(crate) role: RoleId,
+    pub(crate) role: Option<RoleId>,
     pub(crate) expires_at: DateTime<Utc>,
     accepted_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,

@@ -14,6 +14,7 @@ pub mod invitation;
 mod keyring;
 pub mod mail;
 pub mod membership;
+mod misses;
 mod onboarding;
 mod operator;
 pub mod organization;

@@ -103,7 +103,7 @@ pub(crate) struct Letters {
 
 impl Letters {
     fn invitation(&self, mail: MailId, offer: &Offer, organization: &str) -> Message {
-        let link = format!("{}?token={}", self.invitation_url, offer.token(&self.keyring));
+        let link = format!("{}#token={}", self.invitation_url, offer.token(&self.keyring));
         // A name may hold anything printable; a header must stay one line.
         let organization: String = organization.chars().filter(|c| !c.is_control()).collect();
         Message {
@@ -120,9 +120,9 @@ impl Letters {
 }
 
 /// How many messages one look takes.
-const BATCH: i64 = 20;
+const BATCH: i64 = 4;
 /// A message that was taken and not reported on is taken again after this long.
-const LEASE: TimeDelta = TimeDelta::minutes(2);
+const LEASE: TimeDelta = TimeDelta::minutes(5);
 /// After so many failures a message is given up and stays as it is, for the operator to see.
 const ATTEMPTS: i32 = 12;
 

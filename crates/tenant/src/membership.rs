@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use veza_core::page::{Page, PageRequest};
-use veza_core::{Permit, Query, TenantScope, TenantTx, Write};
+use veza_core::{Permit, Principal, Query, TenantScope, TenantTx, Write};
 
 use crate::error::Error;
 use crate::id::{PersonId, RoleId};
 use crate::permission::{ReadMembers, RemoveMembers, UpdateMembers};
 use crate::revocation::{self, Subject};
 use crate::schema::{memberships, people, roles};
-use crate::{organization, role};
+use crate::{invitation, organization, role};
 
 /// A member of the organisation.
 #[derive(Debug, Clone, Serialize, Queryable)]
@@ -105,7 +105,7 @@ pub fn update(
         memberships::updated_at.eq(tx.now()),
     ));
     tx.execute(update)?;
-    revocation::record(tx, Subject::Person(person.as_uuid()))?;
+    end_rights(tx, person)?;
     row(tx, person)
 }
 
@@ -119,6 +119,13 @@ pub fn remove(
     let old = changeable(tx, permit, person, versions)?;
     keep_an_owner(tx, &old)?;
     tx.execute(diesel::delete(memberships::table.find((tx.tenant(), person))))?;
+    end_rights(tx, person)
+}
+
+/// Ends what somebody was given with their old rights, and what they offered with them. API keys
+/// that they made belong to the organisation and stay.
+fn end_rights(tx: &mut TenantTx<'_>, person: PersonId) -> Result<(), Error> {
+    invitation::revoke_of(tx, Principal::Person(person.as_uuid()))?;
     revocation::record(tx, Subject::Person(person.as_uuid()))
 }
 

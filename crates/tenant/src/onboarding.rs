@@ -54,15 +54,29 @@ impl std::fmt::Debug for Acceptance {
 /// Someone who is about to become a member.
 #[derive(Clone)]
 enum Joiner {
-    Known(PersonId),
+    /// Proved who they are with the password behind this hash.
+    Known { id: PersonId, proof: String },
+    /// Nobody knew them.
     New { email: Email, name: String, hash: String },
+    /// Somebody claimed the address before, and proved nothing; this one got mail there.
+    Claims { id: PersonId, name: String, hash: String },
 }
 
 impl Joiner {
-    fn person(&self, tx: &mut SystemTx<'_>) -> Result<PersonId, Error> {
+    /// The person; `invited` is who reached us through a link in their mail.
+    fn person(&self, tx: &mut SystemTx<'_>, invited: bool) -> Result<PersonId, Error> {
         match self {
-            Self::Known(id) => Ok(*id),
-            Self::New { email, name, hash } => person::create(tx, email, name, hash),
+            Self::Known { id, .. } if invited => person::verify(tx, *id).map(|()| *id),
+            Self::Known { id, .. } => Ok(*id),
+            Self::New { email, name, hash } => person::create(tx, email, name, hash, invited),
+            Self::Claims { id, name, hash } => person::claim(tx, *id, name, hash).map(|()| *id),
+        }
+    }
+
+    fn proof(&self) -> Option<&str> {
+        match self {
+            Self::Known { proof, .. } => Some(proof),
+            Self::New { .. } | Self::Claims { .. } => None,
         }
     }
 }
@@ -98,7 +112,8 @@ impl Tenants {
     ) -> Result<Once<(Organization, PersonId)>, Error> {
         let email = new.check()?;
         self.check_signup(&signup)?;
-        let joiner = self.joiner(email, &new.owner.name, &new.owner.password, Error::EmailTaken).await?;
+        let owner = &new.owner;
+        let joiner = self.joiner(email, &owner.name, &owner.password, false).await?;
         let new = new.clone();
         self.inner
             .db
@@ -108,7 +123,10 @@ impl Tenants {
                     if matches!(signup, Signup::FirstRun(_)) && !is_empty(tx)? {
                         return Err(Error::SignupClosed);
                     }
-                    let owner = joiner.person(tx)?;
+                    let owner = joiner.person(tx, false)?;
+                    if let Some(proof) = joiner.proof() {
+                        person::hold_hash(tx, owner, proof)?;
+                    }
                     let (organization, _) = organization::create(tx, &new, owner)?;
                     Ok(Created { tenant: organization.id.as_uuid(), owner: owner.as_uuid() })
                 })?;
@@ -132,7 +150,7 @@ impl Tenants {
             self.inner.db.system(reason, move |tx| invitation::open_offer(tx, &early, &text, false)).await?;
         let email = Email::parse(&offer.email).ok_or(Error::InvitationInvalid)?;
         let name = acceptance.name.as_deref().unwrap_or_default();
-        let joiner = self.joiner(email, name, &acceptance.password, Error::SignInFailed).await?;
+        let joiner = self.joiner(email, name, &acceptance.password, true).await?;
         let user_agent = user_agent.map(str::to_owned);
         let lifetime = delta(self.inner.config.session_lifetime);
         let max_members = self.inner.config.max_members;
@@ -141,12 +159,13 @@ impl Tenants {
             .db
             .system(reason, move |tx| {
                 let offer = invitation::open_offer(tx, &keyring, &token, true)?;
-                let organization = organization::find_any(tx, &offer.tenant.to_string())?;
+                let organization = organization::hold(tx, offer.tenant)?;
                 organization::check_member_limit(tx, &organization, max_members)?;
-                let person = joiner.person(tx)?;
-                person::join(tx, offer.tenant, person, offer.role)?;
+                let role = offer.role.ok_or(Error::InvitationInvalid)?;
+                let person = joiner.person(tx, true)?;
+                person::join(tx, offer.tenant, person, role)?;
                 invitation::accept(tx, &offer)?;
-                session::begin(tx, offer.tenant, person, user_agent.as_deref(), lifetime)
+                session::begin(tx, offer.tenant, person, joiner.proof(), user_agent.as_deref(), lifetime)
             })
             .await?;
         self.pair(&grant)
@@ -165,25 +184,30 @@ impl Tenants {
         }
     }
 
-    /// A known person proves who they are; a new one gets name and password. `refused` is the
-    /// answer to a known person's wrong password.
-    async fn joiner(
-        &self,
-        email: Email,
-        name: &str,
-        password: &str,
-        refused: Error,
-    ) -> Result<Joiner, Error> {
-        if let Some((person, hash)) = self.find_person(email.clone()).await? {
-            let right = self.inner.passwords.verify(password, hash).await?;
-            return if right { Ok(Joiner::Known(person.id)) } else { Err(refused) };
+    /// A known person proves who they are; a new one gets name and password. `invited` is who reached
+    /// us through a link in their mail: the address is theirs, whoever claimed it before.
+    async fn joiner(&self, email: Email, name: &str, password: &str, invited: bool) -> Result<Joiner, Error> {
+        let known = self.find_person(email.clone()).await?;
+        let mut claimed = None;
+        if let Some((person, hash)) = known {
+            let right = self.inner.passwords.verify(password, hash.clone()).await?;
+            match hash.filter(|_| right) {
+                Some(proof) => return Ok(Joiner::Known { id: person.id, proof }),
+                None if invited && person.verified_at.is_none() => claimed = Some(person.id),
+                None if invited => return Err(Error::SignInFailed),
+                None => return Err(Error::EmailTaken),
+            }
         }
         let mut rules = Rules::default();
         rules.name("/name", name);
         rules.password("/password", password);
         rules.finish()?;
         let hash = self.inner.passwords.hash(password, self.inner.db.random()).await?;
-        Ok(Joiner::New { email, name: name.to_owned(), hash })
+        let name = name.to_owned();
+        Ok(match claimed {
+            Some(id) => Joiner::Claims { id, name, hash },
+            None => Joiner::New { email, name, hash },
+        })
     }
 }
 

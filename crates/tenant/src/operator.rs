@@ -76,7 +76,7 @@ impl Tenants {
         self.inner
             .db
             .system(Reason("tenant.delete_organization"), move |tx| {
-                let organization = organization::find_any(tx, &tenant.to_string())?;
+                let organization = organization::hold(tx, tenant)?;
                 if versions.as_ref().is_some_and(|versions| !versions.contains(&organization.version)) {
                     return Err(Error::VersionMismatch);
                 }

@@ -33,8 +33,8 @@ pub struct Organization {
     pub name: String,
     /// `active`, `suspended` or `deleted`.
     pub state: String,
-    /// Why, where somebody said so.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Why, in the operator's words; for operators alone.
+    #[serde(skip)]
     pub state_reason: Option<String>,
     /// Data of the embedding application about the organisation.
     pub metadata: Value,
@@ -203,6 +203,12 @@ pub fn update(
 /// The caller's organisation, held until the transaction ends, so that what follows is decided once.
 pub(crate) fn lock(tx: &mut TenantTx<'_>) -> Result<Organization, Error> {
     let query = organizations::table.find(tx.tenant()).select(Organization::as_select()).for_no_key_update();
+    tx.get_result(query).map_err(Error::absent("organization"))
+}
+
+/// An organisation, held likewise, on behalf of the deployment.
+pub(crate) fn hold(tx: &mut SystemTx<'_>, tenant: TenantId) -> Result<Organization, Error> {
+    let query = organizations::table.find(tenant).select(Organization::as_select()).for_no_key_update();
     tx.get_result(query).map_err(Error::absent("organization"))
 }
 

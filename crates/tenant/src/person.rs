@@ -3,12 +3,14 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
+use uuid::Uuid;
 use veza_core::{Query, SystemTx, TenantId, Write};
 
 use crate::error::Error;
 use crate::id::{PersonId, RoleId};
 use crate::input::Email;
 use crate::schema::{memberships, organizations, passwords, people};
+use crate::session;
 
 /// A person.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable)]
@@ -23,6 +25,8 @@ pub struct Person {
     pub email: String,
     /// The person's name.
     pub name: String,
+    /// When they proved that the address is theirs; until then they merely said so.
+    pub verified_at: Option<DateTime<Utc>>,
     /// Since when we know them.
     pub created_at: DateTime<Utc>,
 }
@@ -50,6 +54,7 @@ pub(crate) fn create(
     email: &Email,
     name: &str,
     hash: &str,
+    verified: bool,
 ) -> Result<PersonId, Error> {
     let id: PersonId = tx.new_id();
     let now = tx.now();
@@ -58,6 +63,7 @@ pub(crate) fn create(
         people::email.eq(&email.written),
         people::email_key.eq(&email.key),
         people::name.eq(name.trim()),
+        people::verified_at.eq(verified.then_some(now)),
         people::created_at.eq(now),
         people::updated_at.eq(now),
     );
@@ -65,6 +71,39 @@ pub(crate) fn create(
         .map_err(|e| Error::from(e).on_constraint("people_email_unique", Error::EmailTaken))?;
     set_hash(tx, id, hash)?;
     Ok(id)
+}
+
+/// Notes that a person proved that the address is theirs.
+pub(crate) fn verify(tx: &mut SystemTx<'_>, id: PersonId) -> Result<(), Error> {
+    let now = tx.now();
+    let unproved = people::table.find(id).filter(people::verified_at.is_null());
+    tx.execute(diesel::update(unproved).set(people::verified_at.eq(now)))?;
+    Ok(())
+}
+
+/// Gives a person who proved their address what somebody else only claimed: name, password, and
+/// none of the sessions that were begun before.
+pub(crate) fn claim(tx: &mut SystemTx<'_>, id: PersonId, name: &str, hash: &str) -> Result<(), Error> {
+    verify(tx, id)?;
+    set_hash(tx, id, hash)?;
+    let values = (people::name.eq(name.trim()), people::updated_at.eq(tx.now()));
+    tx.execute(diesel::update(people::table.find(id)).set(values))?;
+    session::revoke_others(tx, id, None).map(drop)
+}
+
+/// Checks that a person's password is still the one behind `hash`, and holds it.
+pub(crate) fn hold_hash(tx: &mut SystemTx<'_>, id: PersonId, hash: &str) -> Result<(), Error> {
+    let query = passwords::table.find(id).filter(passwords::hash.eq(hash));
+    let held = tx.find_result::<Uuid, _>(query.select(passwords::person_id).for_share())?;
+    held.map(drop).ok_or(Error::SignInFailed)
+}
+
+/// Replaces a password's hash, unless it was replaced meanwhile.
+pub(crate) fn replace_hash(tx: &mut SystemTx<'_>, id: PersonId, old: &str, new: &str) -> Result<(), Error> {
+    let this = passwords::table.find(id).filter(passwords::hash.eq(old));
+    let values = (passwords::hash.eq(new), passwords::updated_at.eq(tx.now()));
+    let replaced = tx.execute(diesel::update(this).set(values))?;
+    if replaced == 1 { Ok(()) } else { Err(Error::SignInFailed) }
 }
 
 /// Gives a person a password.

@@ -1,7 +1,7 @@
 //! Credentials that hold no more: written where it is decided, known everywhere within a second.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -12,7 +12,8 @@ use veza_core::id::uuid_v7;
 use veza_core::{Db, Query, Reason, SystemTx, TenantId, TenantScope, TenantTx, Timestamp, Write};
 
 use crate::error::Error;
-use crate::schema::revocations;
+use crate::id::RoleId;
+use crate::schema::{memberships, revocations};
 
 /// Whose credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,9 +60,30 @@ pub(crate) fn record_for(tx: &mut SystemTx<'_>, tenant: TenantId, subject: Subje
     insert(tx, tenant, subject)
 }
 
+/// Revokes the tokens of everybody who has a role; gives who that is.
+pub(crate) fn record_holders(tx: &mut TenantTx<'_>, role: RoleId) -> Result<Vec<Uuid>, Error> {
+    let now = tx.clock().now();
+    let insert = diesel::sql_query(
+        "INSERT INTO tenant.revocations (tenant_id, revocation_id, subject_kind, subject_id, created_at)
+         SELECT tenant_id, gen_random_uuid(), 'person', person_id, $1 FROM tenant.memberships
+         WHERE tenant_id = $2 AND role_id = $3",
+    );
+    let insert = insert
+        .bind::<Timestamptz, _>(now)
+        .bind::<diesel::sql_types::Uuid, _>(tx.tenant())
+        .bind::<diesel::sql_types::Uuid, _>(role);
+    tx.execute(insert)?;
+    let holders = memberships::table
+        .filter(memberships::tenant_id.eq(tx.tenant()).and(memberships::role_id.eq(role)))
+        .select(memberships::person_id);
+    Ok(tx.load(holders)?)
+}
+
 fn insert(tx: &mut impl Write, tenant: TenantId, subject: Subject) -> Result<(), Error> {
     let (kind, id) = subject.parts(tenant);
-    let now = tx.now();
+    // Not the time at which the transaction began: it may have waited for locks since, and what was
+    // issued meanwhile must be covered.
+    let now = tx.clock().now();
     let row = (
         revocations::tenant_id.eq(tenant),
         revocations::revocation_id.eq(uuid_v7(now, tx.random())),
@@ -81,6 +103,8 @@ const OVERLAP: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub(crate) struct Revocations {
     known: RwLock<HashMap<(TenantId, Subject), Timestamp>>,
+    /// When the last look that succeeded began.
+    looked: Mutex<Option<Timestamp>>,
 }
 
 impl Revocations {
@@ -97,7 +121,16 @@ impl Revocations {
     /// Notes one at once, ahead of the next look; gives whether it is news.
     pub(crate) fn note(&self, tenant: TenantId, subject: Subject, at: Timestamp) -> bool {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert((tenant, subject), at).is_none_or(|before| before < at)
+        let news = known.get(&(tenant, subject)).is_none_or(|before| *before < at);
+        if news {
+            // Never back: a row is older than the word of the process that wrote it.
+            known.insert((tenant, subject), at);
+        }
+        news
+    }
+
+    fn looked(&self) -> Option<Timestamp> {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads what is new; gives the subjects that are news to this process. Forgets what is older
@@ -106,11 +139,11 @@ impl Revocations {
         &self,
         db: &Db,
         lifetime: Duration,
-        first: bool,
     ) -> Result<Vec<(TenantId, Subject)>, Error> {
-        let reach = if first { lifetime + OVERLAP } else { OVERLAP };
-        let reach = TimeDelta::from_std(reach).unwrap_or(TimeDelta::MAX);
         let now = db.clock().now();
+        // A process that was stopped, or could not ask, has as much to catch up on.
+        let missed = self.looked().map_or(lifetime, |last| (now - last).to_std().unwrap_or(lifetime));
+        let reach = TimeDelta::from_std(missed.min(lifetime) + OVERLAP).unwrap_or(TimeDelta::MAX);
         let rows = db
             .system(Reason("tenant.revocations"), move |tx| {
                 tx.load::<(TenantId, String, Uuid, Timestamp), _>(
@@ -131,6 +164,7 @@ impl Revocations {
                 self.note(tenant, subject, at).then_some((tenant, subject))
             })
             .collect();
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         let oldest = now - lifetime;
         self.known.write().unwrap_or_else(PoisonError::into_inner).retain(|_, at| *at >= oldest);
         Ok(news)

@@ -12,7 +12,7 @@ use crate::id::RoleId;
 use crate::input::Rules;
 use crate::permission::{self, DEFAULT_ROLES, ManageRoles, ReadRoles};
 use crate::revocation;
-use crate::schema::{memberships, roles};
+use crate::schema::{invitations, roles};
 
 /// A role.
 #[derive(Debug, Clone, Serialize, Deserialize, Queryable, Selectable)]
@@ -68,6 +68,12 @@ impl NewRole {
             Err(Error::ExceedsOwn)
         }
     }
+}
+
+fn is_name(name: &str) -> bool {
+    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+    let rest = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+    first && rest && name.len() <= 63
 }
 
 impl Rules {
@@ -180,13 +186,7 @@ pub fn update(
     let role = tx
         .get_result(update)
         .map_err(|e| Error::from(e).on_constraint("roles_name_unique", Error::RoleNameTaken))?;
-    let holders = memberships::table
-        .filter(memberships::tenant_id.eq(tx.tenant()).and(memberships::role_id.eq(id)))
-        .select(memberships::person_id);
-    let holders: Vec<Uuid> = tx.load(holders)?;
-    for person in &holders {
-        revocation::record(tx, revocation::Subject::Person(*person))?;
-    }
+    let holders = revocation::record_holders(tx, id)?;
     Ok((role, holders))
 }
 
@@ -198,6 +198,11 @@ pub fn remove(
     versions: Option<&[i64]>,
 ) -> Result<(), Error> {
     changeable(tx, permit, id, versions)?;
+    // An invitation that is closed keeps the role's name alone.
+    let closed = invitations::table
+        .filter(invitations::tenant_id.eq(tx.tenant()).and(invitations::role_id.eq(id)))
+        .filter(invitations::accepted_at.is_not_null().or(invitations::revoked_at.is_not_null()));
+    tx.execute(diesel::update(closed).set(invitations::role_id.eq(None::<Uuid>)))?;
     tx.execute(diesel::delete(roles::table.find((tx.tenant(), id)))).map(drop).map_err(|error| {
         Error::from(error)
             .on_constraint("memberships_role_exists", Error::RoleInUse)
@@ -225,10 +230,13 @@ fn changeable(
 
 /// Finds the role to give to somebody, by name, and checks that the giver holds all it allows.
 pub(crate) fn find_grantable(tx: &mut TenantTx<'_>, name: &str, own: &Scopes) -> Result<Role, Error> {
+    // Held until the transaction ends, so that nobody removes what is about to be given.
     let query = roles::table
         .filter(roles::tenant_id.eq(tx.tenant()).and(roles::name.eq(name)))
-        .select(Role::as_select());
-    let Some(role) = tx.find_result::<Role, _>(query)? else {
+        .select(Role::as_select())
+        .for_key_share();
+    let known = if is_name(name) { tx.find_result::<Role, _>(query)? } else { None };
+    let Some(role) = known else {
         let mut rules = Rules::default();
         rules.check("/role", false, "unknown", "the name of a role of this organisation");
         return rules.finish().and(Err(Error::NotFound("role")));

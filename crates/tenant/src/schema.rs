@@ -24,6 +24,7 @@ diesel::table! {
         email -> Text,
         email_key -> Text,
         name -> Text,
+        verified_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
     }
@@ -63,7 +64,8 @@ diesel::table! {
         invitation_id -> Uuid,
         email -> Text,
         email_key -> Text,
-        role_id -> Uuid,
+        role_id -> Nullable<Uuid>,
+        role_name -> Text,
         invited_by -> Text,
         created_at -> Timestamptz,
         expires_at -> Timestamptz,

@@ -13,6 +13,7 @@ use crate::directory::Directory;
 use crate::error::Error;
 use crate::keyring::Keyring;
 use crate::mail::{self, Letters, Mailer};
+use crate::misses::Misses;
 use crate::password::Passwords;
 use crate::revocation::{self, Revocations, Subject};
 use crate::session;
@@ -35,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) directory: Directory,
     pub(crate) revocations: Revocations,
     pub(crate) api_keys: std::sync::Mutex<Generations<crate::authenticate::KnownKey>>,
+    pub(crate) misses: Misses,
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
     pub(crate) letters: Letters,
     /// Wakes the sender as soon as there is something to send.
@@ -75,6 +77,7 @@ impl Tenants {
             directory: Directory::new(config.requests_per_minute),
             revocations: Revocations::default(),
             api_keys: std::sync::Mutex::new(Generations::new(20_000)),
+            misses: Misses::default(),
             letters: Letters { keyring: Arc::clone(&keyring), invitation_url },
             mail_waits: Notify::new(),
             db,
@@ -88,7 +91,7 @@ impl Tenants {
     /// Loads keys and revocations. Call it before the first request; it needs the database.
     pub async fn load(&self) -> Result<(), Error> {
         self.rotate_keys().await?;
-        self.refresh_revocations(true).await
+        self.refresh_revocations().await
     }
 
     /// Starts what every process that verifies credentials needs: revocations each second, keys.
@@ -96,7 +99,7 @@ impl Tenants {
         let this = self.clone();
         tasks.every("tenant.revocations", REVOCATION_PERIOD, move || {
             let this = this.clone();
-            async move { log("revocations cannot be read", this.refresh_revocations(false).await) }
+            async move { log("revocations cannot be read", this.refresh_revocations().await) }
         });
         let this = self.clone();
         tasks.every("tenant.signing_keys", Duration::from_mins(10), move || {
@@ -149,12 +152,13 @@ impl Tenants {
 
     async fn rotate_keys(&self) -> Result<(), Error> {
         let lifetime = delta(self.inner.config.signing_key_lifetime);
-        self.inner.keys.refresh(&self.inner.db, &self.inner.keyring, lifetime).await
+        let token = delta(self.inner.config.access_token_lifetime);
+        self.inner.keys.refresh(&self.inner.db, &self.inner.keyring, lifetime, token).await
     }
 
-    async fn refresh_revocations(&self, first: bool) -> Result<(), Error> {
+    async fn refresh_revocations(&self) -> Result<(), Error> {
         let lifetime = self.revocation_lifetime();
-        let news = self.inner.revocations.refresh(&self.inner.db, lifetime, first).await?;
+        let news = self.inner.revocations.refresh(&self.inner.db, lifetime).await?;
         for (tenant, subject) in news {
             if subject == Subject::Organization {
                 self.inner.directory.forget(tenant);

@@ -11,8 +11,9 @@ use veza_core::page::{Page, PageRequest};
 use veza_core::{Caller, Principal, Query, Scopes, SystemTx, TenantId, TenantScope, TenantTx, Write, bytes};
 
 use crate::error::Error;
-use crate::id::{PersonId, SessionId};
+use crate::id::{PersonId, RoleId, SessionId};
 use crate::keyring::{Keyring, Purpose};
+use crate::person;
 use crate::revocation::{self, Subject};
 use crate::schema::{memberships, organizations, refresh_tokens, roles, sessions};
 
@@ -43,6 +44,8 @@ pub(crate) struct Grant {
     pub(crate) person: PersonId,
     pub(crate) session: SessionId,
     pub(crate) scopes: Scopes,
+    /// When the scopes were read, behind the locks that guard them.
+    pub(crate) issued: DateTime<Utc>,
     pub(crate) refresh_token: String,
     pub(crate) refresh_expires_at: DateTime<Utc>,
 }
@@ -81,15 +84,21 @@ impl std::fmt::Display for RefreshToken {
     }
 }
 
-/// Begins a session of a member.
+/// Begins a session of a member. `proof` is the hash of the password that was verified before: if it
+/// is not theirs any more, they changed it meanwhile.
 pub(crate) fn begin(
     tx: &mut SystemTx<'_>,
     tenant: TenantId,
     person: PersonId,
+    proof: Option<&str>,
     user_agent: Option<&str>,
     lifetime: TimeDelta,
 ) -> Result<Grant, Error> {
+    if let Some(proof) = proof {
+        person::hold_hash(tx, person, proof)?;
+    }
     let scopes = scopes_of(tx, tenant, person)?;
+    let issued = tx.clock().now();
     let (session, now): (SessionId, _) = (tx.new_id(), tx.now());
     let row = (
         sessions::tenant_id.eq(tenant),
@@ -100,11 +109,12 @@ pub(crate) fn begin(
         sessions::last_used_at.eq(now),
         sessions::expires_at.eq(now + lifetime),
     );
-    tx.execute(diesel::insert_into(sessions::table).values(row))?;
+    tx.execute(diesel::insert_into(sessions::table).values(row))
+        .map_err(|e| Error::from(e).on_constraint("sessions_member_exists", Error::SignInFailed))?;
     let token = RefreshToken { tenant: tenant.as_uuid(), secret: bytes(tx.random()) };
     insert_token(tx, &token, session)?;
     let refresh_token = token.to_string();
-    Ok(Grant { tenant, person, session, scopes, refresh_token, refresh_expires_at: now + lifetime })
+    Ok(Grant { tenant, person, session, scopes, issued, refresh_token, refresh_expires_at: now + lifetime })
 }
 
 fn insert_token(tx: &mut SystemTx<'_>, token: &RefreshToken, session: SessionId) -> Result<(), Error> {
@@ -119,20 +129,16 @@ fn insert_token(tx: &mut SystemTx<'_>, token: &RefreshToken, session: SessionId)
 }
 
 /// What a member may do now. Who is no member learns nothing; who is, that it is suspended.
+///
+/// Membership and role are held until the transaction ends: whoever changes them waits, and what they
+/// revoke then includes the token that is issued here.
 fn scopes_of(tx: &mut SystemTx<'_>, tenant: TenantId, person: PersonId) -> Result<Scopes, Error> {
-    let query = memberships::table
-        .inner_join(organizations::table.on(organizations::tenant_id.eq(memberships::tenant_id)))
-        .inner_join(
-            roles::table
-                .on(roles::tenant_id.eq(memberships::tenant_id).and(roles::role_id.eq(memberships::role_id))),
-        )
-        .filter(memberships::tenant_id.eq(tenant).and(memberships::person_id.eq(person)))
-        .select((roles::permissions, organizations::state));
-    match tx.find_result::<(Vec<String>, String), _>(query)? {
-        None => Err(Error::SignInFailed),
-        Some((_, state)) if state != "active" => Err(Error::Suspended),
-        Some((permissions, _)) => Ok(Scopes::new(permissions)),
-    }
+    let membership = memberships::table.find((tenant, person)).select(memberships::role_id).for_share();
+    let role: RoleId = tx.find_result(membership)?.ok_or(Error::SignInFailed)?;
+    let role = roles::table.find((tenant, role)).select(roles::permissions).for_share();
+    let permissions: Vec<String> = tx.get_result(role)?;
+    let state: String = tx.get_result(organizations::table.find(tenant).select(organizations::state))?;
+    if state == "active" { Ok(Scopes::new(permissions)) } else { Err(Error::Suspended) }
 }
 
 /// What became of a refresh.
@@ -184,6 +190,7 @@ pub(crate) fn refresh(
         insert_token(tx, &next, session)?;
     }
     let scopes = scopes_of(tx, tenant, person)?;
+    let issued = tx.clock().now();
     let live = sessions::table.find((tenant, session));
     tx.execute(
         diesel::update(live).set((sessions::last_used_at.eq(now), sessions::expires_at.eq(now + lifetime))),
@@ -193,6 +200,7 @@ pub(crate) fn refresh(
         person,
         session,
         scopes,
+        issued,
         refresh_token: next.to_string(),
         refresh_expires_at: now + lifetime,
     })))

@@ -102,9 +102,9 @@ impl Tenants {
         let hash = known.as_ref().and_then(|(_, hash)| hash.clone());
         let right = self.inner.passwords.verify(&input.password, hash.clone()).await?;
         let Some((person, _)) = known.filter(|_| right) else { return Err(Error::SignInFailed) };
-        self.rehash(person.id, &input.password, hash).await;
         let tenant = self.choose(person.id, input.organization.as_deref(), hinted?).await?;
-        let grant = self.begin(tenant, person.id, user_agent).await?;
+        let grant = self.begin(tenant, person.id, hash.clone(), user_agent).await?;
+        self.rehash(person.id, &input.password, hash).await;
         self.pair(&grant)
     }
 
@@ -145,17 +145,16 @@ impl Tenants {
         rules.password("/new_password", &change.new_password);
         rules.finish()?;
         let reason = Reason("tenant.password");
-        let hash = self.inner.db.system(reason, move |tx| person::find_hash(tx, person)).await?;
-        if !self.inner.passwords.verify(&change.current_password, hash).await? {
-            return Err(Error::SignInFailed);
-        }
+        let old = self.inner.db.system(reason, move |tx| person::find_hash(tx, person)).await?;
+        let right = self.inner.passwords.verify(&change.current_password, old.clone()).await?;
+        let Some(old) = old.filter(|_| right) else { return Err(Error::SignInFailed) };
         let hash = self.inner.passwords.hash(&change.new_password, self.inner.db.random()).await?;
         let keep = caller.session();
         let ended = self
             .inner
             .db
             .system(reason, move |tx| {
-                person::set_hash(tx, person, &hash)?;
+                person::replace_hash(tx, person, &old, &hash)?;
                 session::revoke_others(tx, person, keep)
             })
             .await?;
@@ -173,6 +172,7 @@ impl Tenants {
         &self,
         tenant: TenantId,
         person: PersonId,
+        proof: Option<String>,
         user_agent: Option<&str>,
     ) -> Result<Grant, Error> {
         let lifetime = delta(self.inner.config.session_lifetime);
@@ -180,15 +180,14 @@ impl Tenants {
         self.inner
             .db
             .system(Reason("tenant.sign_in"), move |tx| {
-                session::begin(tx, tenant, person, user_agent.as_deref(), lifetime)
+                session::begin(tx, tenant, person, proof.as_deref(), user_agent.as_deref(), lifetime)
             })
             .await
     }
 
     pub(crate) fn pair(&self, grant: &Grant) -> Result<TokenPair, Error> {
-        let now = self.inner.db.clock().now();
         let random = self.inner.db.random();
-        let (access_token, lifetime) = self.inner.tokens.issue(&self.inner.keys, grant, now, &**random)?;
+        let (access_token, lifetime) = self.inner.tokens.issue(&self.inner.keys, grant, &**random)?;
         Ok(TokenPair {
             access_token,
             token_type: "Bearer",
@@ -238,14 +237,12 @@ impl Tenants {
 
     /// Brings an old hash up to the parameters in force. Not doing it now means doing it next time.
     async fn rehash(&self, person: PersonId, password: &str, old: Option<String>) {
-        if !old.is_some_and(|hash| self.inner.passwords.is_outdated(&hash)) {
-            return;
-        }
+        let Some(old) = old.filter(|hash| self.inner.passwords.is_outdated(hash)) else { return };
         let Ok(hash) = self.inner.passwords.hash(password, self.inner.db.random()).await else { return };
         let done = self
             .inner
             .db
-            .system(Reason("tenant.password"), move |tx| person::set_hash(tx, person, &hash))
+            .system(Reason("tenant.password"), move |tx| person::replace_hash(tx, person, &old, &hash))
             .await;
         if let Err(error) = done {
             tracing::warn!(%error, "a password could not be hashed anew");

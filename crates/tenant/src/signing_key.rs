@@ -17,7 +17,7 @@ use crate::schema::signing_keys;
 
 /// A key is published this long before it signs, so that every cache of the key set knows it.
 const AHEAD: TimeDelta = TimeDelta::hours(24);
-/// And this long after, so that the last token it signed can be verified.
+/// And this long after at least, so that the last token it signed can be verified.
 const BEHIND: TimeDelta = TimeDelta::hours(1);
 
 /// A key pair in memory.
@@ -102,9 +102,13 @@ impl SigningKeys {
         db: &Db,
         keyring: &Arc<Keyring>,
         lifetime: TimeDelta,
+        token_lifetime: TimeDelta,
     ) -> Result<(), Error> {
         let keyring = Arc::clone(keyring);
-        let keys = db.system(Reason("tenant.signing_keys"), move |tx| rotate(tx, &keyring, lifetime)).await?;
+        let behind = BEHIND.max(token_lifetime);
+        let keys = db
+            .system(Reason("tenant.signing_keys"), move |tx| rotate(tx, &keyring, lifetime, behind))
+            .await?;
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         Ok(())
     }
@@ -113,20 +117,24 @@ impl SigningKeys {
 /// Id, public half, sealed private half, and from when until when it signs.
 type Row = (String, Vec<u8>, Vec<u8>, Timestamp, Timestamp);
 
-fn rotate(tx: &mut SystemTx<'_>, keyring: &Keyring, lifetime: TimeDelta) -> Result<Vec<SigningKey>, Error> {
+fn rotate(
+    tx: &mut SystemTx<'_>,
+    keyring: &Keyring,
+    lifetime: TimeDelta,
+    behind: TimeDelta,
+) -> Result<Vec<SigningKey>, Error> {
     let now = tx.now();
     // One process at a time decides; the lock goes with the transaction.
     tx.execute(diesel::sql_query(
         "SELECT pg_advisory_xact_lock(hashtextextended('tenant.signing_keys', 0))",
     ))?;
+    tx.execute(diesel::delete(signing_keys::table.filter(signing_keys::signs_until.lt(now - behind))))?;
     let rows = load(tx)?;
-    let last = rows.iter().map(|row| row.4).max();
-    match last {
+    match rows.iter().map(|row| row.4).max() {
         None => insert(tx, keyring, now, lifetime)?,
         Some(end) if end <= now + AHEAD => insert(tx, keyring, end.max(now), lifetime)?,
         Some(_) => return open_all(keyring, rows),
     }
-    tx.execute(diesel::delete(signing_keys::table.filter(signing_keys::signs_until.lt(now - BEHIND))))?;
     let rows = load(tx)?;
     open_all(keyring, rows)
 }

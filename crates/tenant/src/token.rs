@@ -71,9 +71,9 @@ impl Tokens {
         &self,
         keys: &SigningKeys,
         grant: &Grant,
-        now: Timestamp,
         random: &dyn Random,
     ) -> Result<(String, TimeDelta), Error> {
+        let now = grant.issued;
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.audience.clone(),

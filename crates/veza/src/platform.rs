@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use veza_core::db::{DbOpenError, MigrationError, Migrator, Role};
+use veza_core::db::{DbOpenError, MigrationError, Migrator, Role, check_serving_role};
 use veza_core::{Clock, Db, Random, SystemClock, SystemRandom, Tasks};
 use veza_tenant::Tenants;
 use veza_tenant::mail::Mailer;
@@ -58,7 +58,15 @@ impl Platform {
         random: Arc<dyn Random>,
     ) -> Result<Self, Error> {
         let url = config.database.url_for(Role::App).ok_or(DbOpenError::NoUrl)?;
-        let checked = tokio::task::spawn_blocking(move || migrator.check(url.expose())).await;
+        let replica = config.database.replica_url.clone();
+        let checked = tokio::task::spawn_blocking(move || {
+            // Row-level security is the wall between tenants; a role that passes it must not serve.
+            for url in [Some(&url), replica.as_ref()].into_iter().flatten() {
+                check_serving_role(url.expose())?;
+            }
+            migrator.check(url.expose())
+        });
+        let checked = checked.await;
         checked.map_or(Ok(()), |outcome| outcome)?;
         let db = Db::open_with(&config.database, clock, random)?;
         #[cfg(feature = "http")]

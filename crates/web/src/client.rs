@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, dev};
 use veza_core::config::Secret;
 
@@ -47,7 +47,7 @@ impl Client {
         };
         Ok(Self {
             ip: state.proxies.client(peer, headers),
-            user_agent: text(headers, "user-agent")?.map(shorten),
+            user_agent: headers.get("user-agent").map(shorten),
             tenant: text(headers, "x-tenant-id")?.map(str::to_owned),
             slug,
         })
@@ -91,9 +91,9 @@ fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str
     headers.get(name).map(|value| value.to_str().map_err(malformed)).transpose()
 }
 
-fn shorten(text: &str) -> String {
-    // ASCII, so that bytes are characters.
-    text.chars().take(MAX_USER_AGENT).collect()
+/// What a client calls itself may be anything; it is kept, not judged.
+fn shorten(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).chars().take(MAX_USER_AGENT).collect()
 }
 
 impl FromRequest for Client {

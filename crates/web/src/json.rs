@@ -43,6 +43,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
 /// Reads `text`; the problem points at the place.
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    // serde would fill the fields of a struct from a list as well.
+    if text.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice::<serde::de::IgnoredAny>(text)
+            .map_err(|error| Problem::new(&JSON_MALFORMED, format!("the body is not JSON: {error}")))?;
+        return Err(invalid(FieldError::new("", "type", "an object")));
+    }
     let mut unknown = None;
     let mut reader = serde_json::Deserializer::from_slice(text);
     let read = serde_ignored::deserialize(&mut reader, |path| {

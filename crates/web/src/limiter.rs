@@ -54,17 +54,6 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         decision
     }
 
-    /// Whether one more of `key` would be allowed, without counting one.
-    pub fn peek(&self, key: &K, limit: Limit) -> Decision {
-        let now = self.now();
-        let shard = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0) % SHARDS;
-        let state = self
-            .shards
-            .get(shard)
-            .and_then(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).states.get(key).copied());
-        gcra(state.unwrap_or(State(0)), now, limit).0
-    }
-
     /// How many keys are remembered.
     pub fn len(&self) -> usize {
         let length =

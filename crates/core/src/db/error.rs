@@ -31,6 +31,9 @@ pub enum DbError {
     /// The queue is full, for this tenant or for all.
     #[error("the database queue is full")]
     Overloaded,
+    /// A text holds what PostgreSQL cannot keep: the character NUL.
+    #[error("a text holds the character NUL")]
+    Unrepresentable,
     /// PostgreSQL cannot be reached.
     #[error("the database cannot be reached")]
     Unavailable,
@@ -88,6 +91,11 @@ impl From<DieselError> for DbError {
                     Self::DeadlineExceeded
                 }
                 _ if info.message() == "canceling statement due to lock timeout" => Self::LockTimeout,
+                _ if info.message().starts_with("invalid byte sequence for encoding")
+                    || info.message() == "unsupported Unicode escape sequence" =>
+                {
+                    Self::Unrepresentable
+                }
                 _ => Self::Query(DieselError::DatabaseError(kind, info)),
             },
             other => Self::Query(other),
@@ -99,6 +107,7 @@ impl Fault for DbError {
     fn kind(&self) -> Kind {
         match self {
             Self::NotFound => Kind::NotFound,
+            Self::Unrepresentable => Kind::Invalid,
             Self::Serialization | Self::LockTimeout => Kind::Conflict,
             Self::DeadlineExceeded | Self::Overloaded | Self::Unavailable => Kind::Unavailable,
             Self::Constraint { .. } | Self::Aborted | Self::Panicked | Self::Query(_) => Kind::Internal,
@@ -108,6 +117,7 @@ impl Fault for DbError {
     fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "core.not_found",
+            Self::Unrepresentable => "core.text.invalid",
             Self::Serialization => "core.database.serialization_failure",
             Self::LockTimeout => "core.database.lock_timeout",
             Self::DeadlineExceeded => "core.database.deadline_exceeded",

@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-pub use self::check::{CatalogueException, DatabaseReport, Finding, check_catalogue, check_server, examine};
+pub use self::check::{
+    CatalogueException, DatabaseReport, Finding, check_catalogue, check_server, check_serving_role, examine,
+};
 pub use self::config::{DatabaseConfig, PoolConfig, Role};
 pub use self::error::DbError;
 pub use self::migrate::{Migration, MigrationError, Migrator, Progress, bootstrap};

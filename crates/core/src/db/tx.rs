@@ -10,13 +10,14 @@ use diesel::query_dsl::methods::{ExecuteDsl, LoadQuery};
 use super::error::DbError;
 use super::instant;
 use super::session::Session;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::id::{Noun, TenantId, TypedId, uuid_v7};
 use crate::random::Random;
 
 /// An open transaction. The public types wrap it and say whose data it sees.
 pub(crate) struct Open<'c> {
     session: &'c mut Session,
+    clock: &'c dyn Clock,
     random: &'c dyn Random,
     now: Timestamp,
     deadline: Instant,
@@ -36,11 +37,11 @@ pub(crate) struct Marks {
 impl<'c> Open<'c> {
     pub(crate) fn new(
         session: &'c mut Session,
-        now: Timestamp,
+        clock: &'c dyn Clock,
         random: &'c dyn Random,
         deadline: Instant,
     ) -> Self {
-        Self { session, random, now, deadline, marks: Marks::default() }
+        Self { session, clock, random, now: clock.now(), deadline, marks: Marks::default() }
     }
 }
 
@@ -78,7 +79,7 @@ impl Parts<'_> {
 }
 
 mod sealed {
-    use super::{Parts, Random, Timestamp};
+    use super::{Clock, Parts, Random, Timestamp};
 
     /// Gives the open transaction to this crate and to nobody else: its name cannot be said outside.
     pub trait Opened {
@@ -86,6 +87,7 @@ mod sealed {
         fn parts(&mut self) -> Parts<'_>;
         fn began(&self) -> Timestamp;
         fn randomness(&self) -> &dyn Random;
+        fn watch(&self) -> &dyn Clock;
     }
 }
 
@@ -125,6 +127,11 @@ pub trait Query: sealed::Opened {
     /// The moment at which the transaction began, the same for all it writes.
     fn now(&self) -> Timestamp {
         self.began()
+    }
+
+    /// The clock, for what has to be later than a lock that was waited for.
+    fn clock(&self) -> &dyn Clock {
+        self.watch()
     }
 
     /// A new id of this moment.
@@ -211,6 +218,9 @@ macro_rules! transaction {
             }
             fn randomness(&self) -> &dyn Random {
                 self.open.random
+            }
+            fn watch(&self) -> &dyn Clock {
+                self.open.clock
             }
         }
         impl Query for $name<'_> {}

@@ -89,7 +89,8 @@ where
 
     fn run(&mut self, session: &mut Session, may_retry: bool) -> End {
         let random = Arc::clone(&self.random);
-        let open = Open::new(session, self.clock.now(), &*random, self.deadline);
+        let clock = Arc::clone(&self.clock);
+        let open = Open::new(session, &*clock, &*random, self.deadline);
         // Of an attempt that was rolled back nothing is left.
         self.outcome = None;
         // The closure owns nothing that a later one could see: a panic ends in ROLLBACK.

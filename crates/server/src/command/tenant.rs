@@ -4,7 +4,6 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde::Serialize;
 use veza_tenant::organization::{LimitChange, Transition};
 use veza_tenant::{NewOrganization, NewOwner, Organization, Signup, Tenants};
 
@@ -98,6 +97,11 @@ async fn transition(
     show(&tenants.transition(&args.organization, transition, reason).await?)
 }
 
-fn show(value: &impl Serialize) -> Result<ExitCode, Error> {
-    print(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default()))
+/// An organisation as its operator sees it: with the reason for its state, which members do not see.
+fn show(organization: &Organization) -> Result<ExitCode, Error> {
+    let mut value = serde_json::to_value(organization).unwrap_or_default();
+    if let (Some(fields), Some(reason)) = (value.as_object_mut(), &organization.state_reason) {
+        fields.insert("state_reason".to_owned(), reason.clone().into());
+    }
+    print(&format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default()))
 }

@@ -115,8 +115,8 @@ fn a_person_begins_and_invites_another_without_a_command_line() {
     wait(ann.post("/v1/tenant/invitations", &json!({ "email": "bob@example.org" }))).expect(201);
     let link = wait_for("the invitation", || {
         let log = up.process.err();
-        let rest = log.split_once("/invitation?token=")?.1;
-        rest.split_whitespace().next().map(|token| format!("{}/invitation?token={token}", up.url))
+        let rest = log.split_once("/invitation#token=")?.1;
+        rest.split_whitespace().next().map(|token| format!("{}/invitation#token={token}", up.url))
     });
     browser.go(&link);
     browser.write("[name=name]", "Bob");

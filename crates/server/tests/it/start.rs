@@ -52,7 +52,7 @@ fn links_and_tokens_name_the_port_that_was_free() {
     let invited = json!({ "email": "bob@links.example", "role": "member" });
     wait(person.client.post("/v1/tenant/invitations", &invited)).expect(201);
     wait_for("the link in the log", || {
-        up.process.err().contains(&format!("{}/invitation?token=", up.url)).then_some(())
+        up.process.err().contains(&format!("{}/invitation#token=", up.url)).then_some(())
     });
     let document = wait(up.client().get("/openapi.json")).expect(200);
     assert_eq!(document["servers"][0]["url"], up.url.as_str());

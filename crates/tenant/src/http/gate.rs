@@ -2,31 +2,21 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use veza_core::config::Secret;
-use veza_web::{Admission, Authenticate, Credentials, Limit, Limiter, Problem};
+use veza_web::{Admission, Authenticate, Credentials, Problem};
 
 use crate::authenticate;
-use crate::error::Error;
 use crate::service::Tenants;
 
-/// Lets in who shows an access token or API key of ours. A network address that shows many false
-/// ones is not looked at for a while: an API key costs a look into the database.
-pub struct Gate {
-    tenants: Tenants,
-    failures: Limiter<IpAddr>,
-}
-
-/// False credentials a minute from one network address.
-const FAILURES: Limit = Limit::per_minute(300);
+/// Lets in who shows an access token or API key of ours.
+pub struct Gate(Tenants);
 
 impl Gate {
     /// The gate of this deployment.
     pub fn new(tenants: Tenants) -> Self {
-        Self { failures: Limiter::new(Arc::clone(tenants.db().clock())), tenants }
+        Self(tenants)
     }
 }
 
@@ -46,17 +36,9 @@ impl Authenticate for Gate {
                 bearer: credentials.token.as_ref().map(Secret::expose),
                 tenant_header: credentials.client.tenant.as_deref(),
                 subdomain: credentials.client.slug.as_deref(),
+                from: credentials.client.ip,
             };
-            let from = credentials.client.ip;
-            let spent = from.map(|from| self.failures.peek(&from, FAILURES)).filter(|look| !look.allowed);
-            if let Some(spent) = spent {
-                return Err(Error::TooManyAttempts(spent.retry_after).into());
-            }
-            let admitted = self.tenants.authenticate(shown).await;
-            if let (Some(from), Err(Error::TokenInvalid)) = (from, &admitted) {
-                self.failures.check(&from, FAILURES);
-            }
-            let admitted = admitted?;
+            let admitted = self.0.authenticate(shown).await?;
             Ok(Admission { caller: admitted.caller, requests_per_minute: admitted.requests_per_minute })
         })
     }

@@ -27,6 +27,7 @@ pub(super) fn routes(routes: &mut Routes<'_>) {
 async fn create(state: Data<State>, request: Create<NewInvitation>) -> Result<Created<Invitation>, Problem> {
     let Create { caller, body, key } = request;
     let permit = caller.permit()?;
+    state.guesses.count_invitation(&body.email)?;
     let config = state.tenants.config();
     let (lifetime, max_members) = (delta(config.invitation_lifetime), config.max_members);
     let created = state

@@ -10,6 +10,7 @@ mod sessions;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::Data;
 use sha2::{Digest, Sha256};
@@ -18,6 +19,7 @@ use veza_web::{Decision, IfMatch, Limit, Limiter, Problem, Routes};
 
 use crate::error::Error;
 use crate::input::comparable;
+use crate::misses::network;
 use crate::service::Tenants;
 
 pub use self::gate::Gate;
@@ -49,6 +51,7 @@ pub fn routes(tenants: Tenants) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'st
 struct Guesses {
     by_address: Limiter<(IpAddr, u32)>,
     by_subject: Limiter<[u8; 32]>,
+    invitations: Limiter<[u8; 32]>,
     limit: Limit,
 }
 
@@ -57,7 +60,8 @@ impl Guesses {
         let attempts = tenants.config().sign_in_attempts_per_minute;
         Self {
             by_address: Limiter::new(Arc::clone(&clock)),
-            by_subject: Limiter::new(clock),
+            by_subject: Limiter::new(Arc::clone(&clock)),
+            invitations: Limiter::new(clock),
             limit: Limit::per_minute(attempts),
         }
     }
@@ -71,6 +75,14 @@ impl Guesses {
         allowed(self.by_subject.check(&subject, self.limit))
     }
 
+    /// Counts an invitation to an address: our mail must be nobody's weapon.
+    fn count_invitation(&self, to: &str) -> Result<(), Error> {
+        let to: [u8; 32] = Sha256::digest(comparable(to)).into();
+        let limit = Limit { burst: 10, period: Duration::from_hours(24) };
+        let decision = self.invitations.check(&to, limit);
+        if decision.allowed { Ok(()) } else { Err(Error::TooManyInvitations(decision.retry_after)) }
+    }
+
     /// Counts an attempt at something that nobody can guess; it only has to cost us little.
     fn count_unguessable(&self, from: Option<IpAddr>) -> Result<(), Error> {
         self.count_address(from, 100)
@@ -79,7 +91,7 @@ impl Guesses {
     fn count_address(&self, from: Option<IpAddr>, times: u32) -> Result<(), Error> {
         let Some(from) = from else { return Ok(()) };
         let limit = Limit::per_minute(self.limit.burst.saturating_mul(times));
-        allowed(self.by_address.check(&(from, times), limit))
+        allowed(self.by_address.check(&(network(from), times), limit))
     }
 }
 

@@ -30,6 +30,7 @@ async fn create(state: Data<State>, client: Client, body: Json<SignIn>) -> Resul
         bearer: None,
         tenant_header: client.tenant.as_deref(),
         subdomain: client.slug.as_deref(),
+        from: client.ip,
     };
     let pair = state.tenants.sign_in(&body, hints, client.user_agent.as_deref()).await?;
     Ok(HttpResponse::Created().json(pair))
