@@ -92,6 +92,17 @@ pub enum LogFormat {
 /// The servers give up the requests under way after this long, whatever the configuration says.
 const LONGEST_DRAIN: Period = Period::from_secs(30);
 
+/// Whether a file that nobody named is there and may be believed: in a directory such as `/tmp`
+/// anybody can leave one, and it names programs to run.
+fn is_ours(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).is_ok_and(|found| {
+        let owner = found.uid();
+        let ours = owner == 0 || owner == nix::unistd::geteuid().as_raw();
+        ours && found.mode() & 0o022 == 0
+    })
+}
+
 /// The file that is read when none is named, if it exists.
 const DEFAULT_FILE: &str = "veza.toml";
 
@@ -112,7 +123,7 @@ impl Config {
     /// All layers but the secrets in files.
     pub(crate) fn read_plain(defaults: &Self, file: Option<&Path>) -> Result<Self, ConfigError> {
         let default = PathBuf::from(DEFAULT_FILE);
-        load_over(defaults, file.or_else(|| default.exists().then_some(default.as_path())))
+        load_over(defaults, file.or_else(|| is_ours(&default).then_some(default.as_path())))
     }
 
     /// What cannot work, in sentences; for `veza config check` and before serving.

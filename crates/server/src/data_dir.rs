@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -30,14 +30,24 @@ impl DataDir {
     /// Makes the directory where it is missing; one that is there keeps its mode. Others may pass
     /// through it when we are root (PostgreSQL runs as another user then), but not look around.
     pub(crate) fn create(&self) -> Result<(), Error> {
-        if self.0.is_dir() {
-            return Ok(());
+        if let Ok(found) = fs::metadata(&self.0) {
+            return self.check_owner(&found);
         }
         let failed = || Error::io(format!("cannot make {}", self.0.display()));
         let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
         fs::DirBuilder::new().recursive(true).mode(mode).create(&self.0).map_err(failed())?;
         // The mask of our process may have taken something away.
         fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).map_err(failed())
+    }
+
+    /// What somebody else prepared may hold links to where they want our secrets written.
+    fn check_owner(&self, found: &fs::Metadata) -> Result<(), Error> {
+        let shared = found.mode() & 0o022 != 0;
+        if found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() && !shared {
+            return Ok(());
+        }
+        let rule = "must be a directory of the user who runs veza, and nobody else may write to it";
+        Err(Error::Other(format!("{} {rule}", self.0.display())))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -93,8 +103,9 @@ impl DataDir {
     fn write_private(&self, path: &Path, text: &str) -> Result<(), Error> {
         let write = || {
             let part = path.with_extension("part");
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+            // A leftover of ours goes; nothing that is there already is written to.
+            let _none_left = fs::remove_file(&part);
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
             writeln!(file, "{text}")?;
             file.sync_all()?;
             fs::rename(&part, path)?;

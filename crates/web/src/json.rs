@@ -47,7 +47,7 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     if text.trim_ascii_start().starts_with(b"[") {
         serde_json::from_slice::<serde::de::IgnoredAny>(text)
             .map_err(|error| Problem::new(&JSON_MALFORMED, format!("the body is not JSON: {error}")))?;
-        return Err(invalid(FieldError::new("", "type", "an object")));
+        return Err(invalid(FieldError::new("", "wrong_type", "an object")));
     }
     let mut unknown = None;
     let mut reader = serde_json::Deserializer::from_slice(text);
@@ -172,7 +172,8 @@ mod tests {
             (r#"{"name":"a","members":[{"age":1,"x":1}]}"#, "web.json.invalid /members/0/x unknown"),
             (r#"{"name":"a","members":[{}]}"#, "web.json.invalid /members/0/age missing"),
             (r#"{"name":"a","labels":{"a/b":"x"}}"#, "web.json.invalid /labels/a~1b wrong_type"),
-            ("[]", "web.json.invalid  invalid"),
+            ("[]", "web.json.invalid  wrong_type"),
+            (r#"["a"]"#, "web.json.invalid  wrong_type"),
             ("7", "web.json.invalid  wrong_type"),
             ("{", "web.json.malformed null null"),
             ("", "web.json.malformed null null"),

@@ -89,7 +89,7 @@ fn a_user_without_rights_is_told_what_is_missing() {
     refused.fails_with(&["cannot make", "Permission denied", "data"]);
     fs::create_dir(&data).unwrap();
     let refused = run(as_nobody(&["up", "--listen", "127.0.0.1:0", "--data"]).arg(&data));
-    refused.fails_with(&["Permission denied", "data"]);
+    refused.fails_with(&["must be a directory of the user who runs veza", "data"]);
     fs::write(data.join("database_url"), "postgresql:///x").unwrap();
     fs::set_permissions(data.join("database_url"), fs::Permissions::from_mode(0o600)).unwrap();
     run(as_nobody(&["tenant", "list", "--data"]).arg(&data))

@@ -170,10 +170,20 @@ fn a_path_with_spaces_is_a_path() {
 #[test]
 fn a_directory_that_was_there_keeps_its_mode() {
     let directory = TestDirectory::new();
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = veza(["up", "--listen", "127.0.0.1:0", "--data"]);
     drop(Up::start(command.arg(directory.path())));
-    assert_eq!(fs::metadata(directory.path()).unwrap().permissions().mode() & 0o7777, 0o777);
+    assert_eq!(fs::metadata(directory.path()).unwrap().permissions().mode() & 0o7777, 0o755);
+}
+
+#[test]
+fn a_directory_that_others_write_to_is_refused() {
+    let directory = TestDirectory::new();
+    for mode in [0o777, 0o1777, 0o775] {
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = veza(["up", "--listen", "127.0.0.1:0", "--data"]);
+        run(command.arg(directory.path())).fails_with(&["nobody else may write to it"]);
+    }
 }
 
 #[test]
