@@ -4,17 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use veza::core::db::Role;
-use veza_testing::{App, AppBuilder, Client, DbTest, TenantTest, db_test, tenant_test};
-
-async fn join(app: &App, email: &str, role: &str) -> (Client, Value) {
-    let body = json!({ "email": email, "role": role });
-    app.alice.client.post("/v1/tenant/invitations", &body).await.expect(201);
-    let mail = app.mail_to(email).await;
-    let token = mail.split("token=").nth(1).unwrap().split_whitespace().next().unwrap();
-    let body = json!({ "token": token, "name": "Bob", "password": "bobs long password" });
-    let session = app.anonymous().post("/v1/tenant/invitations/accept", &body).await.expect(201);
-    (app.anonymous().bearer(session["access_token"].as_str().unwrap()), session)
-}
+use veza_testing::{AppBuilder, DbTest, TenantTest, db_test, tenant_test};
 
 /// A member about to be removed holds the locks that the removal needs, and refreshes meanwhile: no
 /// token that was issued before the removal took hold may outlive it.
@@ -22,7 +12,7 @@ async fn join(app: &App, email: &str, role: &str) -> (Client, Value) {
 async fn who_is_removed_keeps_no_token_from_the_last_moment(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
     for round in 0..3 {
-        let (admin, mut session) = join(&app, &format!("admin-{round}@example.org"), "admin").await;
+        let (admin, mut session) = app.join(&format!("admin-{round}@example.org"), "admin").await;
         let busy: Vec<_> = (0..12)
             .map(|number| {
                 let admin = admin.clone();
@@ -141,7 +131,7 @@ async fn a_list_is_no_object_and_a_strange_client_is_a_client(t: TenantTest) {
 #[db_test]
 async fn nothing_outlives_the_rights_it_was_made_with(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
-    let (admin, session) = join(&app, "admin@example.org", "admin").await;
+    let (admin, session) = app.join("admin@example.org", "admin").await;
     let key = json!({ "name": "k", "scopes": ["tenant.api_keys.manage", "tenant.members.read"] });
     let key = admin.post("/v1/tenant/api-keys", &key).await.expect(201);
     let robot = app.anonymous().bearer(key["secret"].as_str().unwrap());

@@ -1,17 +1,7 @@
 //! Members: roles change, people leave, and an owner stays.
 
 use serde_json::{Value, json};
-use veza_testing::{App, AppBuilder, Client, DbTest, db_test};
-
-async fn join(app: &App, email: &str, role: &str) -> (Client, Value) {
-    let body = json!({ "email": email, "role": role });
-    app.alice.client.post("/v1/tenant/invitations", &body).await.expect(201);
-    let mail = app.mail_to(email).await;
-    let token = mail.split("token=").nth(1).unwrap().split_whitespace().next().unwrap();
-    let body = json!({ "token": token, "name": "Bob", "password": "bobs long password" });
-    let session = app.anonymous().post("/v1/tenant/invitations/accept", &body).await.expect(201);
-    (app.anonymous().bearer(session["access_token"].as_str().unwrap()), session)
-}
+use veza_testing::{AppBuilder, DbTest, db_test};
 
 fn path(session: &Value) -> String {
     format!("/v1/tenant/members/{}", session["person_id"].as_str().unwrap())
@@ -20,7 +10,7 @@ fn path(session: &Value) -> String {
 #[db_test]
 async fn a_new_role_takes_hold_with_the_next_token(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
-    let (bob, session) = join(&app, "bob@example.org", "member").await;
+    let (bob, session) = app.join("bob@example.org", "member").await;
     let member = app.alice.client.get(&path(&session)).await;
     let etag = member.header("etag").unwrap().to_owned();
     let change = json!({ "role": "admin" });
@@ -39,7 +29,7 @@ async fn a_new_role_takes_hold_with_the_next_token(t: DbTest) {
 #[db_test]
 async fn who_is_removed_is_out_at_once(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
-    let (bob, session) = join(&app, "bob@example.org", "member").await;
+    let (bob, session) = app.join("bob@example.org", "member").await;
     bob.get("/v1/tenant/members").await.expect(200);
     assert_eq!(app.alice.client.delete(&path(&session)).await.status, 204);
     bob.get("/v1/tenant/members").await.expect_problem(401, "tenant.token.invalid");
@@ -56,7 +46,7 @@ async fn the_last_owner_stays(t: DbTest) {
     app.alice.client.delete(&alice).await.expect_problem(409, "tenant.member.last_owner");
     let demoted = app.alice.client.patch(&alice, &json!({ "role": "member" })).await;
     demoted.expect_problem(409, "tenant.member.last_owner");
-    let (bob, session) = join(&app, "bob@example.org", "owner").await;
+    let (bob, session) = app.join("bob@example.org", "owner").await;
     // Two owners who demote each other at once: one of them stays.
     let change = json!({ "role": "member" });
     let bobs = path(&session);
@@ -70,7 +60,7 @@ async fn the_last_owner_stays(t: DbTest) {
 #[db_test]
 async fn nobody_touches_who_has_more_rights(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
-    let (admin, _) = join(&app, "admin@example.org", "admin").await;
+    let (admin, _) = app.join("admin@example.org", "admin").await;
     let owner = path(&app.alice.session);
     admin.delete(&owner).await.expect_problem(403, "tenant.role.exceeds_own");
     let demoted = admin.patch(&owner, &json!({ "role": "member" })).await;

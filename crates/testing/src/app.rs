@@ -165,6 +165,23 @@ impl App {
         panic!("no e-mail went to {address}");
     }
 
+    /// Invites a person to alice's organisation, who accepts: their client, and the answer to that.
+    pub async fn join(&self, email: &str, role: &str) -> (Client, serde_json::Value) {
+        let invitation = json!({ "email": email, "role": role });
+        self.alice.client.post("/v1/tenant/invitations", &invitation).await.expect(201);
+        let token = self.invitation_token(email).await;
+        let accepted = json!({ "token": token, "name": "Bob", "password": PASSWORD });
+        let session = self.anonymous().post("/v1/tenant/invitations/accept", &accepted).await.expect(201);
+        (self.anonymous().bearer(session["access_token"].as_str().unwrap_or_default()), session)
+    }
+
+    /// The token in the link of the last invitation to an address.
+    pub async fn invitation_token(&self, email: &str) -> String {
+        let mail = self.mail_to(email).await;
+        let token = mail.split("token=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        token.unwrap_or_default().to_owned()
+    }
+
     /// Creates one more organisation and signs its owner in.
     pub async fn owner(&self, name: &str) -> Owner {
         Owner::create(&self.platform, &self.base, name).await

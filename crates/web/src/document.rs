@@ -3,23 +3,21 @@
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, get};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use utoipa::openapi::OpenApi;
 
+use crate::html::Html;
 use crate::problem::Problem;
 use crate::site::{Site, State};
 use crate::version::is_known;
 
-const PAGE: &str = include_str!("docs.html");
-
-/// The document and its page, as sent.
+/// The document, as sent.
 #[derive(Debug)]
 pub(crate) struct Document {
     json: Bytes,
     etag: HeaderValue,
-    policy: HeaderValue,
 }
 
 impl Document {
@@ -28,28 +26,8 @@ impl Document {
         let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&json));
         // Weak, because the same document is also sent compressed.
         let etag = HeaderValue::try_from(format!("W/\"{digest}\""));
-        Self {
-            json: json.into(),
-            etag: etag.unwrap_or_else(|_| HeaderValue::from_static("W/\"\"")),
-            policy: policy(PAGE),
-        }
+        Self { json: json.into(), etag: etag.unwrap_or_else(|_| HeaderValue::from_static("W/\"\"")) }
     }
-}
-
-/// Lets the page run its own script and style, by their hashes, and call this server; nothing else.
-fn policy(page: &str) -> HeaderValue {
-    let hash = |element: &str| {
-        let (start, end) = (format!("<{element}>"), format!("</{element}>"));
-        let text = page.split_once(&start).and_then(|(_, rest)| rest.split_once(&end));
-        STANDARD.encode(Sha256::digest(text.map_or("", |(text, _)| text)))
-    };
-    let policy = format!(
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hash("script"),
-        hash("style"),
-    );
-    HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
 /// This document.
@@ -77,13 +55,8 @@ pub(crate) async fn openapi_json(req: HttpRequest, site: Site) -> Result<HttpRes
 ))]
 #[get("/docs")]
 #[allow(clippy::unused_async, reason = "a handler")]
-pub(crate) async fn docs(site: Site) -> Result<HttpResponse, Problem> {
-    let policy = find(&site.state)?.policy.clone();
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
-        .insert_header((header::CACHE_CONTROL, "public, max-age=60"))
-        .content_type("text/html; charset=utf-8")
-        .body(PAGE))
+pub(crate) async fn docs() -> Html {
+    Html(include_str!("docs.html"))
 }
 
 fn find(state: &State) -> Result<&Document, Problem> {

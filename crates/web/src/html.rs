@@ -35,6 +35,7 @@ impl Responder for Html {
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         HttpResponse::Ok()
             .insert_header((header::CONTENT_SECURITY_POLICY, self.policy()))
+            .insert_header((header::CACHE_CONTROL, "public, max-age=60"))
             .content_type("text/html; charset=utf-8")
             .body(self.0)
     }
