@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use veza::core::db::Role;
 use veza_testing::{AppBuilder, DbTest, TenantTest, db_test, tenant_test};
 
