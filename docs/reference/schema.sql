@@ -247,7 +247,7 @@ CREATE TABLE tenant.signing_keys (
 );
 ALTER TABLE ONLY tenant.signing_keys FORCE ROW LEVEL SECURITY;
 ALTER TABLE tenant.signing_keys OWNER TO veza_owner;
-COMMENT ON TABLE tenant.signing_keys IS 'Ed25519 keys that sign access tokens, sealed with the root key; published from creation until an hour after signs_until.';
+COMMENT ON TABLE tenant.signing_keys IS 'Ed25519 keys that sign access tokens, sealed with the root key; published from creation until the last token that they signed has expired.';
 ALTER TABLE ONLY core.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (tenant_id, principal, key);
 ALTER TABLE ONLY core.migrations

@@ -77,5 +77,5 @@ CREATE TABLE tenant.signing_keys (
     signs_until timestamptz NOT NULL
 );
 COMMENT ON TABLE tenant.signing_keys IS
-    'Ed25519 keys that sign access tokens, sealed with the root key; published from creation until an hour after signs_until.';
+    'Ed25519 keys that sign access tokens, sealed with the root key; published from creation until the last token that they signed has expired.';
 SELECT core.allow_system('tenant.signing_keys', 'SELECT, INSERT, DELETE');

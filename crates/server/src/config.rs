@@ -14,7 +14,7 @@ use veza_web::WebConfig;
 /// The configuration of the program `veza`.
 ///
 /// Layers, later ones win: these defaults; the file (`--config`, `VEZA_CONFIG`, or `veza.toml` in
-/// the current directory); variables such as `VEZA_DATABASE__POOL__CONNECTIONS=16`; secrets from the
+/// the current directory, if it is ours or root's and others cannot write to it); variables such as `VEZA_DATABASE__POOL__CONNECTIONS=16`; secrets from the
 /// files that `…_file` keys name. Unknown keys are errors.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -94,7 +94,7 @@ const LONGEST_DRAIN: Period = Period::from_secs(30);
 
 /// Whether a file that nobody named is there and may be believed: in a directory such as `/tmp`
 /// anybody can leave one, and it names programs to run.
-fn is_ours(path: &Path) -> bool {
+pub(crate) fn is_ours(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata(path).is_ok_and(|found| {
         let owner = found.uid();

@@ -61,7 +61,7 @@ impl DataDir {
 
     /// The configuration that belongs to this directory, if there is one.
     pub(crate) fn config_file(&self) -> Option<PathBuf> {
-        Some(self.0.join("veza.toml")).filter(|path| path.exists())
+        Some(self.0.join("veza.toml")).filter(|path| crate::config::is_ours(path))
     }
 
     /// The database of a running `veza up`, for other commands.
