@@ -104,9 +104,8 @@ const OWN_ROLE: &str = "\
     FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)";
 
 /// What lets a role pass row-level security, if anything does; for the URL that serves tenants.
-#[allow(clippy::disallowed_methods, reason = "a look from outside the serving pool")]
 pub fn check_serving_role(url: &str) -> Result<(), super::MigrationError> {
-    let mut connection = PgConnection::establish(url)?;
+    let mut connection = super::session::connect_once(url)?;
     let findings = sql_query(include_str!("check_serving_role.sql")).load::<Finding>(&mut connection)?;
     if findings.is_empty() { Ok(()) } else { Err(super::MigrationError::Server(findings)) }
 }

@@ -42,7 +42,7 @@ impl Connector {
             // A closure that computes for longer than its deadline must not hold locks.
             pool.deadline.as_duration().as_millis().saturating_mul(2),
         );
-        let url = with_connect_timeout(url, pool.connect_timeout.as_duration().as_secs().max(2));
+        let url = with_defaults(url, pool.connect_timeout.as_duration().as_secs().max(2));
         Self { url, setup, cache_statements: pool.prepared_statements }
     }
 
@@ -62,7 +62,7 @@ const PATIENCE: u64 = 10;
 
 /// Makes a connection outside the pool.
 pub(crate) fn connect_once(url: &str) -> Result<PgConnection, ConnectionError> {
-    establish(&with_connect_timeout(url, PATIENCE))
+    establish(&with_defaults(url, PATIENCE))
 }
 
 #[allow(clippy::disallowed_methods, reason = "the one place that connects")]
@@ -85,9 +85,16 @@ fn is_safe(text: &str) -> bool {
     looked_up || from_server.iter().any(|beginning| text.starts_with(beginning))
 }
 
-/// Adds libpq's `connect_timeout` (whole seconds, two at least) unless the URL has one.
-fn with_connect_timeout(url: &str, seconds: u64) -> String {
-    if url.contains("connect_timeout=") {
+/// Adds what the URL does not say itself: libpq's `connect_timeout` (whole seconds, two at least), and
+/// no encryption by Kerberos, whose library does not bear a process that ends while it looks for a
+/// ticket. TLS is the encryption that we know.
+fn with_defaults(url: &str, seconds: u64) -> String {
+    let url = with_parameter(url, "connect_timeout", &seconds.to_string());
+    with_parameter(&url, "gssencmode", "disable")
+}
+
+fn with_parameter(url: &str, name: &str, value: &str) -> String {
+    if url.contains(&format!("{name}=")) {
         return url.to_owned();
     }
     let separator = match (url.contains("://"), url.contains('?')) {
@@ -95,7 +102,7 @@ fn with_connect_timeout(url: &str, seconds: u64) -> String {
         (true, false) => '?',
         (true, true) => '&',
     };
-    format!("{url}{separator}connect_timeout={seconds}")
+    format!("{url}{separator}{name}={value}")
 }
 
 #[cfg(test)]
