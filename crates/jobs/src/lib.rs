@@ -1,1 +1,37 @@
 #![doc = include_str!("../README.md")]
+
+mod attempt;
+mod bells;
+mod config;
+mod context;
+mod dispatch;
+mod drain;
+mod engine;
+mod enqueue;
+mod error;
+mod fair;
+mod handler;
+pub mod id;
+mod job;
+mod poll;
+mod queue;
+mod registry;
+mod runtime;
+mod service;
+mod settle;
+mod upkeep;
+
+pub use self::{
+    config::JobsConfig,
+    context::Context,
+    drain::{Drained, assert_enqueued, pending},
+    enqueue::{Enqueued, MAX_PAYLOAD, enqueue, enqueue_many, enqueue_with},
+    error::{CODES, Error},
+    handler::{Handler, JobError, Outcome},
+    id::JobId,
+    job::{Job, Options, Priority, Retry, Start},
+    queue::QueueName,
+    registry::Execution,
+    runtime::{Concurrency, Runtime, RuntimeBuilder},
+    service::Jobs,
+};

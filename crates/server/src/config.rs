@@ -186,6 +186,10 @@ impl Config {
             (1..=1_000).contains(&pool.system_connections),
             "database.pool.system_connections must be from 1 to 1000",
         );
+        check(
+            (1..=1_000).contains(&pool.jobs_connections),
+            "database.pool.jobs_connections must be from 1 to 1000",
+        );
         check(pool.queue > 0 && pool.queue_per_tenant > 0, "database.pool.queue… must be at least 1");
         check(pool.deadline > Period::from_secs(0), "database.pool.deadline must be more than 0s");
     }

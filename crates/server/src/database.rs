@@ -40,6 +40,7 @@ pub(crate) fn tenants(config: &Config) -> Result<Tenants, Error> {
     let mut database = config.database.clone();
     database.pool.connections = 1;
     database.pool.system_connections = 1;
+    database.pool.jobs_connections = 1;
     let db = Db::open(&database)?;
     Ok(Tenants::new(db, config.tenant.clone(), &config.web.public_url, None)?)
 }

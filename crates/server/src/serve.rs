@@ -179,7 +179,8 @@ async fn open(config: &veza::Config, mailer: Option<Arc<dyn Mailer>>) -> Result<
 
 /// Row-level security is the wall between tenants; a role that it does not bind must not serve.
 fn check_roles(database: &DatabaseConfig) -> Result<(), Error> {
-    for url in [database.url_for(DatabaseRole::App), database.url_for(DatabaseRole::System)] {
+    for role in [DatabaseRole::App, DatabaseRole::System, DatabaseRole::Jobs] {
+        let url = database.url_for(role);
         let Some(url) = url else { continue };
         let findings = examine(url.expose())?.findings;
         let unbound = |finding: &&Finding| finding.rule == "role_unbound";

@@ -50,7 +50,7 @@ impl TestDatabase {
 
     /// A small pool, enough for one test: two connections as `veza_app`, one as `veza_system`.
     pub fn small_pool() -> PoolConfig {
-        PoolConfig { connections: 2, system_connections: 1, ..PoolConfig::default() }
+        PoolConfig { connections: 2, system_connections: 1, jobs_connections: 1, ..PoolConfig::default() }
     }
 
     /// Opens a `Db` of its own on this database.

@@ -18,6 +18,10 @@ pub struct DatabaseConfig {
     pub system_url: Option<Secret>,
     /// Instead of `system_url`: a file that holds it.
     pub system_url_file: Option<std::path::PathBuf>,
+    /// URL for the role `veza_jobs` (queues). Default: `url` with that user name.
+    pub jobs_url: Option<Secret>,
+    /// Instead of `jobs_url`: a file that holds it.
+    pub jobs_url_file: Option<std::path::PathBuf>,
     /// URL for the role `veza_owner` (`veza migrate`). Default: `url` with that user name.
     pub owner_url: Option<Secret>,
     /// Instead of `owner_url`: a file that holds it.
@@ -41,6 +45,8 @@ impl Default for DatabaseConfig {
             url_file: None,
             system_url: None,
             system_url_file: None,
+            jobs_url: None,
+            jobs_url_file: None,
             owner_url: None,
             owner_url_file: None,
             replica_url: None,
@@ -60,6 +66,8 @@ pub struct PoolConfig {
     pub connections: u32,
     /// Connections as `veza_system`.
     pub system_connections: u32,
+    /// Connections as `veza_jobs`, which hand jobs out and take them back, whatever the number of workers.
+    pub jobs_connections: u32,
     /// Transactions that may wait for a connection before new ones are refused with 503.
     pub queue: usize,
     /// Of these, how many may be of one tenant.
@@ -81,6 +89,7 @@ impl Default for PoolConfig {
         Self {
             connections: 8,
             system_connections: 4,
+            jobs_connections: 2,
             queue: 2_000,
             queue_per_tenant: 500,
             deadline: Period::from_secs(10),
@@ -97,6 +106,7 @@ impl DatabaseConfig {
     pub fn read_files(&mut self) -> Result<(), ConfigError> {
         read_secret("database.url", &mut self.url, self.url_file.as_deref())?;
         read_secret("database.system_url", &mut self.system_url, self.system_url_file.as_deref())?;
+        read_secret("database.jobs_url", &mut self.jobs_url, self.jobs_url_file.as_deref())?;
         read_secret("database.owner_url", &mut self.owner_url, self.owner_url_file.as_deref())?;
         read_secret("database.replica_url", &mut self.replica_url, self.replica_url_file.as_deref())
     }
@@ -106,6 +116,7 @@ impl DatabaseConfig {
         let own = match role {
             Role::App => return self.url.clone(),
             Role::System => &self.system_url,
+            Role::Jobs => &self.jobs_url,
             Role::Owner => &self.owner_url,
         };
         own.clone().or_else(|| Some(Secret::new(with_user(self.url.as_ref()?.expose(), role.name()))))
@@ -119,6 +130,8 @@ pub enum Role {
     App,
     /// Cross-tenant work that explicit policies allow.
     System,
+    /// Hands out the jobs of all tenants.
+    Jobs,
     /// Owns the tables and migrates; never used while serving.
     Owner,
 }
@@ -129,6 +142,7 @@ impl Role {
         match self {
             Self::App => "veza_app",
             Self::System => "veza_system",
+            Self::Jobs => "veza_jobs",
             Self::Owner => "veza_owner",
         }
     }

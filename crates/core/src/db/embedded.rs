@@ -23,4 +23,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-20-091200_tenant_create_mails",
         sql: include_str!("../../../../migrations/2026-11-20-091200_tenant_create_mails/up.sql"),
     },
+    Migration {
+        name: "2026-11-21-100000_jobs_create_engine",
+        sql: include_str!("../../../../migrations/2026-11-21-100000_jobs_create_engine/up.sql"),
+    },
 ];

@@ -8,6 +8,7 @@ mod executor;
 mod migrate;
 mod queue;
 mod session;
+mod signal;
 mod tx;
 mod work;
 
@@ -23,9 +24,11 @@ pub use self::check::{
 pub use self::config::{DatabaseConfig, PoolConfig, Role};
 pub use self::error::DbError;
 pub use self::migrate::{Migration, MigrationError, Migrator, Progress, bootstrap};
-pub use self::tx::{Query, ReadTx, SystemTx, TenantScope, TenantTx, Write};
+pub use self::signal::Signal;
+pub use self::tx::{DispatchTx, Query, ReadTx, SystemTx, TenantScope, TenantTx, Write};
 
 use self::executor::{Executor, Lane};
+use self::signal::Signals;
 use self::tx::{Marks, Open};
 use self::work::{Answer, Body, Task};
 use crate::caller::Caller;
@@ -51,10 +54,12 @@ pub struct Db {
 struct Inner {
     app: Executor,
     system: Executor,
+    jobs: Executor,
     replica: Option<Replica>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     pool: PoolConfig,
+    signals: Arc<Signals>,
 }
 
 /// Reads of a tenant that wrote a moment ago stay on the primary.
@@ -94,6 +99,7 @@ impl Db {
         };
         let app = start("veza-app", &url(Role::App)?, pool.connections)?;
         let system = start("veza-system", &url(Role::System)?, pool.system_connections)?;
+        let jobs = start("veza-jobs", &url(Role::Jobs)?, pool.jobs_connections)?;
         let replica = match &config.replica_url {
             None => None,
             Some(url) => Some(Replica {
@@ -102,7 +108,8 @@ impl Db {
                 writers: Mutex::default(),
             }),
         };
-        Ok(Self { inner: Arc::new(Inner { app, system, replica, clock, random, pool }) })
+        let signals = Arc::default();
+        Ok(Self { inner: Arc::new(Inner { app, system, jobs, replica, clock, random, pool, signals }) })
     }
 
     /// Reads and writes `caller`'s tenant in one transaction.
@@ -150,6 +157,23 @@ impl Db {
         self.run(&self.inner.system, Lane::System(reason.0), AsSystem { f }).await
     }
 
+    /// Works on the jobs of all tenants, as the role `veza_jobs`, which sees nothing else. The commit does
+    /// not wait for the disk: after a crash of PostgreSQL the last half second of it may not have happened.
+    pub async fn dispatch<T, E, F>(&self, reason: Reason, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut DispatchTx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.run(&self.inner.jobs, Lane::System(reason.0), AsDispatcher { f }).await
+    }
+
+    /// Calls `listener` for each signal on `channel` that a transaction of this process has committed.
+    /// It is called between commit and answer, so it must be quick.
+    pub fn listen(&self, channel: &'static str, listener: impl Fn(&Signal) + Send + Sync + 'static) {
+        self.inner.signals.listen(channel, Box::new(listener));
+    }
+
     /// Whether PostgreSQL answers, as a readiness probe asks.
     pub async fn ping(&self) -> Result<(), DbError> {
         self.system(Reason("ping"), |_tx| Ok(())).await
@@ -157,7 +181,7 @@ impl Db {
 
     /// How many transactions wait for a connection.
     pub fn waiting(&self) -> usize {
-        self.inner.app.waiting() + self.inner.system.waiting()
+        self.inner.app.waiting() + self.inner.system.waiting() + self.inner.jobs.waiting()
     }
 
     /// The clock that transactions read.
@@ -203,6 +227,8 @@ impl Db {
             clock: Arc::clone(&self.inner.clock),
             random: Arc::clone(&self.inner.random),
             outcome: None,
+            news: Vec::new(),
+            signals: Arc::clone(&self.inner.signals),
             movable,
             answer,
         };
@@ -240,10 +266,10 @@ macro_rules! body {
         where
             F: FnMut(&mut $tx<'_>) -> Result<T, E> + Send,
         {
-            fn call(&mut self, open: Open<'_>) -> (Result<T, E>, Marks) {
+            fn call(&mut self, open: Open<'_>) -> (Result<T, E>, Marks, Vec<Signal>) {
                 let mut tx = $tx { open, $($field: self.$field),* };
                 let outcome = (self.f)(&mut tx);
-                (outcome, tx.open.marks)
+                (outcome, tx.open.marks, tx.open.signals)
             }
             fn opening(&$self) -> String {
                 $opening
@@ -254,6 +280,7 @@ macro_rules! body {
 body!(InTenant { tenant: TenantId }, TenantTx, |self| set_tenant("BEGIN", self.tenant));
 body!(Reading { tenant: TenantId }, ReadTx, |self| set_tenant("BEGIN READ ONLY", self.tenant));
 body!(AsSystem {}, SystemTx, |self| "BEGIN".to_owned());
+body!(AsDispatcher {}, DispatchTx, |self| "BEGIN; SET LOCAL synchronous_commit = off".to_owned());
 
 /// The database access cannot be set up.
 #[derive(Debug, thiserror::Error)]

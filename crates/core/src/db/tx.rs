@@ -10,6 +10,7 @@ use diesel::query_dsl::methods::{ExecuteDsl, LoadQuery};
 use super::error::DbError;
 use super::instant;
 use super::session::Session;
+use super::signal::Signal;
 use crate::clock::{Clock, Timestamp};
 use crate::id::{Noun, TenantId, TypedId, uuid_v7};
 use crate::random::Random;
@@ -22,6 +23,7 @@ pub(crate) struct Open<'c> {
     now: Timestamp,
     deadline: Instant,
     pub(crate) marks: Marks,
+    pub(crate) signals: Vec<Signal>,
 }
 
 /// What a transaction notes about itself.
@@ -41,7 +43,15 @@ impl<'c> Open<'c> {
         random: &'c dyn Random,
         deadline: Instant,
     ) -> Self {
-        Self { session, clock, random, now: clock.now(), deadline, marks: Marks::default() }
+        Self {
+            session,
+            clock,
+            random,
+            now: clock.now(),
+            deadline,
+            marks: Marks::default(),
+            signals: Vec::new(),
+        }
     }
 }
 
@@ -235,8 +245,26 @@ transaction!(TenantTx);
 transaction!(ReadTx);
 transaction!(SystemTx);
 
+/// A transaction as the role `veza_jobs`, which sees the jobs of all tenants and nothing else, and whose
+/// commits do not wait for the disk: what a crash takes back is done again. Made by
+/// [`Db::dispatch`](super::Db::dispatch).
+pub struct DispatchTx<'c> {
+    pub(crate) open: Open<'c>,
+}
+transaction!(DispatchTx);
+
 impl Write for TenantTx<'_> {}
 impl Write for SystemTx<'_> {}
+impl Write for DispatchTx<'_> {}
+
+impl TenantTx<'_> {
+    /// Tells the listeners of this process (see [`Db::listen`](super::Db::listen)) once the
+    /// transaction is committed, and never when it is not.
+    pub fn signal(&mut self, channel: &'static str, subject: impl Into<String>, position: i64) {
+        let signal = Signal { channel, tenant: self.tenant, subject: subject.into(), position };
+        self.open.signals.push(signal);
+    }
+}
 
 impl TenantScope for TenantTx<'_> {
     fn tenant(&self) -> TenantId {

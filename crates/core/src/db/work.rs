@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::error::DbError;
 use super::session::Session;
+use super::signal::{Signal, Signals};
 use super::tx::{Marks, Open};
 use crate::clock::Clock;
 use crate::random::Random;
@@ -38,7 +39,7 @@ pub(crate) enum End {
 
 /// Runs a user's closure on an open transaction.
 pub(crate) trait Body<T, E>: Send {
-    fn call(&mut self, open: Open<'_>) -> (Result<T, E>, Marks);
+    fn call(&mut self, open: Open<'_>) -> (Result<T, E>, Marks, Vec<Signal>);
     /// The statements that open the transaction.
     fn opening(&self) -> String;
 }
@@ -51,6 +52,9 @@ pub(crate) struct Task<T, E, B> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) outcome: Option<Result<T, E>>,
+    /// What to tell, and whom, once it is committed.
+    pub(crate) news: Vec<Signal>,
+    pub(crate) signals: Arc<Signals>,
     /// Whether the closure is given back, to run elsewhere, when the database is away.
     pub(crate) movable: bool,
     pub(crate) answer: oneshot::Sender<Answer<T, E, B>>,
@@ -93,13 +97,17 @@ where
         let open = Open::new(session, &*clock, &*random, self.deadline);
         // Of an attempt that was rolled back nothing is left.
         self.outcome = None;
+        self.news.clear();
         // The closure owns nothing that a later one could see: a panic ends in ROLLBACK.
         let called = catch_unwind(AssertUnwindSafe(|| self.body.call(open)));
         let (outcome, end) = match called {
-            Ok((_, marks)) if marks.conflicted && may_retry => return End::Retry,
-            Ok((Ok(_), marks)) if marks.failed => (Err(DbError::Aborted.into()), End::Rollback),
-            Ok((Ok(done), _)) => (Ok(done), End::Commit),
-            Ok((Err(error), _)) => (Err(error), End::Rollback),
+            Ok((_, marks, _)) if marks.conflicted && may_retry => return End::Retry,
+            Ok((Ok(_), marks, _)) if marks.failed => (Err(DbError::Aborted.into()), End::Rollback),
+            Ok((Ok(done), _, news)) => {
+                self.news = news;
+                (Ok(done), End::Commit)
+            }
+            Ok((Err(error), ..)) => (Err(error), End::Rollback),
             Err(_panic) => (Err(DbError::Panicked.into()), End::Rollback),
         };
         self.outcome = Some(outcome);
@@ -115,7 +123,10 @@ where
             // It failed on its own; how the rollback went changes nothing.
             (Some(Err(error)), _) => Err(error),
             (_, Err(error)) => Err(error.into()),
-            (Some(done), Ok(())) => done,
+            (Some(done), Ok(())) => {
+                self.signals.tell(&self.news);
+                done
+            }
             (None, Ok(())) => Err(DbError::Unavailable.into()),
         };
         // Nobody waits any more: the transaction has ended all the same.

@@ -97,7 +97,7 @@ pub(crate) fn sleep(tx: &mut impl Write, span: Duration) -> Result<(), DbError> 
 
 /// A pool of one connection per role, so that every transaction follows every other on it.
 pub(crate) fn one_connection() -> PoolConfig {
-    PoolConfig { connections: 1, system_connections: 1, ..PoolConfig::default() }
+    PoolConfig { connections: 1, system_connections: 1, jobs_connections: 1, ..PoolConfig::default() }
 }
 
 /// A `Db` whose transactions all use the same connection.

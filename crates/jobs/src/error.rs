@@ -1,0 +1,139 @@
+//! What can go wrong, as facts.
+
+use std::time::Duration;
+
+use veza_core::fault::{CodeDoc, Fault, FieldError, Kind};
+use veza_core::{DbError, Forbidden};
+
+/// Any failure of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Fields of the input break rules.
+    #[error("the input breaks {} rule(s)", .0.len())]
+    Invalid(Vec<FieldError>),
+    /// It is not there, or not the caller's.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A queue's name breaks the rule.
+    #[error("a queue's name is 1 to 63 of a-z, 0-9, '.', '_' and '-', and begins with a letter")]
+    QueueName,
+    /// A job's value cannot be written as JSON.
+    #[error("the job {kind} cannot be written as JSON: {error}")]
+    Unserializable {
+        /// The job's kind.
+        kind: &'static str,
+        /// Why.
+        error: String,
+    },
+    /// A payload is larger than [`MAX_PAYLOAD`](crate::MAX_PAYLOAD).
+    #[error("a payload may have {max} bytes, this one has {size}")]
+    TooLarge {
+        /// Its bytes.
+        size: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The job was given to somebody else meanwhile, has ended, or never was this worker's.
+    #[error("the lease is not held any more")]
+    LeaseLost,
+    /// Two handlers, or a handler and nothing to do with it.
+    #[error("{0}")]
+    Setup(String),
+    /// The caller lacks a permission.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// A page of a list.
+    #[error(transparent)]
+    Page(#[from] veza_core::page::PageError),
+    /// An Idempotency-Key.
+    #[error(transparent)]
+    Idempotency(#[from] veza_core::idempotency::IdempotencyError),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl Error {
+    /// What an absent row means.
+    pub(crate) fn absent(noun: &'static str) -> impl FnOnce(DbError) -> Error {
+        move |error| match error {
+            DbError::NotFound => Error::NotFound(noun),
+            other => Error::Db(other),
+        }
+    }
+
+    /// One field that breaks a rule.
+    pub(crate) fn field(
+        field: impl Into<std::borrow::Cow<'static, str>>,
+        code: &'static str,
+        rule: impl Into<std::borrow::Cow<'static, str>>,
+    ) -> Error {
+        Error::Invalid(vec![FieldError::new(field, code, rule)])
+    }
+}
+
+macro_rules! codes {
+    ($($pattern:pat => $kind:ident, $code:literal, $meaning:literal;)*) => {
+        impl Error {
+            fn own(&self) -> Option<(Kind, &'static str)> {
+                match self {
+                    $($pattern => Some((Kind::$kind, $code)),)*
+                    Error::Forbidden(_) | Error::Page(_) | Error::Idempotency(_) | Error::Db(_) => None,
+                }
+            }
+        }
+
+        /// Every error code of this crate.
+        pub const CODES: &[CodeDoc] = &[
+            $(CodeDoc { code: $code, kind: Kind::$kind, meaning: $meaning },)*
+        ];
+    };
+}
+
+codes! {
+    Error::Invalid(_) => Invalid, "jobs.invalid", "Fields break rules; `errors` names each field and rule.";
+    Error::NotFound(_) => NotFound, "jobs.not_found", "It does not exist, or not in this organisation.";
+    Error::QueueName => Invalid, "jobs.queue.name_invalid", "1 to 63 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter.";
+    Error::Unserializable { .. } => Internal, "jobs.payload.unserializable", "The program's job cannot be written as JSON.";
+    Error::TooLarge { .. } => Invalid, "jobs.payload.too_large", "Put the data into a file and its id into the job.";
+    Error::LeaseLost => Conflict, "jobs.lease.lost", "The visibility timeout passed, the job has ended, or the receipt is not of this job: drop it.";
+    Error::Setup(_) => Internal, "jobs.setup", "The program put its runtime together wrongly.";
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Forbidden(error) => error.kind(),
+            Error::Page(error) => error.kind(),
+            Error::Idempotency(error) => error.kind(),
+            Error::Db(error) => error.kind(),
+            other => other.own().map_or(Kind::Internal, |(kind, _)| kind),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Forbidden(error) => error.code(),
+            Error::Page(error) => error.code(),
+            Error::Idempotency(error) => error.code(),
+            Error::Db(error) => error.code(),
+            other => other.own().map_or("core.internal", |(_, code)| code),
+        }
+    }
+
+    fn fields(&self) -> &[FieldError] {
+        match self {
+            Error::Invalid(fields) => fields,
+            Error::Page(error) => error.fields(),
+            _ => &[],
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Error::Db(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What identifies things of this crate.
+
+use uuid::Uuid;
+use veza_core::id::{Noun, TypedId};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $noun:ident, $text:literal;)*) => {
+        $(
+            #[doc(hidden)]
+            #[derive(Debug)]
+            pub enum $noun {}
+            impl Noun for $noun {
+                const NAME: &'static str = $text;
+            }
+            $(#[$doc])*
+            pub type $name = TypedId<$noun>;
+        )*
+    };
+}
+ids! {
+    /// A job, from enqueueing to its end.
+    JobId = JobNoun, "job";
+    /// A process that works on jobs.
+    ProcessId = ProcessNoun, "process";
+}
+
+/// Fences a lease: whoever lost it cannot end the job any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token(pub(crate) Uuid);
+
+impl Token {
+    pub(crate) fn generate(random: &dyn veza_core::Random) -> Self {
+        Self(uuid::Builder::from_random_bytes(veza_core::bytes(random)).into_uuid())
+    }
+}

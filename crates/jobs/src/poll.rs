@@ -1,0 +1,144 @@
+//! What a runtime asks the database once a second, whether or not a bell rang.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
+use veza_core::{DbError, DispatchTx, Query, TenantId, Timestamp};
+
+use crate::engine::{self, Backlog};
+use crate::id::JobId;
+
+/// What a runtime has to know.
+#[derive(Debug, Default)]
+pub(crate) struct Poll {
+    pub(crate) backlog: Vec<Backlog>,
+    /// Until the next deferred job is due.
+    pub(crate) next_due: Option<Duration>,
+    pub(crate) cancelled: HashSet<(TenantId, JobId)>,
+    pub(crate) suspended: HashSet<TenantId>,
+    totals: Vec<Total>,
+}
+
+#[derive(Debug, QueryableByName)]
+struct Total {
+    #[diesel(sql_type = Text)]
+    queue: String,
+    #[diesel(sql_type = BigInt)]
+    waiting: i64,
+    #[diesel(sql_type = BigInt)]
+    deferred: i64,
+    #[diesel(sql_type = BigInt)]
+    running: i64,
+    #[diesel(sql_type = BigInt)]
+    dead: i64,
+    #[diesel(sql_type = BigInt)]
+    enqueued: i64,
+    #[diesel(sql_type = BigInt)]
+    done: i64,
+    #[diesel(sql_type = BigInt)]
+    failed: i64,
+    #[diesel(sql_type = BigInt)]
+    died: i64,
+    #[diesel(sql_type = BigInt)]
+    cancelled: i64,
+}
+
+#[derive(QueryableByName)]
+struct Cancelled {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+    #[diesel(sql_type = SqlUuid)]
+    job_id: JobId,
+}
+
+#[derive(QueryableByName)]
+struct Suspended {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+}
+
+/// Jobs moved from deferred to ready at once, and of one tenant when there are more.
+const PROMOTED: i32 = 2_000;
+const PROMOTED_PER_TENANT: i32 = 500;
+
+/// Asks everything in one transaction.
+pub(crate) fn poll(tx: &mut DispatchTx<'_>) -> Result<Poll, DbError> {
+    let moved: i64 = engine::promote(tx, PROMOTED, None)?.iter().map(|lane| lane.count).sum();
+    let more = moved >= i64::from(PROMOTED);
+    if more {
+        // So many that tenants would wait behind each other: now everybody has a turn.
+        engine::promote(tx, PROMOTED, Some(PROMOTED_PER_TENANT))?;
+    }
+    let now = tx.now();
+    let until = |at: Timestamp| (at - now).max(TimeDelta::zero()).to_std().unwrap_or_default();
+    let next_due = if more { Some(Duration::ZERO) } else { engine::next_due(tx)?.map(until) };
+    let cancelled = "SELECT tenant_id, job_id FROM jobs.cancellations";
+    let suspended = "SELECT DISTINCT tenant_id FROM jobs.holds WHERE held_by = 'suspension'";
+    let cancelled: Vec<Cancelled> = tx.load(diesel::sql_query(cancelled))?;
+    let suspended: Vec<Suspended> = tx.load(diesel::sql_query(suspended))?;
+    Ok(Poll {
+        backlog: engine::backlog(tx)?,
+        next_due,
+        cancelled: cancelled.into_iter().map(|c| (c.tenant_id, c.job_id)).collect(),
+        suspended: suspended.into_iter().map(|s| s.tenant_id).collect(),
+        totals: tx.load(diesel::sql_query("SELECT * FROM jobs.totals"))?,
+    })
+}
+
+impl Poll {
+    /// Puts the numbers where `/metrics` shows them, for the queues that this program has.
+    pub(crate) fn show<'q>(&self, queues: impl Iterator<Item = &'q str>, now: Timestamp) {
+        let known: HashSet<&str> = queues.collect();
+        let mut oldest: HashMap<&str, Timestamp> = HashMap::new();
+        for lane in &self.backlog {
+            let first = oldest.entry(&lane.queue).or_insert(lane.ready_at);
+            *first = lane.ready_at.min(*first);
+        }
+        for total in
+            self.totals.iter().filter(|total| known.contains(total.queue.as_str()) || total.queue == "pull")
+        {
+            total.show();
+            let age = oldest.get(total.queue.as_str()).map_or(0, |at| (now - *at).num_milliseconds().max(0));
+            gauge("veza_jobs_oldest_seconds", &total.queue, seconds(age));
+        }
+    }
+}
+
+impl Total {
+    fn show(&self) {
+        for (name, jobs) in [
+            ("veza_jobs_waiting", self.waiting),
+            ("veza_jobs_deferred", self.deferred),
+            ("veza_jobs_running", self.running),
+            ("veza_jobs_dead", self.dead),
+        ] {
+            gauge(name, &self.queue, number(jobs));
+        }
+        for (name, jobs) in [
+            ("veza_jobs_enqueued_total", self.enqueued),
+            ("veza_jobs_done_total", self.done),
+            ("veza_jobs_failed_total", self.failed),
+            ("veza_jobs_died_total", self.died),
+            ("veza_jobs_cancelled_total", self.cancelled),
+        ] {
+            let jobs = u64::try_from(jobs).unwrap_or(0);
+            metrics::counter!(name, "queue" => self.queue.clone()).absolute(jobs);
+        }
+    }
+}
+
+fn gauge(name: &'static str, queue: &str, value: f64) {
+    metrics::gauge!(name, "queue" => queue.to_owned()).set(value);
+}
+
+#[allow(clippy::as_conversions, clippy::cast_precision_loss, reason = "a metric is a float")]
+fn number(jobs: i64) -> f64 {
+    jobs as f64
+}
+
+fn seconds(milliseconds: i64) -> f64 {
+    number(milliseconds) / 1_000.0
+}

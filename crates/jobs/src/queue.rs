@@ -1,0 +1,75 @@
+//! Queues by name.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::error::Error;
+
+/// Where jobs wait. Queues of programs and queues that tenants make for the pull API are two kinds
+/// that never meet, whatever their names: nobody can make a queue that swallows a program's jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QueueName(Cow<'static, str>);
+
+/// What the names of pull queues begin with in the database; no other name may hold a colon.
+const PULL: &str = "pull:";
+
+impl QueueName {
+    /// A program's queue: 1 to 63 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, Error> {
+        let name = name.into();
+        if is_name(&name) { Ok(Self(name)) } else { Err(Error::QueueName) }
+    }
+
+    /// A tenant's queue of the pull API, with the same rule for its name.
+    pub fn pull(name: &str) -> Result<Self, Error> {
+        if is_name(name) { Ok(Self(format!("{PULL}{name}").into())) } else { Err(Error::QueueName) }
+    }
+
+    /// As it is in the database, where it was checked before.
+    pub(crate) fn stored(name: String) -> Self {
+        Self(name.into())
+    }
+
+    /// The name without its kind.
+    pub fn name(&self) -> &str {
+        self.0.strip_prefix(PULL).unwrap_or(&self.0)
+    }
+
+    /// Whether workers pull from it over HTTP.
+    pub fn is_pull(&self) -> bool {
+        self.0.starts_with(PULL)
+    }
+
+    /// The name as the database has it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for QueueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_kinds_never_meet() {
+        assert_eq!(QueueName::pull("mail").unwrap().as_str(), "pull:mail");
+        assert_eq!(QueueName::pull("mail").unwrap().name(), "mail");
+        for wrong in ["", "pull:mail", "Mail", "1mail", "a b", "é", &"a".repeat(64)] {
+            assert!(QueueName::new(wrong.to_owned()).is_err(), "{wrong}");
+            assert!(QueueName::pull(wrong).is_err(), "{wrong}");
+        }
+        assert!(QueueName::new("property.events-2_x").is_ok());
+    }
+}

@@ -1,0 +1,113 @@
+//! What some process has to do for all: beats, rescues, sums, partitions. All may do it at once.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use veza_core::{DbError, Reason};
+
+use crate::engine;
+use crate::runtime::Shared;
+
+/// How often a process says that it is alive.
+const BEAT: Duration = Duration::from_secs(2);
+/// How often what statements counted is added up.
+const FOLD: Duration = Duration::from_secs(1);
+/// How often day partitions are seen to.
+const ROTATE: Duration = Duration::from_mins(30);
+/// Rows of one statement.
+const FOLDED: i32 = 20_000;
+const RESCUED: i32 = 1_000;
+
+/// Says that the process is alive; answers whether it was thought dead.
+pub(crate) async fn beat(shared: &Shared) -> Result<bool, DbError> {
+    let (process, name) = (shared.process, format!("pid {}", std::process::id()));
+    shared.jobs.db().dispatch(Reason("jobs.beat"), move |tx| engine::beat(tx, process, &name)).await
+}
+
+/// Does all of it until `ended`; cancels `lost` when others may have taken our jobs.
+pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: CancellationToken) {
+    let beats = every(BEAT, &shared, &ended, |shared| {
+        let lost = lost.clone();
+        async move { still_alive(&shared, &lost).await }
+    });
+    let silence = shared.jobs.config().silence.as_duration();
+    let rescues = every(silence / 3, &shared, &ended, |shared| async move {
+        report("leases cannot be rescued", rescue(&shared).await);
+    });
+    let sums = every(FOLD, &shared, &ended, |shared| async move {
+        report("jobs cannot be counted", fold(&shared).await);
+    });
+    let days = every(ROTATE, &shared, &ended, |shared| async move {
+        report("old jobs cannot be swept", rotate(&shared).await);
+    });
+    tokio::join!(beats, rescues, sums, days);
+}
+
+async fn every<F, Fut>(period: Duration, shared: &Arc<Shared>, ended: &CancellationToken, step: F)
+where
+    F: Fn(Arc<Shared>) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let mut ticks = tokio::time::interval_at(Instant::now() + period.min(FOLD), period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while ended.run_until_cancelled(ticks.tick()).await.is_some() {
+        step(Arc::clone(shared)).await;
+    }
+}
+
+async fn still_alive(shared: &Shared, lost: &CancellationToken) {
+    match beat(shared).await {
+        Ok(true) => {
+            tracing::error!(
+                "this process was silent for so long that its jobs went to others; it stops them"
+            );
+            lost.cancel();
+        }
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "cannot say that this process is alive"),
+    }
+}
+
+fn report(what: &'static str, outcome: Result<(), DbError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "{what}");
+    }
+}
+
+async fn rescue(shared: &Shared) -> Result<(), DbError> {
+    let silence = TimeDelta::from_std(shared.jobs.config().silence.as_duration()).unwrap_or(TimeDelta::MAX);
+    loop {
+        let rescued =
+            shared.jobs.db().dispatch(Reason("jobs.rescue"), move |tx| engine::rescue(tx, silence, RESCUED));
+        let rescued = rescued.await?;
+        let count: i64 = rescued.iter().map(|lane| lane.count).sum();
+        if count > 0 {
+            metrics::counter!("veza_jobs_rescued_total").increment(u64::try_from(count).unwrap_or(0));
+            tracing::warn!(jobs = count, "jobs were taken back from workers that went away");
+        }
+        for lane in rescued {
+            shared.bells.ring(&lane.queue, lane.tenant_id, lane.rank);
+        }
+        if count < i64::from(RESCUED) {
+            return Ok(());
+        }
+    }
+}
+
+async fn fold(shared: &Shared) -> Result<(), DbError> {
+    while shared.jobs.db().dispatch(Reason("jobs.fold"), |tx| engine::fold(tx, FOLDED)).await? >= FOLDED {}
+    Ok(())
+}
+
+async fn rotate(shared: &Shared) -> Result<(), DbError> {
+    let days = i32::from(shared.jobs.config().keep_days);
+    let step = move |tx: &mut veza_core::DispatchTx<'_>| {
+        engine::rotate(tx, "done", days)?;
+        engine::sweep(tx)
+    };
+    shared.jobs.db().dispatch(Reason("jobs.sweep"), step).await
+}

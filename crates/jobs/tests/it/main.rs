@@ -1,0 +1,5 @@
+//! The queue engine on a real PostgreSQL.
+
+mod enqueue;
+mod runtime;
+mod work;
