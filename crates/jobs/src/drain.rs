@@ -100,7 +100,7 @@ pub fn assert_enqueued<J: Job + std::fmt::Debug>(
         Ok(jobs) => jobs,
         Err(error) => panic!("the jobs cannot be read: {error}"),
     };
-    match jobs.iter().position(|job| matches(job)) {
+    match jobs.iter().position(matches) {
         Some(found) => jobs.swap_remove(found),
         None => panic!("no job of kind {} matches; there are {jobs:#?}", J::KIND),
     }

@@ -35,8 +35,6 @@ pub(crate) struct Claimed {
     pub(crate) enqueued_at: Timestamp,
     #[diesel(sql_type = Timestamptz)]
     pub(crate) ready_at: Timestamp,
-    #[diesel(sql_type = Timestamptz)]
-    pub(crate) expires_at: Timestamp,
     #[diesel(sql_type = Text)]
     pub(crate) payload: String,
     #[diesel(sql_type = Nullable<Json>)]
@@ -65,8 +63,7 @@ pub(crate) struct Claim {
 /// Leases jobs, in the order of their lanes.
 pub(crate) fn claim(tx: &mut impl Query, claim: Claim, wants: &[Want]) -> Result<Vec<Claimed>, DbError> {
     let statement = diesel::sql_query(
-        "SELECT tenant_id, job_id, queue, rank, kind, attempt, max_attempts, timeout_ms, enqueued_at, ready_at, \
-         expires_at, payload::text, meta, limited FROM jobs.claim($1, $2, $3, $4, $5, $6, $7, $8)",
+        "SELECT tenant_id, job_id, queue, rank, kind, attempt, max_attempts, timeout_ms, enqueued_at, ready_at, payload::text, meta, limited FROM jobs.claim($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind::<Nullable<SqlUuid>, _>(claim.process.map(ProcessId::as_uuid))
     .bind::<SqlUuid, _>(claim.token.0)

@@ -5,6 +5,7 @@ mod bells;
 mod config;
 mod context;
 mod dispatch;
+mod doorbell;
 mod drain;
 mod engine;
 mod enqueue;
@@ -13,8 +14,12 @@ mod fair;
 mod handler;
 pub mod id;
 mod job;
+#[cfg(feature = "notify")]
+mod notify;
 mod poll;
 mod queue;
+#[cfg(feature = "redis")]
+mod redis;
 mod registry;
 mod runtime;
 mod service;
@@ -22,7 +27,7 @@ mod settle;
 mod upkeep;
 
 pub use self::{
-    config::JobsConfig,
+    config::{DoorbellKind, JobsConfig},
     context::Context,
     drain::{Drained, assert_enqueued, pending},
     enqueue::{Enqueued, MAX_PAYLOAD, enqueue, enqueue_many, enqueue_with},

@@ -86,7 +86,6 @@ impl RuntimeBuilder {
     /// [`Error::Setup`] when a kind has two handlers or a queue's name breaks the rule.
     pub fn build(mut self) -> Result<Runtime, Error> {
         let config = self.jobs.config();
-        self.mistakes.extend(config.problems());
         for (queue, slots) in &config.queues {
             self.queues.entry(queue.clone()).or_insert(Concurrency::new(*slots));
         }
@@ -162,11 +161,13 @@ impl Runtime {
             return;
         }
         let upkeep = crate::upkeep::run(Arc::clone(&self.shared), ended.clone(), lost.clone());
+        let bells = Arc::clone(&self.shared.bells);
+        let hearing = self.shared.jobs.hear(bells, ended.clone());
         let work = async {
             Dispatcher::new(Arc::clone(&self.shared)).run(stop, lost.clone()).await;
             ended.cancel();
         };
-        tokio::join!(upkeep, work);
+        tokio::join!(upkeep, hearing, work);
         let process = self.shared.process;
         let left = self.shared.jobs.db().dispatch(Reason("jobs.leave"), move |tx| engine::leave(tx, process));
         if let Err(error) = left.await {

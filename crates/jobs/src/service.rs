@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use veza_core::Db;
+use uuid::Uuid;
+use veza_core::{Db, Tasks};
 
 use crate::bells::Bells;
-use crate::config::JobsConfig;
+use crate::config::{DoorbellKind, JobsConfig};
+use crate::doorbell::{self, Doorbell};
 use crate::enqueue::CHANNEL;
+use crate::error::Error;
 
 /// The queues of one deployment. Cheap to clone. Enqueueing needs none: [`enqueue`](crate::enqueue())
 /// takes a transaction.
@@ -19,12 +22,32 @@ pub struct Jobs {
 struct Inner {
     db: Db,
     config: JobsConfig,
+    /// Tells our own rings from those of others.
+    id: Uuid,
+    doorbell: Option<Arc<dyn Doorbell>>,
 }
 
 impl Jobs {
     /// Prepares the service.
-    pub fn new(db: Db, config: JobsConfig) -> Self {
-        Self { inner: Arc::new(Inner { db, config }) }
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when the configuration cannot work.
+    pub fn new(db: Db, config: JobsConfig) -> Result<Self, Error> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(Error::Setup(problems.join("; ")));
+        }
+        let id = uuid::Builder::from_random_bytes(veza_core::bytes(&**db.random())).into_uuid();
+        let doorbell = doorbell(&db, &config)?;
+        Ok(Self { inner: Arc::new(Inner { db, config, id, doorbell }) })
+    }
+
+    /// Starts what every process needs that enqueues: telling the others. Without it they find new jobs
+    /// within `jobs.poll`.
+    pub fn start(&self, tasks: &Tasks) {
+        let Some(doorbell) = self.inner.doorbell.clone() else { return };
+        let (bells, id) = (self.bells(), self.inner.id);
+        tasks.spawn("jobs.doorbell", move |stop| doorbell::tell(doorbell, bells, id, stop));
     }
 
     /// The database behind it.
@@ -48,4 +71,43 @@ impl Jobs {
         });
         bells
     }
+
+    /// Rings `bells` for what other processes enqueue, until `stop`.
+    pub(crate) async fn hear(&self, bells: Arc<Bells>, stop: tokio_util::sync::CancellationToken) {
+        if let Some(doorbell) = self.inner.doorbell.clone() {
+            doorbell::hear(doorbell, bells, self.inner.id, stop).await;
+        }
+    }
+}
+
+fn doorbell(db: &Db, config: &JobsConfig) -> Result<Option<Arc<dyn Doorbell>>, Error> {
+    match config.doorbell {
+        DoorbellKind::Poll => Ok(None),
+        DoorbellKind::Notify => Ok(notify(db, config)),
+        DoorbellKind::Redis => redis(config),
+    }
+}
+
+#[cfg(feature = "notify")]
+fn notify(db: &Db, config: &JobsConfig) -> Option<Arc<dyn Doorbell>> {
+    let url = config.listen_url.clone()?;
+    Some(Arc::new(crate::notify::NotifyBell::new(db.clone(), url)))
+}
+
+#[cfg(not(feature = "notify"))]
+fn notify(_: &Db, _: &JobsConfig) -> Option<Arc<dyn Doorbell>> {
+    None
+}
+
+#[cfg(feature = "redis")]
+fn redis(config: &JobsConfig) -> Result<Option<Arc<dyn Doorbell>>, Error> {
+    let Some(url) = &config.redis_url else { return Ok(None) };
+    let bell = crate::redis::RedisBell::new(url)
+        .map_err(|error| Error::Setup(format!("jobs.redis_url: {error}")))?;
+    Ok(Some(Arc::new(bell)))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_: &JobsConfig) -> Result<Option<Arc<dyn Doorbell>>, Error> {
+    Err(Error::Setup("jobs.doorbell = redis needs the feature redis of veza-jobs".to_owned()))
 }

@@ -57,7 +57,7 @@ async fn a_low_priority_waits_but_not_for_ever(t: TenantTest) {
 async fn a_delayed_job_waits_for_its_time(t: TenantTest) {
     let worker = Worker::content();
     let runtime = runtime(&t.db, &worker);
-    enqueue(&t.db, &t.alice.caller, "later", Options::default().delay(Duration::from_secs(60))).await;
+    enqueue(&t.db, &t.alice.caller, "later", Options::default().delay(Duration::from_mins(1))).await;
     assert_eq!(states(&t.db, &t.alice.caller).await, (0, 1, 0, 0, 0));
     assert_eq!(runtime.drain(&t.alice.caller).await.unwrap().attempts, 0);
     t.clock.advance(TimeDelta::seconds(60));
@@ -101,7 +101,7 @@ async fn what_cannot_be_stored_is_refused_and_the_transaction_goes_on(t: TenantT
         let key = Options::default().unique("k".repeat(601));
         assert!(matches!(veza_jobs::enqueue_with(tx, &work(""), key).unwrap_err(), Error::Invalid(_)));
         veza_jobs::enqueue(tx, &work("small"))?;
-        Ok::<_, Error>(pending::<Work>(tx)?)
+        pending::<Work>(tx)
     });
     assert_eq!(outcome.await.unwrap(), [work("small")]);
 }

@@ -1,5 +1,8 @@
 //! The queue engine on a real PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at what it did not expect")]
 
+#[cfg(any(feature = "notify", feature = "redis"))]
+mod doorbell;
 mod enqueue;
 mod runtime;
 mod work;

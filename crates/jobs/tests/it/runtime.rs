@@ -50,9 +50,9 @@ async fn every_way_to_fail_ends_in_sight(t: TenantTest) {
         "fatal" => Err(JobError::fatal("of no use")),
         _ => Ok(Outcome::Done),
     });
-    let jobs = Jobs::new(t.db.clone(), config());
+    let jobs = Jobs::new(t.db.clone(), config()).unwrap();
     let sleeper = async |_: Work, _: Context| {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         Ok::<_, JobError>(())
     };
     let once = Options::default().attempts(1);
@@ -103,7 +103,7 @@ async fn snoozing_uses_up_no_attempt_and_cancelling_ends_it(t: TenantTest) {
 
 #[tenant_test]
 async fn effects_and_end_are_one_transaction(t: TenantTest) {
-    let jobs = Jobs::new(t.db.clone(), config());
+    let jobs = Jobs::new(t.db.clone(), config()).unwrap();
     let handler = async |job: Work, cx: Context| {
         let done = cx
             .complete_in(|tx| {
@@ -134,7 +134,8 @@ async fn a_stopping_process_gives_back_without_counting(t: DbTest) {
     let jobs = Jobs::new(
         t.db.clone(),
         veza_jobs::JobsConfig { drain_timeout: veza_core::config::Period::from_millis(100), ..config() },
-    );
+    )
+    .unwrap();
     let began = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&began);
     let deaf = move |_: Work, _: Context| {

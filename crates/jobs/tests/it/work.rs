@@ -29,11 +29,13 @@ pub(crate) fn work(name: &str) -> Work {
     Work { name: name.to_owned() }
 }
 
+type Answer = dyn Fn(&Work, &Context) -> Result<Outcome, JobError> + Send + Sync;
+
 /// Writes down what it did, and does what a closure says.
 #[derive(Clone)]
 pub(crate) struct Worker {
     pub(crate) seen: Arc<Mutex<Vec<(String, u16)>>>,
-    answer: Arc<dyn Fn(&Work, &Context) -> Result<Outcome, JobError> + Send + Sync>,
+    answer: Arc<Answer>,
 }
 
 impl Worker {
@@ -69,7 +71,7 @@ pub(crate) fn config() -> JobsConfig {
 
 /// A runtime that has `worker` alone.
 pub(crate) fn runtime(db: &Db, worker: &Worker) -> Runtime {
-    let jobs = Jobs::new(db.clone(), config());
+    let jobs = Jobs::new(db.clone(), config()).unwrap();
     Runtime::builder(&jobs).handler::<Work, _>(worker.clone()).build().unwrap()
 }
 
