@@ -25,6 +25,8 @@ mod runtime;
 mod service;
 mod settle;
 mod upkeep;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use self::{
     config::{DoorbellKind, JobsConfig},
