@@ -4,7 +4,7 @@
 //! nobody's business, and the slowest hundredth waits three times as long.
 //!
 //! A worker that ends one transaction while another waits opens the next in the same round trip
-//! (`COMMIT; BEGIN; SELECT set_config(…)`), so a busy server pays two round trips for a
+//! (`COMMIT; BEGIN; SET LOCAL …`), so a busy server pays two round trips for a
 //! one-statement transaction where an idle one pays three.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,6 +40,10 @@ struct Shared {
 struct State {
     queue: FairQueue<Lane, Box<dyn Work>>,
     stopping: bool,
+    /// Threads that sleep, the one on its way included.
+    idle: usize,
+    /// A thread was woken and did not look into the queue yet.
+    waking: bool,
     /// The database was not to be reached; until then nobody tries again.
     down_until: Option<Instant>,
 }
@@ -62,7 +66,7 @@ impl Executor {
         let queue = FairQueue::new(config.queue, config.queue_per_tenant);
         let shared = Arc::new(Shared {
             name,
-            state: Mutex::new(State { queue, stopping: false, down_until: None }),
+            state: Mutex::new(State { queue, stopping: false, idle: 0, waking: false, down_until: None }),
             wake: Condvar::new(),
             connector: Connector::new(url, config),
         });
@@ -75,17 +79,18 @@ impl Executor {
 
     /// Queues a transaction; a full queue settles it at once with [`DbError::Overloaded`].
     pub(crate) fn submit(&self, lane: Lane, work: Box<dyn Work>) {
-        let refused = {
+        let (refused, wake) = {
             let mut state = self.shared.lock();
-            if state.stopping { Err(work) } else { state.queue.push(lane, work) }
+            let refused = if state.stopping { Err(work) } else { state.queue.push(lane, work) };
+            (refused, state.wake_next())
         };
-        match refused {
-            Ok(()) => self.shared.wake.notify_one(),
-            Err(work) => {
-                metrics::counter!("veza_core_transactions_refused_total", "pool" => self.shared.name)
-                    .increment(1);
-                settle(work, Err(DbError::Overloaded));
-            }
+        if wake {
+            self.shared.wake.notify_one();
+        }
+        if let Err(work) = refused {
+            metrics::counter!("veza_core_transactions_refused_total", "pool" => self.shared.name)
+                .increment(1);
+            settle(work, Err(DbError::Overloaded));
         }
     }
 
@@ -111,6 +116,17 @@ impl Drop for Executor {
 #[allow(clippy::disallowed_methods, reason = "deadlines are measured, not decided, here")]
 fn instant() -> Instant {
     Instant::now()
+}
+
+impl State {
+    /// Whether to wake a thread now; the answer has to be followed. One is woken at a time, and wakes the
+    /// next if there is more to do: in a burst the first take most of it, each transaction opened with
+    /// the end of another, instead of all threads at once taking the processor from each other.
+    fn wake_next(&mut self) -> bool {
+        let wake = self.idle > 0 && !self.waking && self.queue.len() > 0;
+        self.waking |= wake;
+        wake
+    }
 }
 
 impl Shared {
@@ -144,7 +160,11 @@ impl Shared {
         let mut state = self.lock();
         loop {
             if let Some(work) = state.queue.pop() {
+                let wake = state.wake_next();
                 drop(state);
+                if wake {
+                    self.wake.notify_one();
+                }
                 if let Some(work) = live(work) {
                     return Some(work);
                 }
@@ -152,7 +172,10 @@ impl Shared {
             } else if state.stopping {
                 return None;
             } else {
+                state.idle += 1;
                 state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+                state.waking = false;
             }
         }
     }

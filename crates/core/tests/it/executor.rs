@@ -1,7 +1,7 @@
 //! The queue: fair between tenants, bounded, and with an end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use veza_core::db::PoolConfig;
@@ -137,4 +137,28 @@ async fn what_is_queued_when_the_program_lets_go_is_still_done(t: TenantTest) {
         task.await.unwrap();
     }
     assert_eq!(list(&t.db, &t.alice.caller).await.len(), 20);
+}
+
+#[tenant_test(migrator = migrator)]
+async fn a_burst_wakes_every_thread(t: TenantTest) {
+    let db = t.database.open(PoolConfig { connections: 4, ..one_connection() });
+    for _ in 0..50 {
+        // All end only when all run at the same time.
+        let all = Arc::new(Barrier::new(4));
+        let burst: Vec<_> = (0..4)
+            .map(|_| {
+                let (db, caller, all) = (db.clone(), t.alice.caller.clone(), Arc::clone(&all));
+                tokio::spawn(async move {
+                    db.read(&caller, move |_tx| {
+                        all.wait();
+                        Ok::<_, DbError>(())
+                    })
+                    .await
+                })
+            })
+            .collect();
+        for one in burst {
+            tokio::time::timeout(Duration::from_secs(10), one).await.unwrap().unwrap().unwrap();
+        }
+    }
 }
