@@ -44,9 +44,13 @@ impl Exchange {
         let elapsed = self.started.elapsed();
         let route =
             route.map_or(metrics::SharedString::const_str(UNMATCHED), metrics::SharedString::from_owned);
-        self.span.record("http.route", &*route);
-        self.span.record("http.status", status.as_u16());
-        self.span.record("duration_ms", milliseconds(elapsed));
+        // At once: a log in JSON parses and writes all fields of a span anew each time.
+        tracing::record_all!(
+            self.span,
+            http.route = &*route,
+            http.status = status.as_u16(),
+            duration_ms = milliseconds(elapsed)
+        );
         self.span.in_scope(|| tracing::info!(target: "veza_web::access", "answered"));
         let labels = [("method", self.method.into()), ("route", route)];
         metrics::histogram!("veza_web_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
