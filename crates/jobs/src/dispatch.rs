@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -79,8 +79,8 @@ impl Dispatcher {
         }
     }
 
-    /// Works until told to stop, then lets go in order. `lost` is cancelled when others may have our jobs.
-    pub(crate) async fn run(mut self, stop: CancellationToken, lost: CancellationToken) {
+    /// Works until told to stop, then lets go in order. `lost` tells when others may have our jobs.
+    pub(crate) async fn run(mut self, stop: CancellationToken, lost: Arc<Notify>) {
         let Some(waiting) = self.waiting.take() else { return };
         let settling = settle(self.shared.jobs.db().clone(), waiting);
         let working = async {
@@ -92,13 +92,13 @@ impl Dispatcher {
         tokio::join!(settling, working);
     }
 
-    async fn work(&mut self, stop: &CancellationToken, lost: &CancellationToken) {
+    async fn work(&mut self, stop: &CancellationToken, lost: &Notify) {
         let bells = Arc::clone(&self.shared.bells);
         while !stop.is_cancelled() {
             self.claim();
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = lost.cancelled(), if !lost.is_cancelled() => self.interrupt(Interruption::Lost, |_| true),
+                () = lost.notified() => self.interrupt(Interruption::Lost, |_| true),
                 rung = bells.rung() => {
                     for ((queue, tenant), rank) in rung {
                         self.ring(&queue, tenant, rank);

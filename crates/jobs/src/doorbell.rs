@@ -23,6 +23,7 @@ pub(crate) type Ringing<'a> = Pin<Box<dyn Future<Output = Result<(), RingError>>
 #[error("{0}")]
 pub(crate) struct RingError(pub(crate) String);
 
+#[cfg(any(feature = "notify", feature = "redis"))]
 impl RingError {
     pub(crate) fn of(error: impl fmt::Display) -> Self {
         Self(error.to_string())

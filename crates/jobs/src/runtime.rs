@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
 use veza_core::{Reason, Tasks};
@@ -156,15 +157,15 @@ impl Runtime {
 
     async fn run(&self, stop: CancellationToken) {
         let ended = CancellationToken::new();
-        let lost = CancellationToken::new();
+        let lost = Arc::new(Notify::new());
         if !self.enter(&stop).await {
             return;
         }
-        let upkeep = crate::upkeep::run(Arc::clone(&self.shared), ended.clone(), lost.clone());
+        let upkeep = crate::upkeep::run(Arc::clone(&self.shared), ended.clone(), Arc::clone(&lost));
         let bells = Arc::clone(&self.shared.bells);
         let hearing = self.shared.jobs.hear(bells, ended.clone());
         let work = async {
-            Dispatcher::new(Arc::clone(&self.shared)).run(stop, lost.clone()).await;
+            Dispatcher::new(Arc::clone(&self.shared)).run(stop, lost).await;
             ended.cancel();
         };
         tokio::join!(upkeep, hearing, work);

@@ -1,10 +1,11 @@
 //! What some process has to do for all: beats, rescues, sums, partitions. All may do it at once.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use veza_core::{DbError, Reason};
@@ -28,15 +29,21 @@ pub(crate) async fn beat(shared: &Shared) -> Result<bool, DbError> {
     shared.jobs.db().dispatch(Reason("jobs.beat"), move |tx| engine::beat(tx, process, &name)).await
 }
 
-/// Does all of it until `ended`; cancels `lost` when others may have taken our jobs.
-pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: CancellationToken) {
+/// Does all of it until `ended`; tells `lost` when others may have taken our jobs.
+pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: Arc<Notify>) {
+    let steady = Arc::new(Steady::default());
     let beats = every(BEAT, &shared, &ended, |shared| {
-        let lost = lost.clone();
-        async move { still_alive(&shared, &lost).await }
+        let (lost, steady) = (Arc::clone(&lost), Arc::clone(&steady));
+        async move { still_alive(&shared, &lost, &steady).await }
     });
     let silence = shared.jobs.config().silence.as_duration();
-    let rescues = every(silence / 3, &shared, &ended, |shared| async move {
-        report("leases cannot be rescued", rescue(&shared).await);
+    let rescues = every(silence / 3, &shared, &ended, |shared| {
+        let steady = steady.for_at_least(silence);
+        async move {
+            if steady {
+                report("leases cannot be rescued", rescue(&shared).await);
+            }
+        }
     });
     let sums = every(FOLD, &shared, &ended, |shared| async move {
         report("jobs cannot be counted", fold(&shared).await);
@@ -45,6 +52,23 @@ pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: Can
         report("old jobs cannot be swept", rotate(&shared).await);
     });
     tokio::join!(beats, rescues, sums, days);
+}
+
+/// Since when the database has heard every beat. After an outage the beats of all processes are old, and
+/// who came back first must not take the others for dead.
+#[derive(Debug, Default)]
+struct Steady(Mutex<Option<Instant>>);
+
+impl Steady {
+    fn note(&self, heard: bool) {
+        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = if heard { since.or_else(|| Some(Instant::now())) } else { None };
+    }
+
+    fn for_at_least(&self, period: Duration) -> bool {
+        let since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() >= period)
+    }
 }
 
 async fn every<F, Fut>(period: Duration, shared: &Arc<Shared>, ended: &CancellationToken, step: F)
@@ -59,13 +83,15 @@ where
     }
 }
 
-async fn still_alive(shared: &Shared, lost: &CancellationToken) {
-    match beat(shared).await {
+async fn still_alive(shared: &Shared, lost: &Notify, steady: &Steady) {
+    let alive = beat(shared).await;
+    steady.note(alive.is_ok());
+    match alive {
         Ok(true) => {
             tracing::error!(
                 "this process was silent for so long that its jobs went to others; it stops them"
             );
-            lost.cancel();
+            lost.notify_one();
         }
         Ok(false) => {}
         Err(error) => tracing::warn!(%error, "cannot say that this process is alive"),

@@ -31,9 +31,14 @@ impl PrivateCluster {
     /// # Panics
     /// When PostgreSQL is not installed or a migration fails. So do all methods here.
     pub fn new(migrator: &Migrator) -> Self {
+        Self::with_durability(migrator, Durability::Throwaway)
+    }
+
+    /// The same with another durability: [`Durability::Full`] keeps what was committed over [`Self::crash`].
+    pub fn with_durability(migrator: &Migrator, durability: Durability) -> Self {
         let directory = TestDirectory::new();
         let mut settings = Settings::new(directory.path().join("postgres"));
-        settings.durability = Durability::Throwaway;
+        settings.durability = durability;
         let server = launch(&settings);
         bootstrap(&server.url(SUPERUSER, "postgres"), "veza").expect("the roles can be made");
         let database = TestDatabase::new("veza", &server.url(SUPERUSER, "veza"));
@@ -49,7 +54,7 @@ impl PrivateCluster {
     /// Starts it again.
     pub fn start(&mut self) {
         if self.server.is_none() {
-            self.server = Some(launch(&self.settings));
+            self.server = Some(relaunch(&self.settings));
         }
     }
 
@@ -76,6 +81,17 @@ impl PrivateCluster {
             }
         }
     }
+}
+
+/// After a crash, sessions need a moment to notice; until then their memory keeps a new server out.
+fn relaunch(settings: &Settings) -> Cluster {
+    for _ in 0..100 {
+        if let Ok(server) = Cluster::start(&binaries(), settings.clone()) {
+            return server;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    launch(settings)
 }
 
 fn launch(settings: &Settings) -> Cluster {

@@ -89,7 +89,7 @@ impl Default for PoolConfig {
         Self {
             connections: 8,
             system_connections: 4,
-            jobs_connections: 2,
+            jobs_connections: 3,
             queue: 2_000,
             queue_per_tenant: 500,
             deadline: Period::from_secs(10),
