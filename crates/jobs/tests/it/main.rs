@@ -9,6 +9,8 @@
 #[cfg(any(feature = "notify", feature = "redis"))]
 mod doorbell;
 mod enqueue;
+mod isolation;
+mod outcome;
 mod runtime;
 #[cfg(feature = "webhook")]
 mod webhook;
