@@ -26,7 +26,8 @@ pub(crate) fn start(config: &mut Config, data: &DataDir) -> Result<Cluster, Erro
     let binaries = Binaries::find(config.database.pg_bindir.as_deref())?;
     let mut settings = Settings::new(data.postgres());
     let pool = &config.database.pool;
-    settings.max_connections = pool.connections + pool.system_connections + pool.jobs_connections + SPARE_CONNECTIONS;
+    settings.max_connections =
+        pool.connections + pool.system_connections + pool.jobs_connections + SPARE_CONNECTIONS;
     settings.start_timeout = RECOVERY;
     let cluster = Cluster::start(&binaries, settings)?;
     if config.tenant.root_secret.is_none() {
