@@ -62,6 +62,12 @@ impl<T> Page<T> {
         Self { items: rows, next_cursor }
     }
 
+    /// A page of what was found before enough was looked at; `position` is how far that went, `None` at
+    /// the end of the list.
+    pub fn partial<K: Serialize>(items: Vec<T>, position: Option<K>) -> Self {
+        Self { items, next_cursor: position.map(|position| encode(&position)) }
+    }
+
     /// The same page of other things.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next_cursor: self.next_cursor }
@@ -121,6 +127,8 @@ mod tests {
         let rows = vec![1_i64, 2, 3];
         let page = Page::new(&first, rows, |n| (*n, "é".to_owned()));
         assert_eq!(page.items, [1, 2]);
+        let partial = Page::partial(vec![1_i64, 2], Some((2_i64, "é")));
+        assert_eq!(partial, page);
         let second = Request::new(Some(2), page.next_cursor.as_deref()).unwrap();
         assert_eq!(second.after, Some((2, "é".to_owned())));
         assert_eq!(Page::new(&second, vec![3_i64], |n| (*n, String::new())).next_cursor, None);

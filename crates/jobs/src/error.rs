@@ -40,6 +40,15 @@ pub enum Error {
     /// Two handlers, or a handler and nothing to do with it.
     #[error("{0}")]
     Setup(String),
+    /// Another job took a dead one's unique key.
+    #[error("another job has its unique key by now")]
+    KeyTaken,
+    /// Only what is dead or deferred can be retried.
+    #[error("the job is running")]
+    NotRetriable,
+    /// Twenty redrives of the tenant go on.
+    #[error("twenty redrives go on already")]
+    RedriveLimit,
     /// The caller lacks a permission.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
@@ -98,6 +107,9 @@ codes! {
     Error::Unserializable { .. } => Internal, "jobs.payload.unserializable", "The program's job cannot be written as JSON.";
     Error::TooLarge { .. } => Invalid, "jobs.payload.too_large", "Put the data into a file and its id into the job.";
     Error::LeaseLost => Conflict, "jobs.lease.lost", "The visibility timeout passed, the job has ended, or the receipt is not of this job: drop it.";
+    Error::KeyTaken => Conflict, "jobs.unique_key.taken", "Another job has this one's unique key; it can be retried when that has ended.";
+    Error::NotRetriable => Conflict, "jobs.job.running", "It runs. Only a dead or a deferred job can be retried.";
+    Error::RedriveLimit => Conflict, "jobs.redrive.limit", "Twenty redrives of this organisation go on; wait for one or cancel it.";
     Error::Setup(_) => Internal, "jobs.setup", "The program put its runtime together wrongly.";
 }
 

@@ -20,6 +20,8 @@ macro_rules! ids {
 ids! {
     /// A job, from enqueueing to its end.
     JobId = JobNoun, "job";
+    /// Dead letters on their way back.
+    RedriveId = RedriveNoun, "redrive";
     /// A process that works on jobs.
     ProcessId = ProcessNoun, "process";
 }

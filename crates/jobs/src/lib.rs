@@ -2,8 +2,12 @@
 
 mod attempt;
 mod bells;
+mod boundary;
+mod cancel;
 mod config;
 mod context;
+mod count;
+mod dead;
 mod dispatch;
 mod doorbell;
 mod drain;
@@ -12,33 +16,53 @@ mod enqueue;
 mod error;
 mod fair;
 mod handler;
+pub mod hold;
 pub mod id;
 mod job;
+mod lane;
+mod list;
 #[cfg(feature = "notify")]
 mod notify;
+pub mod operator;
+pub mod permission;
 mod poll;
+mod purge;
 mod queue;
 #[cfg(feature = "redis")]
 mod redis;
+mod redrive;
 mod registry;
 mod runtime;
 mod service;
 mod settle;
 mod upkeep;
+mod view;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
 pub use self::{
+    boundary::CATALOGUE_EXCEPTIONS,
+    cancel::{Cancelled, cancel},
     config::{DoorbellKind, JobsConfig},
     context::Context,
+    count::{QueueCounts, counts},
+    dead::{DeadFilter, Purged, purge_dead, retry},
     drain::{Drained, assert_enqueued, pending},
     enqueue::{Enqueued, MAX_PAYLOAD, enqueue, enqueue_many, enqueue_with},
     error::{CODES, Error},
     handler::{Handler, JobError, Outcome},
-    id::JobId,
+    hold::{Hold, HoldScope, list_holds, pause, resume},
+    id::{JobId, RedriveId},
     job::{Job, Options, Priority, Retry, Start},
+    lane::{LaneChange, LaneLimits, get_lane, set_lane},
+    list::{JobFilter, JobPosition, list},
+    purge::{QueuePurge, purge_queue},
     queue::QueueName,
+    redrive::{
+        Redrive, RedriveRequest, RedriveState, cancel_redrive, get_redrive, list_redrives, redrive,
+    },
     registry::Execution,
     runtime::{Concurrency, Runtime, RuntimeBuilder},
     service::Jobs,
+    view::{Failure, JobState, JobView, get},
 };

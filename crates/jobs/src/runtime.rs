@@ -34,7 +34,7 @@ impl Concurrency {
     }
 
     /// Of these, so many of one tenant at most. A limit over all processes is that of the lane
-    /// ([`Jobs::set_lane`]).
+    /// ([`set_lane`](crate::set_lane)).
     #[must_use]
     pub const fn per_tenant(mut self, slots: u32) -> Self {
         self.per_tenant = Some(slots);

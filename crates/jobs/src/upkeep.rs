@@ -19,6 +19,8 @@ const BEAT: Duration = Duration::from_secs(2);
 const FOLD: Duration = Duration::from_secs(1);
 /// How often day partitions are seen to.
 const ROTATE: Duration = Duration::from_mins(30);
+/// How often redrives are looked for.
+const REDRIVE: Duration = Duration::from_secs(1);
 /// Rows of one statement.
 const FOLDED: i32 = 20_000;
 const RESCUED: i32 = 1_000;
@@ -51,7 +53,11 @@ pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: Arc
     let days = every(ROTATE, &shared, &ended, |shared| async move {
         report("old jobs cannot be swept", rotate(&shared).await);
     });
-    tokio::join!(beats, rescues, sums, days);
+    let redrives = every(REDRIVE, &shared, &ended, |shared| {
+        let ended = ended.clone();
+        async move { report("dead letters cannot be taken back", redrive(&shared, &ended).await) }
+    });
+    tokio::join!(beats, rescues, sums, days, redrives);
 }
 
 /// Since when the database has heard every beat. After an outage the beats of all processes are old, and
@@ -129,11 +135,25 @@ async fn fold(shared: &Shared) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Goes on with redrives, each in its turn, until none is due. Any number of processes may.
+async fn redrive(shared: &Shared, ended: &CancellationToken) -> Result<(), DbError> {
+    while !ended.is_cancelled() {
+        let stepped = shared.jobs.db().dispatch(Reason("jobs.redrive"), crate::redrive::step).await?;
+        let Some(lane) = stepped else { return Ok(()) };
+        metrics::counter!("veza_jobs_redriven_total").increment(u64::try_from(lane.count).unwrap_or(0));
+        if let Some(rank) = lane.rank {
+            shared.bells.ring(&lane.queue, lane.tenant_id, rank);
+        }
+    }
+    Ok(())
+}
+
 async fn rotate(shared: &Shared) -> Result<(), DbError> {
     let days = i32::from(shared.jobs.config().keep_days);
     let step = move |tx: &mut veza_core::DispatchTx<'_>| {
         engine::rotate(tx, "done", days)?;
-        engine::sweep(tx)
+        engine::sweep(tx)?;
+        crate::redrive::sweep(tx)
     };
     shared.jobs.db().dispatch(Reason("jobs.sweep"), step).await
 }

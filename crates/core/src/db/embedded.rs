@@ -27,4 +27,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-21-100000_jobs_create_engine",
         sql: include_str!("../../../../migrations/2026-11-21-100000_jobs_create_engine/up.sql"),
     },
+    Migration {
+        name: "2026-11-21-101000_jobs_create_redrives",
+        sql: include_str!("../../../../migrations/2026-11-21-101000_jobs_create_redrives/up.sql"),
+    },
 ];

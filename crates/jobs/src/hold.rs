@@ -1,0 +1,220 @@
+//! Holds: nothing of a lane begins while somebody holds it. What runs goes on.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use serde::Serialize;
+use uuid::Uuid;
+use veza_core::{
+    DbError, DispatchTx, Permit, Query, SystemTx, TenantId, TenantScope, TenantTx, Timestamp, Write,
+};
+
+use crate::enqueue::CHANNEL;
+use crate::error::Error;
+use crate::permission::{ManageJobs, ReadJobs};
+use crate::queue::QueueName;
+
+/// What the database calls all queues; no queue has such a name.
+const ALL_QUEUES: &str = "*";
+/// The longest reason, in characters.
+const REASON: usize = 500;
+
+/// Who holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBy {
+    /// The tenant itself paused its queue.
+    Tenant,
+    /// The operator of the deployment.
+    Operator,
+    /// The organisation is suspended or deleted.
+    Suspension,
+}
+
+impl HeldBy {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::Operator => "operator",
+            Self::Suspension => "suspension",
+        }
+    }
+}
+
+/// A hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hold {
+    /// Whose jobs wait; `None` is everybody's.
+    pub tenant: Option<TenantId>,
+    /// The queue as the database has it; `None` is all of them.
+    pub queue: Option<String>,
+    /// Who holds.
+    pub held_by: HeldBy,
+    /// Why, in the holder's words. Tenants see their own alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Since when.
+    pub held_at: Timestamp,
+}
+
+/// What an operator holds: of all tenants or of one, all queues or one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HoldScope {
+    /// `None` is every tenant.
+    pub tenant: Option<TenantId>,
+    /// `None` is every queue.
+    pub queue: Option<QueueName>,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: Uuid,
+    #[diesel(sql_type = Text)]
+    queue: String,
+    #[diesel(sql_type = Text)]
+    held_by: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    reason: Option<String>,
+    #[diesel(sql_type = Timestamptz)]
+    held_at: Timestamp,
+}
+
+impl From<Row> for Hold {
+    fn from(row: Row) -> Self {
+        Self {
+            tenant: (!row.tenant_id.is_nil()).then(|| TenantId::from_verified(row.tenant_id)),
+            queue: (row.queue != ALL_QUEUES).then_some(row.queue),
+            held_by: match row.held_by.as_str() {
+                "tenant" => HeldBy::Tenant,
+                "suspension" => HeldBy::Suspension,
+                _ => HeldBy::Operator,
+            },
+            reason: row.reason,
+            held_at: row.held_at,
+        }
+    }
+}
+
+/// Lets nothing more of the tenant's begin in one of its queues. Doing it twice is doing it once.
+///
+/// # Errors
+/// [`Error::Invalid`] for a reason of more than 500 characters.
+pub fn pause(
+    tx: &mut TenantTx<'_>,
+    _: &Permit<ManageJobs>,
+    queue: &QueueName,
+    reason: Option<&str>,
+) -> Result<(), Error> {
+    check(reason)?;
+    let tenant = tx.tenant();
+    Ok(insert(tx, tenant.as_uuid(), queue.as_str(), HeldBy::Tenant, reason)?)
+}
+
+/// Lifts the tenant's own hold; answers whether there was one. Other holders keep theirs.
+pub fn resume(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, queue: &QueueName) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let lifted = delete(tx, tenant.as_uuid(), queue.as_str(), HeldBy::Tenant)?;
+    if lifted {
+        tx.signal(CHANNEL, queue.as_str(), i64::MAX);
+    }
+    Ok(lifted)
+}
+
+/// What holds the tenant's queues, except what holds everybody's.
+pub fn list_holds(tx: &mut impl TenantScope, _: &Permit<ReadJobs>) -> Result<Vec<Hold>, Error> {
+    let holds = diesel::sql_query(
+        "SELECT tenant_id, queue::text AS queue, held_by, held_at, \
+                CASE WHEN held_by = 'tenant' THEN reason END AS reason \
+         FROM jobs.holds WHERE tenant_id = $1 ORDER BY queue, held_by",
+    );
+    let holds: Vec<Row> = tx.load(holds.bind::<SqlUuid, _>(tx.tenant()))?;
+    Ok(holds.into_iter().map(Hold::from).collect())
+}
+
+/// The operator's hold. It is durable once the transaction is committed.
+///
+/// # Errors
+/// [`Error::Invalid`] for a reason of more than 500 characters.
+pub fn hold(tx: &mut DispatchTx<'_>, scope: &HoldScope, reason: Option<&str>) -> Result<(), Error> {
+    check(reason)?;
+    let (tenant, queue) = scope.key();
+    durably(tx)?;
+    Ok(insert(tx, tenant, queue, HeldBy::Operator, reason)?)
+}
+
+/// Lifts the operator's hold of exactly this scope; answers whether there was one.
+pub fn release(tx: &mut DispatchTx<'_>, scope: &HoldScope) -> Result<bool, Error> {
+    let (tenant, queue) = scope.key();
+    durably(tx)?;
+    Ok(delete(tx, tenant, queue, HeldBy::Operator)?)
+}
+
+/// All holds of the deployment.
+pub fn all_holds(tx: &mut DispatchTx<'_>) -> Result<Vec<Hold>, Error> {
+    let holds: Vec<Row> = tx.load(diesel::sql_query(
+        "SELECT tenant_id, queue::text AS queue, held_by, reason, held_at FROM jobs.holds \
+         ORDER BY tenant_id, queue, held_by",
+    ))?;
+    Ok(holds.into_iter().map(Hold::from).collect())
+}
+
+/// Holds everything of an organisation that is suspended or deleted. What runs is given back within
+/// about a second, without an attempt counted.
+pub fn suspend(tx: &mut SystemTx<'_>, tenant: TenantId) -> Result<(), DbError> {
+    insert(tx, tenant.as_uuid(), ALL_QUEUES, HeldBy::Suspension, None)
+}
+
+/// Lets an organisation's jobs begin again. Holds of others stay.
+pub fn unsuspend(tx: &mut SystemTx<'_>, tenant: TenantId) -> Result<(), DbError> {
+    delete(tx, tenant.as_uuid(), ALL_QUEUES, HeldBy::Suspension).map(drop)
+}
+
+impl HoldScope {
+    fn key(&self) -> (Uuid, &str) {
+        let tenant = self.tenant.map_or(Uuid::nil(), TenantId::as_uuid);
+        (tenant, self.queue.as_ref().map_or(ALL_QUEUES, QueueName::as_str))
+    }
+}
+
+fn check(reason: Option<&str>) -> Result<(), Error> {
+    let fits = |reason: &str| reason.chars().count() <= REASON && !reason.contains('\0');
+    if reason.is_none_or(fits) {
+        return Ok(());
+    }
+    Err(Error::field("/reason", "length", "at most 500 characters, none of them NUL"))
+}
+
+/// Work on jobs may be lost with a crash because it is done again. What an operator says is not.
+fn durably(tx: &mut DispatchTx<'_>) -> Result<(), DbError> {
+    tx.execute(diesel::sql_query("SET LOCAL synchronous_commit = on")).map(drop)
+}
+
+fn insert(
+    tx: &mut impl Write,
+    tenant: Uuid,
+    queue: &str,
+    held_by: HeldBy,
+    reason: Option<&str>,
+) -> Result<(), DbError> {
+    let statement = diesel::sql_query(
+        "INSERT INTO jobs.holds (tenant_id, queue, held_by, reason, held_at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT DO NOTHING",
+    );
+    let statement = statement
+        .bind::<SqlUuid, _>(tenant)
+        .bind::<Text, _>(queue)
+        .bind::<Text, _>(held_by.text())
+        .bind::<Nullable<Text>, _>(reason)
+        .bind::<Timestamptz, _>(tx.now());
+    tx.execute(statement).map(drop)
+}
+
+fn delete(tx: &mut impl Write, tenant: Uuid, queue: &str, held_by: HeldBy) -> Result<bool, DbError> {
+    let statement =
+        diesel::sql_query("DELETE FROM jobs.holds WHERE tenant_id = $1 AND queue = $2 AND held_by = $3");
+    let statement = statement
+        .bind::<SqlUuid, _>(tenant)
+        .bind::<Text, _>(queue)
+        .bind::<Text, _>(held_by.text());
+    Ok(tx.execute(statement)? > 0)
+}
