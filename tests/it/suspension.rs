@@ -66,3 +66,21 @@ async fn the_owner_marks_it_deleted_and_the_operator_takes_it_back(t: DbTest) {
     assert_eq!(back.state, "active");
     app.alice.client.get("/v1/tenant/me").await.expect(200);
 }
+
+#[db_test]
+async fn nothing_of_a_suspended_organisation_runs(t: DbTest) {
+    let app = AppBuilder::new(&t.database).start().await;
+    let tenants = &app.platform.tenants;
+    let holds = || t.database.superuser().count("SELECT count(*) FROM jobs.holds WHERE held_by = 'suspension'");
+    for to in [Transition::Suspend, Transition::Delete] {
+        tenants.transition(&app.alice.slug, to, None).await.unwrap();
+        tenants.transition(&app.alice.slug, to, None).await.unwrap();
+        assert_eq!(holds(), 1, "{to:?}");
+    }
+    tenants.transition(&app.mallory.slug, Transition::Resume, None).await.unwrap();
+    assert_eq!(holds(), 1, "another's resumption is not hers");
+    tenants.transition(&app.alice.slug, Transition::Resume, None).await.unwrap();
+    assert_eq!(holds(), 0);
+    app.alice.client.delete("/v1/tenant/organization").await.expect(204);
+    assert_eq!(holds(), 1, "the owner's own deletion");
+}

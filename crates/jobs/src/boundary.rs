@@ -9,8 +9,11 @@ const fn except(object: &'static str, rule: &'static str, reason: &'static str) 
 const JOBS_ONLY: &str = "belongs to no tenant, and veza_app has no right to it";
 const EMPTIED: &str = "it is read and emptied whole each second, so it is small, and an index would only cost";
 
+const HOLDS: &str = "what holds everybody is everybody's to obey; it names no tenant";
+
 /// What [`check_catalogue`](veza_core::db::check_catalogue) leaves out in the schema `jobs`.
 pub const CATALOGUE_EXCEPTIONS: &[CatalogueException] = &[
+    except("jobs.holds", "policy_scope", HOLDS),
     except("jobs.processes", "tenant_column", JOBS_ONLY),
     except("jobs.processes", "forced_rls", JOBS_ONLY),
     except("jobs.processes", "policy_missing", JOBS_ONLY),

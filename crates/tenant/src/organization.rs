@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 use veza_core::{Permit, Query, SystemTx, TenantId, TenantScope, TenantTx};
+use veza_jobs::hold;
 
 use crate::error::Error;
 use crate::id::{PersonId, RoleId};
@@ -289,6 +290,11 @@ pub(crate) fn transition(
         ))
         .returning(Organization::as_returning());
     let organization = tx.get_result(update).map_err(Error::absent("organization"))?;
+    // With nobody let in, nothing of the organisation runs either.
+    match transition {
+        Transition::Suspend | Transition::Delete => hold::suspend(tx, tenant)?,
+        Transition::Resume => hold::unsuspend(tx, tenant)?,
+    }
     revocation::record_for(tx, tenant, Subject::Organization)?;
     Ok(organization)
 }

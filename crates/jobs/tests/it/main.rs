@@ -3,14 +3,22 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test may stop at what it did not expect"
 )]
 
+mod cancel;
+mod catalogue;
+mod dead;
 #[cfg(any(feature = "notify", feature = "redis"))]
 mod doorbell;
 mod enqueue;
+mod hold;
 mod isolation;
+mod lane;
+mod list;
 mod outcome;
+mod redrive;
 mod runtime;
 #[cfg(feature = "webhook")]
 mod webhook;

@@ -145,6 +145,12 @@ impl Background {
         self.stop.cancel();
         self.task.await.unwrap();
     }
+
+    /// Ends as a process does that is killed: at any point, and with nothing said.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
 }
 
 /// Waits until `holds`, ten seconds at most.
@@ -156,4 +162,17 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("not within ten seconds: {what}");
+}
+
+/// What a tenant's counts of the queue `work` say.
+pub(crate) async fn lane_counts(db: &Db, caller: &Caller) -> veza_jobs::QueueCounts {
+    let permit = caller.permit().unwrap();
+    let counts = db.tenant(caller, move |tx| veza_jobs::counts(tx, &permit)).await.unwrap();
+    counts.into_iter().find(|counts| counts.queue == "work").unwrap_or_default()
+}
+
+/// One job as its tenant sees it.
+pub(crate) async fn look(db: &Db, caller: &Caller, id: veza_jobs::JobId) -> veza_jobs::JobView {
+    let permit = caller.permit().unwrap();
+    db.tenant(caller, move |tx| veza_jobs::get(tx, &permit, id)).await.unwrap()
 }
