@@ -1,8 +1,12 @@
 //! The command line.
 
+mod jobs;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::jobs::*;
 
 /// The backend of a multi-tenant SaaS: organisations, people, access.
 ///
@@ -36,6 +40,9 @@ pub enum Command {
     /// Create, list, suspend, resume, limit or delete organisations
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// Look at jobs, and retry, cancel, pause, limit or purge them
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Print the OpenAPI document
     Openapi,
     /// Print the list of error codes (Markdown)

@@ -25,6 +25,9 @@ pub enum Error {
     /// An operation on organisations.
     #[error(transparent)]
     Tenant(veza_tenant::Error),
+    /// An operation on jobs.
+    #[error(transparent)]
+    Jobs(veza_jobs::Error),
     /// Input that breaks rules.
     #[error("the input breaks a rule:{}", itemise(&rules(.0)))]
     Invalid(Vec<veza_core::FieldError>),
@@ -60,6 +63,15 @@ impl From<veza_tenant::Error> for Error {
         match error {
             veza_tenant::Error::Invalid(fields) => Self::Invalid(fields),
             other => Self::Tenant(other),
+        }
+    }
+}
+
+impl From<veza_jobs::Error> for Error {
+    fn from(error: veza_jobs::Error) -> Self {
+        match error {
+            veza_jobs::Error::Invalid(fields) => Self::Invalid(fields),
+            other => Self::Jobs(other),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod config;
 mod doctor;
 mod generate;
+mod jobs;
 mod migrate;
 mod serve;
 mod tenant;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Config(command) => config::run(file, &command),
         Command::Doctor(args) => doctor::run(file, &args),
         Command::Tenant(command) => tenant::run(file, command),
+        Command::Jobs(command) => jobs::run(file, command),
         Command::Openapi => generate::openapi(),
         Command::Errors => generate::errors(),
         Command::Metrics => generate::metrics(),
