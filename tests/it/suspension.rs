@@ -71,7 +71,8 @@ async fn the_owner_marks_it_deleted_and_the_operator_takes_it_back(t: DbTest) {
 async fn nothing_of_a_suspended_organisation_runs(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
     let tenants = &app.platform.tenants;
-    let holds = || t.database.superuser().count("SELECT count(*) FROM jobs.holds WHERE held_by = 'suspension'");
+    let holds =
+        || t.database.superuser().count("SELECT count(*) FROM jobs.holds WHERE held_by = 'suspension'");
     for to in [Transition::Suspend, Transition::Delete] {
         tenants.transition(&app.alice.slug, to, None).await.unwrap();
         tenants.transition(&app.alice.slug, to, None).await.unwrap();

@@ -7,7 +7,8 @@ const fn except(object: &'static str, rule: &'static str, reason: &'static str) 
 }
 
 const JOBS_ONLY: &str = "belongs to no tenant, and veza_app has no right to it";
-const EMPTIED: &str = "it is read and emptied whole each second, so it is small, and an index would only cost";
+const EMPTIED: &str =
+    "it is read and emptied whole each second, so it is small, and an index would only cost";
 
 const HOLDS: &str = "what holds everybody is everybody's to obey; it names no tenant";
 

@@ -71,10 +71,8 @@ fn request(tx: &mut TenantTx<'_>, id: JobId) -> Result<bool, Error> {
         "INSERT INTO jobs.cancellations (tenant_id, job_id, requested_at) VALUES ($1, $2, $3) \
          ON CONFLICT DO NOTHING",
     );
-    let insert = insert
-        .bind::<SqlUuid, _>(tx.tenant())
-        .bind::<SqlUuid, _>(id)
-        .bind::<Timestamptz, _>(tx.now());
+    let insert =
+        insert.bind::<SqlUuid, _>(tx.tenant()).bind::<SqlUuid, _>(id).bind::<Timestamptz, _>(tx.now());
     tx.execute(insert)?;
     // If it runs in this process, it need not wait for the next poll.
     tx.signal(CHANNEL, queue, i64::MAX);

@@ -212,9 +212,7 @@ fn insert(
 fn delete(tx: &mut impl Write, tenant: Uuid, queue: &str, held_by: HeldBy) -> Result<bool, DbError> {
     let statement =
         diesel::sql_query("DELETE FROM jobs.holds WHERE tenant_id = $1 AND queue = $2 AND held_by = $3");
-    let statement = statement
-        .bind::<SqlUuid, _>(tenant)
-        .bind::<Text, _>(queue)
-        .bind::<Text, _>(held_by.text());
+    let statement =
+        statement.bind::<SqlUuid, _>(tenant).bind::<Text, _>(queue).bind::<Text, _>(held_by.text());
     Ok(tx.execute(statement)? > 0)
 }

@@ -58,9 +58,7 @@ pub use self::{
     list::{JobFilter, JobPosition, list},
     purge::{QueuePurge, purge_queue},
     queue::QueueName,
-    redrive::{
-        Redrive, RedriveRequest, RedriveState, cancel_redrive, get_redrive, list_redrives, redrive,
-    },
+    redrive::{Redrive, RedriveRequest, RedriveState, cancel_redrive, get_redrive, list_redrives, redrive},
     registry::Execution,
     runtime::{Concurrency, Runtime, RuntimeBuilder},
     service::Jobs,

@@ -95,11 +95,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the permission [`ManageJobs`].
-    pub async fn purge_queue(
-        &self,
-        caller: &Caller,
-        queue: &QueueName,
-    ) -> Result<usize, Error> {
+    pub async fn purge_queue(&self, caller: &Caller, queue: &QueueName) -> Result<usize, Error> {
         let until = self.db().clock().now();
         let mut progress = QueuePurge::default();
         while !progress.finished {
@@ -115,11 +111,7 @@ impl Jobs {
     /// # Errors
     /// [`Error::Forbidden`] without the permission [`ManageJobs`], [`Error::Invalid`] for a filter that
     /// breaks a rule.
-    pub async fn purge_dead(
-        &self,
-        caller: &Caller,
-        filter: &DeadFilter,
-    ) -> Result<usize, Error> {
+    pub async fn purge_dead(&self, caller: &Caller, filter: &DeadFilter) -> Result<usize, Error> {
         let until = filter.died_until.unwrap_or(self.db().clock().now());
         let filter = Arc::new(DeadFilter { died_until: Some(until), ..filter.clone() });
         let (mut jobs, mut from) = (0, None);

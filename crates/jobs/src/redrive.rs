@@ -135,7 +135,11 @@ impl RedriveRequest {
         }
         // What a tenant sent must never come to a program's handlers, nor the other way.
         if self.to.as_ref().is_some_and(|to| to.is_pull() != self.filter.queue.is_pull()) {
-            return Err(Error::field("/to", "other_sort", "a queue of the same sort as the one they died in"));
+            return Err(Error::field(
+                "/to",
+                "other_sort",
+                "a queue of the same sort as the one they died in",
+            ));
         }
         Ok(())
     }
@@ -192,11 +196,7 @@ fn open(tx: &mut TenantTx<'_>) -> Result<i64, Error> {
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is none, or not of this tenant.
-pub fn get_redrive(
-    tx: &mut impl TenantScope,
-    _: &Permit<ReadJobs>,
-    id: RedriveId,
-) -> Result<Redrive, Error> {
+pub fn get_redrive(tx: &mut impl TenantScope, _: &Permit<ReadJobs>, id: RedriveId) -> Result<Redrive, Error> {
     let query = format!("SELECT {COLUMNS} FROM jobs.redrives WHERE tenant_id = $1 AND redrive_id = $2");
     let query = diesel::sql_query(query).bind::<SqlUuid, _>(tx.tenant()).bind::<SqlUuid, _>(id);
     Ok(tx.get_result::<Row, _>(query).map_err(Error::absent("redrive"))?.into())
@@ -243,10 +243,8 @@ pub fn cancel_redrive(
         "UPDATE jobs.redrives SET cancelled = cancelled OR finished_at IS NULL, finished_at = coalesce(finished_at, $3) \
          WHERE tenant_id = $1 AND redrive_id = $2 RETURNING {COLUMNS}"
     ));
-    let update = update
-        .bind::<SqlUuid, _>(tx.tenant())
-        .bind::<SqlUuid, _>(id)
-        .bind::<Timestamptz, _>(tx.now());
+    let update =
+        update.bind::<SqlUuid, _>(tx.tenant()).bind::<SqlUuid, _>(id).bind::<Timestamptz, _>(tx.now());
     let redrive: Row = tx.get_result(update).map_err(Error::absent("redrive"))?;
     tx.signal(CHANNEL, redrive.queue.as_str(), i64::MAX);
     Ok(redrive.into())

@@ -7,6 +7,8 @@ use veza_testing::{DbTest, assert_tenant_boundary, db_test};
 #[db_test]
 async fn every_table_keeps_the_rules(t: DbTest) {
     // With the partitions of days, which are made while a program runs.
-    t.database.superuser().execute("SET ROLE veza_jobs; SELECT jobs.rotate('done', current_date, 7); RESET ROLE");
+    t.database
+        .superuser()
+        .execute("SET ROLE veza_jobs; SELECT jobs.rotate('done', current_date, 7); RESET ROLE");
     assert_tenant_boundary(&t.url(Role::Owner), &["jobs"], CATALOGUE_EXCEPTIONS);
 }

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use veza_core::{Caller, Db};
-use veza_jobs::{
-    DeadFilter, Error, JobError, JobId, JobState, Jobs, Options, Outcome, QueueName, retry,
-};
+use veza_jobs::{DeadFilter, Error, JobError, JobId, JobState, Jobs, Options, Outcome, QueueName, retry};
 use veza_testing::{TenantTest, tenant_test};
 
 use crate::work::{Worker, config, deaths, enqueue, lane_counts, look, runtime, states};
@@ -117,7 +115,11 @@ async fn purging_the_dead_takes_those_that_were_named(t: TenantTest) {
     let reader = t.alice.caller_with(&["jobs.jobs.read"]);
     assert!(matches!(jobs.purge_dead(&reader, &all).await, Err(Error::Forbidden(_))));
     assert_eq!(purge(all).await, 4);
-    assert_eq!((lane_counts(db, alice).await.dead, lane_counts(db, &t.mallory.caller).await.dead), (0, 3), "her other jobs went well");
+    assert_eq!(
+        (lane_counts(db, alice).await.dead, lane_counts(db, &t.mallory.caller).await.dead),
+        (0, 3),
+        "her other jobs went well"
+    );
 }
 
 #[tenant_test]

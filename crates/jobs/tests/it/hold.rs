@@ -14,7 +14,11 @@ fn queue() -> QueueName {
 async fn set_paused(db: &Db, tenant: &TestTenant, paused: bool) {
     let permit = tenant.caller.permit().unwrap();
     let change = move |tx: &mut veza_core::TenantTx<'_>| {
-        if paused { pause(tx, &permit, &queue(), Some("a reason")) } else { resume(tx, &permit, &queue()).map(drop) }
+        if paused {
+            pause(tx, &permit, &queue(), Some("a reason"))
+        } else {
+            resume(tx, &permit, &queue()).map(drop)
+        }
     };
     db.tenant(&tenant.caller, change).await.unwrap();
 }
@@ -43,7 +47,8 @@ async fn a_paused_queue_waits_and_another_tenants_does_not(t: TenantTest) {
     set_paused(&t.db, &t.alice, false).await;
     assert_eq!(runtime.drain(&t.alice.caller).await.unwrap().attempts, 1);
     let permit = t.alice.caller.permit().unwrap();
-    let long = t.db.tenant(&t.alice.caller, move |tx| pause(tx, &permit, &queue(), Some(&"x".repeat(501)))).await;
+    let long =
+        t.db.tenant(&t.alice.caller, move |tx| pause(tx, &permit, &queue(), Some(&"x".repeat(501)))).await;
     assert!(matches!(long, Err(Error::Invalid(_))), "{long:?}");
 }
 

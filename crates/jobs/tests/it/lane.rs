@@ -34,7 +34,13 @@ struct Gate {
 impl Gate {
     fn new() -> Self {
         let zero = || Arc::new(AtomicUsize::new(0));
-        Self { at_work: zero(), most: zero(), ended: zero(), others: zero(), open: Arc::new(Semaphore::new(0)) }
+        Self {
+            at_work: zero(),
+            most: zero(),
+            ended: zero(),
+            others: zero(),
+            open: Arc::new(Semaphore::new(0)),
+        }
     }
 
     fn runtime(&self, db: &Db) -> Runtime {

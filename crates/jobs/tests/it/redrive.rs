@@ -1,12 +1,12 @@
 //! Redrives take dead letters back in order, at their rate, and survive their process.
 
 use chrono::TimeDelta;
+use veza_core::page::PageRequest;
 use veza_core::{Caller, Db, Reason};
 use veza_jobs::{
     DeadFilter, Error, JobError, Options, Outcome, QueueName, Redrive, RedriveId, RedriveRequest,
     RedriveState, cancel_redrive, enqueue_many, get_redrive, list_redrives, operator, redrive,
 };
-use veza_core::page::PageRequest;
 use veza_testing::{DbTest, TenantTest, db_test, tenant_test};
 
 use crate::work::{Background, Work, Worker, enqueue, eventually, lane_counts, runtime, states, work};
@@ -89,9 +89,8 @@ async fn many_processes_take_turns_and_move_each_job_once_in_order(t: DbTest) {
     let elsewhere = RedriveRequest { to: Some(QueueName::new("quiet").unwrap()), ..all() };
     let alices = begin(&t.db, &t.alice.caller, elsewhere).await.unwrap();
     let processes = [Background::start(runtime(&t.db, &idle)), Background::start(runtime(&second, &idle))];
-    let finished = async || {
-        look(&t.db, &t.alice.caller, alices.id).await.unwrap().state == RedriveState::Finished
-    };
+    let finished =
+        async || look(&t.db, &t.alice.caller, alices.id).await.unwrap().state == RedriveState::Finished;
     eventually("all are moved", finished).await;
     for process in processes {
         process.stop().await;

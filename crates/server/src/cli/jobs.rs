@@ -20,8 +20,10 @@ pub enum JobsCommand {
         Of the jobs that have ended, only those that asked to be kept are there.")]
     Ls(JobsListArgs),
     /// Watch the queues
-    #[command(after_help = "OLDEST is how long the first job in line has waited. The two rates count since the \
-        last refresh.\n\nExamples:\n  veza jobs top\n  veza jobs top --once")]
+    #[command(
+        after_help = "OLDEST is how long the first job in line has waited. The two rates count since the \
+        last refresh.\n\nExamples:\n  veza jobs top\n  veza jobs top --once"
+    )]
     Top(JobsTopArgs),
     /// Show one job with its payload, its errors and its result (JSON)
     Show(JobArgs),

@@ -24,6 +24,15 @@ fn every_command_explains_itself() {
         (&["tenant", "create", "--help"], &["<SLUG>", "a-z", "--owner-email", "standard input"]),
         (&["tenant", "limit", "--help"], &["--requests-per-minute", "--max-members", "<ORGANIZATION>"]),
         (&["tenant", "suspend", "--help"], &["--reason", "<ORGANIZATION>"]),
+        (
+            &["jobs", "--help"],
+            &["ls", "top", "retry", "redrive", "pause", "resume", "purge", "cancel", "limit"],
+        ),
+        (&["jobs", "ls", "--help"], &["--state dead --queue mail", "pull:NAME", "jq"]),
+        (&["jobs", "redrive", "--help"], &["--per-minute 600", "after a restart", "--died-until"]),
+        (&["jobs", "pause", "--help"], &["--tenant acme --queue reports", "--all", "What runs goes on"]),
+        (&["jobs", "purge", "--help"], &["--dead", "--waiting", "--yes", "It asks first"]),
+        (&["jobs", "limit", "--help"], &["--max-running 2", "--weight", "over all processes"]),
         (&["completions", "--help"], &["bash", "zsh", "fish"]),
     ] {
         let help = run_veza(arguments).expect(0).out;

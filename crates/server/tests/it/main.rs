@@ -13,6 +13,7 @@ mod command_line;
 mod doctor;
 mod handover;
 mod http;
+mod jobs;
 mod logs;
 mod metrics;
 mod migrate;

@@ -49,7 +49,9 @@ pub(super) async fn resume(tenants: &Tenants, args: JobsHoldArgs) -> Result<Exit
     if tenants.db().dispatch(REASON, move |tx| hold::release(tx, &scope)).await? {
         return print("resumed\n");
     }
-    Err(Error::Other("no pause of exactly this is in force; `veza jobs holds` lists those that are".to_owned()))
+    Err(Error::Other(
+        "no pause of exactly this is in force; `veza jobs holds` lists those that are".to_owned(),
+    ))
 }
 
 pub(super) async fn limit(tenants: &Tenants, args: JobsLimitArgs) -> Result<ExitCode, Error> {

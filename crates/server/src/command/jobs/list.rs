@@ -71,7 +71,8 @@ fn line(owner: TenantId, job: &JobView, json: bool) -> String {
     let queue = format!("{pull}{queue}");
     let error = job.error.as_deref().or(job.errors.last().map(|failure| failure.error.as_str()));
     let error = error.and_then(|error| error.lines().next()).unwrap_or_default();
-    let line = format!("{id}  {owner}  {queue:<20}  {kind:<30}  {state:<9}  {attempts:>5}  {at:<20}  {error}");
+    let line =
+        format!("{id}  {owner}  {queue:<20}  {kind:<30}  {state:<9}  {attempts:>5}  {at:<20}  {error}");
     format!("{}\n", line.trim_end())
 }
 
