@@ -52,7 +52,7 @@ async fn a_running_job_stops_and_is_not_retried(t: DbTest) {
             Err::<(), _>(JobError::retry("told to stop"))
         }
     };
-    let jobs = Jobs::new(t.db.clone(), config());
+    let jobs = Jobs::new(t.db.clone(), config()).unwrap();
     let background = Background::start(Runtime::builder(&jobs).handler::<Work, _>(handler).build().unwrap());
     let job = enqueue(&t.db, &t.alice.caller, "long", Options::default().attempts(9).keep()).await;
     eventually("it runs", async || began.load(Ordering::SeqCst) == 1).await;

@@ -101,7 +101,7 @@ async fn purging_the_dead_takes_those_that_were_named(t: TenantTest) {
             t.clock.advance(TimeDelta::minutes(1));
         }
     }
-    let jobs = Jobs::new(db.clone(), config());
+    let jobs = Jobs::new(db.clone(), config()).unwrap();
     let all = DeadFilter::of(QueueName::new("work").unwrap());
     let purge = async |filter: DeadFilter| jobs.purge_dead(alice, &filter).await.unwrap();
     assert_eq!(purge(DeadFilter::of(QueueName::new("other").unwrap())).await, 0);
@@ -137,7 +137,7 @@ async fn purging_a_queue_ends_what_waits_and_nothing_else(t: TenantTest) {
         enqueue(db, alice, name, options).await;
         enqueue(db, &t.mallory.caller, name, Options::default()).await;
     }
-    let jobs = Jobs::new(db.clone(), config());
+    let jobs = Jobs::new(db.clone(), config()).unwrap();
     let queue = QueueName::new("work").unwrap();
     assert_eq!(jobs.purge_queue(alice, &queue).await.unwrap(), 2_502);
     assert_eq!(states(db, alice).await, (0, 1, 0, 1, 0), "another queue's, and the dead");

@@ -60,7 +60,10 @@ impl Gate {
                 Ok::<_, JobError>(())
             }
         };
-        Runtime::builder(&Jobs::new(db.clone(), config())).handler::<Work, _>(handler).build().unwrap()
+        Runtime::builder(&Jobs::new(db.clone(), config()).unwrap())
+            .handler::<Work, _>(handler)
+            .build()
+            .unwrap()
     }
 }
 

@@ -102,7 +102,7 @@ async fn pages_miss_and_repeat_nothing(t: TenantTest) {
             enqueued.insert(enqueue(db, alice, "x", options).await.id);
         }
         if state == JobState::Dead {
-            let jobs = veza_jobs::Jobs::new(db.clone(), crate::work::config());
+            let jobs = veza_jobs::Jobs::new(db.clone(), crate::work::config()).unwrap();
             let both = veza_jobs::Runtime::builder(&jobs).queue("rest", veza_jobs::Concurrency::new(1));
             both.handler::<crate::work::Work, _>(fatal.clone()).build().unwrap().drain(alice).await.unwrap();
         }

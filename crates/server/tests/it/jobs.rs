@@ -63,7 +63,7 @@ impl Office {
             "somebody" => Ok(()),
             _ => Err(JobError::fatal("nobody is at home")),
         };
-        let jobs = Jobs::new(self.db.clone(), JobsConfig::default());
+        let jobs = Jobs::new(self.db.clone(), JobsConfig::default()).unwrap();
         Runtime::builder(&jobs).handler::<Letter, _>(handler).build().unwrap()
     }
 

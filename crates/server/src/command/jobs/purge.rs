@@ -26,7 +26,7 @@ pub(super) async fn purge(tenants: &Tenants, args: JobsPurgeArgs) -> Result<Exit
     if !args.yes && !confirmed(&question)? {
         return Err(Error::Other("nothing was purged".to_owned()));
     }
-    let jobs = Jobs::new(tenants.db().clone(), JobsConfig::default());
+    let jobs = Jobs::new(tenants.db().clone(), JobsConfig::default())?;
     let filter = args.filter.filter(args.queue.clone());
     let mut purged = 0;
     for (owner, _) in owners {
