@@ -174,7 +174,7 @@ BEGIN
         RETURN;
     END IF;
     -- A rate gets a second's worth at once.
-    room := least(at_most, coalesce(greatest(ceil(plan.per_minute / 60.0), 1), at_most)::integer);
+    room := CASE WHEN plan.per_minute IS NULL THEN at_most ELSE least(at_most, ceil(plan.per_minute / 60.0)) END;
     WITH looked AS MATERIALIZED (
         SELECT d.died_at, d.job_id,
                (plan.kind IS NULL OR d.kind = plan.kind) AND (plan.reason IS NULL OR d.reason = plan.reason) AS fits

@@ -107,14 +107,15 @@ fn explain(tx: &mut TenantTx<'_>, id: JobId) -> Result<(), Error> {
         place: String,
     }
     let places = diesel::sql_query(
-        "SELECT 'dead' AS place FROM jobs.dead WHERE tenant_id = $1 AND job_id = $2 \
+        "SELECT CASE WHEN unique_key IS NULL THEN 'moving' ELSE 'dead' END AS place FROM jobs.dead WHERE tenant_id = $1 AND job_id = $2 \
          UNION ALL SELECT 'leases' FROM jobs.leases WHERE tenant_id = $1 AND job_id = $2 \
          UNION ALL SELECT 'ready' FROM jobs.ready WHERE tenant_id = $1 AND job_id = $2",
     );
     let place: Option<Place> =
         tx.find_result(places.bind::<SqlUuid, _>(tx.tenant()).bind::<SqlUuid, _>(id))?;
     match place.as_ref().map(|place| place.place.as_str()) {
-        Some("ready") => Ok(()),
+        // Without a key, only somebody who takes it back at this moment stands in the way.
+        Some("ready" | "moving") => Ok(()),
         Some("dead") => Err(Error::KeyTaken),
         Some(_) => Err(Error::NotRetriable),
         None => Err(Error::NotFound("job")),

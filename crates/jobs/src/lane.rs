@@ -76,7 +76,7 @@ pub fn set_lane(tx: &mut TenantTx<'_>, queue: &QueueName, change: &LaneChange) -
     change.check()?;
     let upsert = diesel::sql_query(
         "INSERT INTO jobs.lanes AS l (tenant_id, queue, weight, max_running, per_minute, tokens, refilled_at) \
-         VALUES ($1, $2, coalesce($3, 1), $5, $7, coalesce(greatest(1, $7 / 60.0), 0), $8) \
+         VALUES ($1, $2, coalesce($3, 1), $5, $7, greatest(1, $7 / 60.0), $8) \
          ON CONFLICT (tenant_id, queue) DO UPDATE SET \
              weight = coalesce($3, l.weight), \
              max_running = CASE WHEN $4 THEN excluded.max_running ELSE l.max_running END, \

@@ -155,6 +155,30 @@ async fn a_cancelled_redrive_stops_where_it_is(t: DbTest) {
     assert_eq!(sorted(&worker), expected(10));
 }
 
+#[db_test]
+async fn tenants_take_turns_however_many_redrives_one_begins(t: DbTest) {
+    for (caller, redrives) in [(&t.alice.caller, 3), (&t.mallory.caller, 1)] {
+        bury(&t, caller, 10).await;
+        for _ in 0..redrives {
+            begin(&t.db, caller, all()).await.unwrap();
+        }
+    }
+    let mut superuser = t.database.superuser();
+    superuser.execute("SET ROLE veza_jobs");
+    let mut turns = Vec::new();
+    for _ in 0..6 {
+        let turn = superuser
+            .text("SELECT tenant_id FROM jobs.step_redrive(clock_timestamp(), 60000000, 2)")
+            .unwrap();
+        turns.push(turn == t.alice.tenant.to_string());
+    }
+    // Who begins is open, because neither has had a turn.
+    assert!(turns.windows(2).all(|pair| pair[0] != pair[1]), "{turns:?}");
+    for caller in [&t.alice.caller, &t.mallory.caller] {
+        assert_eq!(states(&t.db, caller).await.0, 6, "two of ten each time");
+    }
+}
+
 #[tenant_test]
 async fn redrives_are_their_tenants_and_keep_to_rules(t: TenantTest) {
     let (db, alice) = (&t.db, &t.alice.caller);
