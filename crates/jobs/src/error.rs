@@ -37,6 +37,29 @@ pub enum Error {
     /// The job was given to somebody else meanwhile, has ended, or never was this worker's.
     #[error("the lease is not held any more")]
     LeaseLost,
+    /// A queue of this name has other settings.
+    #[error("a queue of this name exists, with other settings")]
+    QueueExists,
+    /// Messages are in the queue.
+    #[error("the queue holds messages; purge it, or remove it with force")]
+    QueueNotEmpty,
+    /// A queue of this name was removed a moment ago.
+    #[error(
+        "a queue of this name was deleted less than a minute ago, or its messages are still being removed"
+    )]
+    QueueDeletedRecently,
+    /// The organisation has as many queues as it may have.
+    #[error("an organisation has at most {0} queues")]
+    QueueLimit(usize),
+    /// The version moved on since it was read.
+    #[error("it was changed since it was read")]
+    VersionMismatch,
+    /// As many wait for messages as the process can bear.
+    #[error("too many receivers wait here; try again, or without waiting")]
+    ReceiversBusy,
+    /// As many of one organisation wait for messages as may.
+    #[error("an organisation may have at most {0} receivers that wait; try again, or without waiting")]
+    TooManyReceivers(usize),
     /// Two handlers, or a handler and nothing to do with it.
     #[error("{0}")]
     Setup(String),
@@ -110,6 +133,13 @@ codes! {
     Error::KeyTaken => Conflict, "jobs.unique_key.taken", "Another job has this one's unique key; it can be retried when that has ended.";
     Error::NotRetriable => Conflict, "jobs.job.running", "It runs. Only a dead or a deferred job can be retried.";
     Error::RedriveLimit => Conflict, "jobs.redrive.limit", "Twenty redrives of this organisation go on; wait for one or cancel it.";
+    Error::QueueExists => Conflict, "jobs.queue.exists", "A queue of this name has other settings; change it instead.";
+    Error::QueueNotEmpty => Conflict, "jobs.queue.not_empty", "Purge the queue first, or remove it with `force=true`.";
+    Error::QueueDeletedRecently => Conflict, "jobs.queue.deleted_recently", "A minute after a queue was removed, and when its messages are gone, its name is free again.";
+    Error::QueueLimit(_) => QuotaExceeded, "jobs.queue.limit", "Remove queues that are not used.";
+    Error::VersionMismatch => PreconditionFailed, "jobs.version_mismatch", "Read it again and repeat the change with the new ETag.";
+    Error::ReceiversBusy => Unavailable, "jobs.receive.busy", "Too many receivers wait at this process; wait as long as Retry-After says.";
+    Error::TooManyReceivers(_) => RateLimited, "jobs.receive.too_many_waiting", "Too many of the organisation's receivers wait at this process; wait as long as Retry-After says.";
     Error::Setup(_) => Internal, "jobs.setup", "The program put its runtime together wrongly.";
 }
 
@@ -145,6 +175,8 @@ impl Fault for Error {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::Db(error) => error.retry_after(),
+            Error::QueueDeletedRecently => Some(Duration::from_mins(1)),
+            Error::ReceiversBusy | Error::TooManyReceivers(_) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

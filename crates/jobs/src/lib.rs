@@ -17,6 +17,8 @@ mod error;
 mod fair;
 mod handler;
 pub mod hold;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod id;
 mod job;
 mod lane;
@@ -26,6 +28,7 @@ mod notify;
 pub mod operator;
 pub mod permission;
 mod poll;
+pub mod pull;
 mod purge;
 mod queue;
 #[cfg(feature = "redis")]

@@ -10,6 +10,7 @@ use crate::config::{DoorbellKind, JobsConfig};
 use crate::doorbell::{self, Doorbell};
 use crate::enqueue::CHANNEL;
 use crate::error::Error;
+use crate::pull::Receivers;
 
 /// The queues of one deployment. Cheap to clone. Enqueueing needs none: [`enqueue`](crate::enqueue())
 /// takes a transaction.
@@ -25,6 +26,7 @@ struct Inner {
     /// Tells our own rings from those of others.
     id: Uuid,
     doorbell: Option<Arc<dyn Doorbell>>,
+    receivers: Arc<Receivers>,
 }
 
 impl Jobs {
@@ -39,7 +41,14 @@ impl Jobs {
         }
         let id = uuid::Builder::from_random_bytes(veza_core::bytes(&**db.random())).into_uuid();
         let doorbell = doorbell(&db, &config)?;
-        Ok(Self { inner: Arc::new(Inner { db, config, id, doorbell }) })
+        let receivers = Arc::new(Receivers::default());
+        let ringing = Arc::downgrade(&receivers);
+        db.listen(CHANNEL, move |signal| {
+            if let Some(receivers) = ringing.upgrade() {
+                receivers.hear(signal);
+            }
+        });
+        Ok(Self { inner: Arc::new(Inner { db, config, id, doorbell, receivers }) })
     }
 
     /// Starts what every process needs that enqueues: telling the others. Without it they find new jobs
@@ -48,6 +57,11 @@ impl Jobs {
         let Some(doorbell) = self.inner.doorbell.clone() else { return };
         let (bells, id) = (self.bells(), self.inner.id);
         tasks.spawn("jobs.doorbell", move |stop| doorbell::tell(doorbell, bells, id, stop));
+    }
+
+    /// Who waits for messages in this process.
+    pub(crate) fn receivers(&self) -> &Arc<Receivers> {
+        &self.inner.receivers
     }
 
     /// The database behind it.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use veza_core::{DbError, Reason};
 
 use crate::engine;
+use crate::pull;
 use crate::runtime::Shared;
 
 /// How often a process says that it is alive.
@@ -21,6 +22,8 @@ const FOLD: Duration = Duration::from_secs(1);
 const ROTATE: Duration = Duration::from_mins(30);
 /// How often redrives are looked for.
 const REDRIVE: Duration = Duration::from_secs(1);
+/// How often pull queues are swept of what is too old.
+const EXPIRE: Duration = Duration::from_mins(1);
 /// Rows of one statement.
 const FOLDED: i32 = 20_000;
 const RESCUED: i32 = 1_000;
@@ -57,7 +60,10 @@ pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: Arc
         let ended = ended.clone();
         async move { report("dead letters cannot be taken back", redrive(&shared, &ended).await) }
     });
-    tokio::join!(beats, rescues, sums, days, redrives);
+    let ages = every(EXPIRE, &shared, &ended, |shared| async move {
+        report("old messages cannot be removed", expire(&shared).await);
+    });
+    tokio::join!(beats, rescues, sums, days, redrives, ages);
 }
 
 /// Since when the database has heard every beat. After an outage the beats of all processes are old, and
@@ -156,4 +162,19 @@ async fn rotate(shared: &Shared) -> Result<(), DbError> {
         crate::redrive::sweep(tx)
     };
     shared.jobs.db().dispatch(Reason("jobs.sweep"), step).await
+}
+
+async fn expire(shared: &Shared) -> Result<(), DbError> {
+    loop {
+        let (mut more, mut next) = (false, Some((uuid::Uuid::nil(), String::new())));
+        while let Some(after) = next {
+            let step = move |tx: &mut veza_core::DispatchTx<'_>| pull::expire(tx, &after);
+            let swept = shared.jobs.db().dispatch(Reason("jobs.expire"), step).await?;
+            more |= swept.more;
+            next = swept.next;
+        }
+        if !more {
+            return Ok(());
+        }
+    }
 }

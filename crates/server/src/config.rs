@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use veza_core::config::{ConfigError, Period, load_over};
 use veza_core::db::DatabaseConfig;
+use veza_jobs::JobsConfig;
 use veza_tenant::TenantConfig;
 use veza_web::WebConfig;
 
@@ -25,6 +26,8 @@ pub struct Config {
     pub web: WebConfig,
     /// Organisations, people and access.
     pub tenant: TenantConfig,
+    /// Queues and workers.
+    pub jobs: JobsConfig,
     /// The process itself.
     pub server: ServerConfig,
     /// Logs and traces.
@@ -175,6 +178,7 @@ impl Config {
                 check(!shown, &problem);
             }
         }
+        problems.extend(self.jobs.problems());
         problems
     }
 

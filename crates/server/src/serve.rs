@@ -11,8 +11,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use veza::Platform;
 use veza_core::db::{DatabaseConfig, Finding, Migrator, Role as DatabaseRole, examine};
+use veza_tenant::SmtpMailer;
 use veza_tenant::mail::{CaptureMailer, Mailer};
-use veza_tenant::{SmtpMailer, Tenants, http};
 use veza_web::{Drain, Render, Routes, Web};
 
 use crate::cli::Role;
@@ -99,7 +99,7 @@ impl Service {
         if !public.is_empty() {
             let web = self.site();
             let site = if apart { web } else { web.metrics(self.render()) }.site();
-            let mount = mount(self.platform.tenants.clone());
+            let mount = mount(self.platform.routes());
             servers.push(site.serve(public, mount).map_err(failed())?);
             drains.push(site.drain());
         }
@@ -126,11 +126,12 @@ impl Service {
     }
 }
 
-/// All routes of the program.
-pub(crate) fn mount(tenants: Tenants) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
-    let tenant = http::routes(tenants);
+/// All routes of the program: those of the platform, and its own.
+pub(crate) fn mount(
+    platform: impl Fn(&mut Routes<'_>) + Clone + Send + 'static,
+) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
     move |routes| {
-        tenant(routes);
+        platform(routes);
         page::routes(routes);
     }
 }
@@ -157,7 +158,8 @@ async fn end(drains: &[Drain], handles: &[ServerHandle], notice: Duration) {
 /// A schema that is behind or ahead is an error at once; a database that is not there yet is
 /// waited for.
 async fn open_patiently(config: Config, mailer: Option<Arc<dyn Mailer>>) -> Result<Platform, Error> {
-    let config = veza::Config { database: config.database, web: config.web, tenant: config.tenant };
+    let config =
+        veza::Config { database: config.database, web: config.web, tenant: config.tenant, jobs: config.jobs };
     let end = Instant::now() + PATIENCE;
     loop {
         match open(&config, mailer.clone()).await {

@@ -17,6 +17,8 @@ pub struct Config {
     pub web: veza_web::WebConfig,
     /// Organisations, people and access.
     pub tenant: veza_tenant::TenantConfig,
+    /// Queues and workers.
+    pub jobs: veza_jobs::JobsConfig,
 }
 
 impl Config {

@@ -7,6 +7,8 @@ mod platform;
 
 pub use veza_core as core;
 #[cfg(feature = "tenant")]
+pub use veza_jobs as jobs;
+#[cfg(feature = "tenant")]
 pub use veza_tenant as tenant;
 #[cfg(feature = "http")]
 pub use veza_web as web;

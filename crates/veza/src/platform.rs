@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use veza_core::db::{DbOpenError, MigrationError, Migrator, Role, check_serving_role};
 use veza_core::{Clock, Db, Random, SystemClock, SystemRandom, Tasks};
+use veza_jobs::Jobs;
 use veza_tenant::Tenants;
 use veza_tenant::mail::Mailer;
 
@@ -17,6 +18,8 @@ pub struct Platform {
     pub db: Db,
     /// Organisations, people and access.
     pub tenants: Tenants,
+    /// Queues.
+    pub jobs: Jobs,
     /// What runs beside requests.
     pub tasks: Tasks,
     #[cfg(feature = "http")]
@@ -81,9 +84,11 @@ impl Platform {
         let public_url = String::new();
         let tenants = Tenants::new(db.clone(), config.tenant, &public_url, mailer)?;
         tenants.load().await?;
+        let jobs = Jobs::new(db.clone(), config.jobs)?;
         Ok(Self {
             db,
             tenants,
+            jobs,
             tasks: Tasks::new(),
             #[cfg(feature = "http")]
             web: config.web,
@@ -127,7 +132,12 @@ mod http {
 
         /// All of Veza's routes; register your own beside them.
         pub fn routes(&self) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
-            veza_tenant::http::routes(self.tenants.clone())
+            let tenant = veza_tenant::http::routes(self.tenants.clone());
+            let jobs = veza_jobs::http::routes(self.jobs.clone());
+            move |routes| {
+                tenant(routes);
+                jobs(routes);
+            }
         }
     }
 

@@ -1,21 +1,29 @@
 //! The end of service, announced.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::watch;
 
 /// Whether the process is about to stop. While it is, `/ready` answers 503 and every answer closes
 /// its connection, so that clients and balancers move on before the listener goes.
 #[derive(Debug, Clone, Default)]
-pub struct Drain(Arc<AtomicBool>);
+pub struct Drain(Arc<watch::Sender<bool>>);
 
 impl Drain {
     /// Begins to drain; there is no way back.
     pub fn begin(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.send_replace(true);
     }
 
     /// Whether draining has begun.
     pub fn is_draining(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        *self.0.borrow()
+    }
+
+    /// Ends when draining begins, at once when it has: what waits for long gives up then.
+    pub async fn begun(&self) {
+        let mut changes = self.0.subscribe();
+        // The sender is ours, so it cannot be gone.
+        let _draining = changes.wait_for(|draining| *draining).await;
     }
 }

@@ -42,6 +42,8 @@ impl Site {
             .client_disconnect_timeout(Duration::from_secs(5))
             .max_connections(usize::try_from(config.max_connections).unwrap_or(usize::MAX))
             .shutdown_timeout(SHUTDOWN_SECONDS)
+            // A client that closes has gone: nobody should wait, or receive, for it.
+            .h1_allow_half_closed(false)
             .disable_signals();
         if config.workers > 0 {
             server = server.workers(usize::from(config.workers));

@@ -31,4 +31,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-21-101000_jobs_create_redrives",
         sql: include_str!("../../../../migrations/2026-11-21-101000_jobs_create_redrives/up.sql"),
     },
+    Migration {
+        name: "2026-11-21-102000_jobs_create_queues",
+        sql: include_str!("../../../../migrations/2026-11-21-102000_jobs_create_queues/up.sql"),
+    },
 ];

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use veza_core::config::Secret;
 use veza_core::{CodeDoc, Db, SystemClock, SystemRandom};
+use veza_jobs::Jobs;
 use veza_postgres::{Binaries, Cluster, SUPERUSER, Settings};
 use veza_tenant::Tenants;
-use veza_web::Web;
+use veza_web::{Routes, Web};
 
 use super::{block_on, print};
 use crate::config::Config;
@@ -19,7 +20,7 @@ use crate::serve::mount;
 
 /// Every error code that the program can answer with.
 fn codes() -> Vec<CodeDoc> {
-    let mut codes = [veza_core::CODES, veza_web::CODES, veza_tenant::CODES].concat();
+    let mut codes = [veza_core::CODES, veza_web::CODES, veza_tenant::CODES, veza_jobs::CODES].concat();
     codes.sort_by_key(|doc| doc.code);
     codes.dedup_by_key(|doc| doc.code);
     codes
@@ -31,11 +32,17 @@ pub(super) fn openapi() -> Result<ExitCode, Error> {
     config.tenant.root_secret = Some(Secret::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
     let document = block_on(async {
         let db = Db::open(&config.database)?;
-        let tenants = Tenants::new(db, config.tenant.clone(), &config.web.public_url, None)?;
+        let tenants = Tenants::new(db.clone(), config.tenant.clone(), &config.web.public_url, None)?;
+        let tenant = veza_tenant::http::routes(tenants);
+        let jobs = veza_jobs::http::routes(Jobs::new(db, config.jobs.clone())?);
+        let platform = move |routes: &mut Routes<'_>| {
+            tenant(routes);
+            jobs(routes);
+        };
         let site = Web::new(config.web.clone(), Arc::new(SystemClock), Arc::new(SystemRandom))
             .metrics(Arc::new(String::new))
             .site();
-        Ok(site.document(mount(tenants)))
+        Ok(site.document(mount(platform)))
     })?;
     let text = document.to_pretty_json().map_err(|error| Error::Other(error.to_string()))?;
     print(&format!("{text}\n"))
