@@ -18,6 +18,7 @@ mod mail;
 mod members;
 mod organizations;
 mod outage;
+mod pull;
 mod rate_limit;
 mod replica;
 mod resolution;
