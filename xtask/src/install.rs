@@ -23,12 +23,13 @@ const RUN: [Need; 4] = [
     Need { what: "setpriv and flock", packages: &["util-linux"], present: util_linux },
 ];
 
-const TEST: [Need; 3] = [
+const TEST: [Need; 4] = [
     Need {
         what: "the Redis server",
         packages: &["redis-server"],
         present: || shell::on_path("redis-server"),
     },
+    Need { what: "Python", packages: &["python3"], present: || Path::new("/usr/bin/python3").is_file() },
     Need { what: "a mail server", packages: &["python3-aiosmtpd"], present: aiosmtpd },
     Need {
         what: "a browser and its driver",

@@ -37,7 +37,7 @@ const TEST: &str = "\
 cargo xtask test [filter…] [--only step,…] [--skip step,…] [--keep-going] [--no-install] [--dry-run]
 
 Installs what tests need (what `up` needs, and
-redis-server, python3-aiosmtpd, chromium, chromium-driver), then runs, fastest first:
+redis-server, python3, python3-aiosmtpd, chromium, chromium-driver), then runs, fastest first:
 
     fmt       cargo fmt --all --check
     sizes     cargo xtask sizes

@@ -27,3 +27,21 @@ impl Drain {
         let _draining = changes.wait_for(|draining| *draining).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_for_the_end_is_told() {
+        let drain = Drain::default();
+        let mut waiting = Box::pin(drain.begun());
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drain.clone().begin();
+        waiting.await;
+        drain.begun().await;
+        assert!(drain.is_draining());
+    }
+}

@@ -123,7 +123,8 @@ impl Target {
 
 /// Makes a queue. Doing it again with the same settings gives the one that is there, and says so.
 pub fn create(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, new: &NewQueue) -> Result<(Queue, bool), Error> {
-    let lane = QueueName::pull(&new.name)?;
+    let lane =
+        QueueName::pull(&new.name).map_err(|error| Error::field("/name", "name", error.to_string()))?;
     let settings = new.settings()?;
     // One at a time, so that nobody gets past the limit.
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended('jobs.queues:' || $1::text, 0))";

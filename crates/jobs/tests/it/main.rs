@@ -18,6 +18,7 @@ mod isolation;
 mod lane;
 mod list;
 mod outcome;
+mod pull;
 mod redrive;
 mod runtime;
 #[cfg(feature = "webhook")]
