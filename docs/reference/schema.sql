@@ -3,6 +3,9 @@
 CREATE SCHEMA core;
 ALTER SCHEMA core OWNER TO veza_owner;
 
+CREATE SCHEMA jobs;
+ALTER SCHEMA jobs OWNER TO veza_owner;
+
 CREATE SCHEMA tenant;
 ALTER SCHEMA tenant OWNER TO veza_owner;
 
@@ -35,6 +38,645 @@ END
 $$;
 ALTER FUNCTION core.protect_tenant_table(target regclass, privileges text) OWNER TO veza_owner;
 COMMENT ON FUNCTION core.protect_tenant_table(target regclass, privileges text) IS 'Forces row-level security on a table with a tenant_id and lets veza_app see the rows of the tenant that veza.tenant_id names. Unset, every access is an error.';
+
+CREATE FUNCTION jobs.awaited(tenants uuid[], queues text[]) RETURNS TABLE(tenant_id uuid, queue text)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT w.tenant_id, w.queue FROM unnest(tenants, queues) AS w (tenant_id, queue)
+    CROSS JOIN LATERAL (
+        SELECT FROM jobs.ready AS r WHERE r.tenant_id = w.tenant_id AND r.queue = w.queue
+        ORDER BY r.rank, r.job_id LIMIT 1
+    ) AS r;
+END
+$$;
+ALTER FUNCTION jobs.awaited(tenants uuid[], queues text[]) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.backlog() RETURNS TABLE(tenant_id uuid, queue text, rank bigint, ready_at timestamp with time zone, weight integer, limited boolean)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE lane AS (
+        (SELECT r.tenant_id, r.queue, r.rank, r.ready_at FROM jobs.ready AS r
+         ORDER BY r.tenant_id, r.queue, r.rank, r.job_id LIMIT 1)
+        UNION ALL
+        SELECT n.* FROM lane AS l CROSS JOIN LATERAL (
+            SELECT r.tenant_id, r.queue, r.rank, r.ready_at FROM jobs.ready AS r
+            WHERE (r.tenant_id, r.queue) > (l.tenant_id, l.queue)
+            ORDER BY r.tenant_id, r.queue, r.rank, r.job_id LIMIT 1
+        ) AS n
+    )
+    SELECT l.tenant_id, l.queue::text, l.rank, l.ready_at, coalesce(s.weight, 1),
+           coalesce(s.max_running IS NOT NULL OR s.per_minute IS NOT NULL, false)
+    FROM lane AS l LEFT JOIN jobs.lanes AS s ON s.tenant_id = l.tenant_id AND s.queue = l.queue;
+END
+$$;
+ALTER FUNCTION jobs.backlog() OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.bury(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], reasons text[], errors text[], metas text[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN QUERY
+    WITH ended AS (
+        DELETE FROM jobs.leases AS l
+        USING unnest(tenants, ids, tokens, reasons, errors, metas) AS a (tenant_id, job_id, token, reason, error, meta)
+        WHERE l.tenant_id = a.tenant_id AND l.job_id = a.job_id AND l.token = a.token
+        RETURNING l.*, a.reason, a.error, coalesce(a.meta::json, l.meta) AS new_meta
+    ), freed AS (
+        DELETE FROM jobs.unique_keys AS u USING ended AS e
+        WHERE e.unique_key IS NOT NULL AND u.tenant_id = e.tenant_id AND u.key = e.unique_key AND u.job_id = e.job_id
+          AND (u.expires_at IS NULL OR u.expires_at <= at_time)
+    ), buried AS (
+        INSERT INTO jobs.dead (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                               enqueued_at, ready_at, unique_key, payload, meta, died_at, reason, error)
+        SELECT e.tenant_id, e.job_id, e.queue, e.rank, e.kind, e.priority, e.attempt, e.max_attempts, e.timeout_ms, e.keep,
+               e.enqueued_at, e.ready_at, e.unique_key, e.payload, e.new_meta, at_time, e.reason, e.error
+        FROM ended AS e
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, running, dead, died, failed)
+        SELECT e.tenant_id, e.queue, -count(*), count(*), count(*), count(*) FROM ended AS e GROUP BY 1, 2
+    )
+    SELECT e.job_id FROM ended AS e;
+END
+$$;
+ALTER FUNCTION jobs.bury(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], reasons text[], errors text[], metas text[]) OWNER TO veza_owner;
+
+CREATE TABLE jobs.leases (
+    tenant_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    rank bigint NOT NULL,
+    kind text NOT NULL,
+    priority smallint NOT NULL,
+    attempt smallint NOT NULL,
+    max_attempts smallint NOT NULL,
+    timeout_ms integer NOT NULL,
+    keep boolean NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    ready_at timestamp with time zone NOT NULL,
+    unique_key text,
+    payload json NOT NULL,
+    meta json,
+    token uuid NOT NULL,
+    process_id uuid,
+    claimed_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    limited boolean NOT NULL,
+    progress json
+)
+WITH (fillfactor='90', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_vacuum_insert_scale_factor='1');
+ALTER TABLE ONLY jobs.leases FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.leases OWNER TO veza_owner;
+COMMENT ON TABLE jobs.leases IS 'A job that somebody works on. Only who holds the token may end it. It is lost when expires_at has passed, or its process is gone from jobs.processes; leases of the pull API have no process.';
+
+CREATE FUNCTION jobs.claim(process uuid, the_token uuid, at_time timestamp with time zone, visibility_ms integer, tenants uuid[], queues text[], limits integer[], floors bigint[]) RETURNS SETOF jobs.leases
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    rooms integer[];
+    capped boolean[];
+    lane record;
+    busy integer;
+    room integer;
+BEGIN
+    SELECT array_agg(CASE WHEN w.held OR w.limited THEN 0 ELSE w.room END ORDER BY w.i),
+           array_agg(w.limited AND NOT w.held ORDER BY w.i)
+    INTO rooms, capped
+    FROM (
+        SELECT w.i, w.room,
+               EXISTS (SELECT FROM jobs.holds AS h
+                       WHERE h.tenant_id IN (w.tenant_id, '00000000-0000-0000-0000-000000000000')
+                         AND h.queue IN (w.queue, '*')) AS held,
+               EXISTS (SELECT FROM jobs.lanes AS l
+                       WHERE l.tenant_id = w.tenant_id AND l.queue = w.queue
+                         AND (l.max_running IS NOT NULL OR l.per_minute IS NOT NULL)) AS limited
+        FROM unnest(tenants, queues, limits) WITH ORDINALITY AS w (tenant_id, queue, room, i)
+    ) AS w;
+    IF true = ANY (capped) THEN
+        FOR lane IN
+            SELECT w.i, w.tenant_id, w.queue, w.room, l.max_running, l.per_minute,
+                   least(l.per_minute, l.tokens + l.per_minute / 60.0 * least(
+                       greatest(extract(epoch FROM at_time - greatest(l.refilled_at, at_time - interval '1 hour')), 0),
+                       3600)) AS tokens
+            FROM unnest(tenants, queues, limits) WITH ORDINALITY AS w (tenant_id, queue, room, i)
+            JOIN jobs.lanes AS l ON l.tenant_id = w.tenant_id AND l.queue = w.queue
+            WHERE capped[w.i]
+            FOR UPDATE OF l SKIP LOCKED
+        LOOP
+            room := lane.room;
+            IF lane.max_running IS NOT NULL THEN
+                -- A statement of its own: its snapshot is younger than the lock.
+                SELECT count(*) INTO busy FROM jobs.leases AS b
+                WHERE b.tenant_id = lane.tenant_id AND b.queue = lane.queue AND b.limited;
+                room := least(room, greatest(lane.max_running - busy, 0));
+            END IF;
+            IF lane.per_minute IS NOT NULL THEN
+                room := least(room, floor(lane.tokens)::integer);
+            END IF;
+            rooms[lane.i] := room;
+        END LOOP;
+    END IF;
+    RETURN QUERY
+    WITH picked AS MATERIALIZED (
+        SELECT r.place, w.capped
+        FROM unnest(tenants, queues, rooms, floors, capped) AS w (tenant_id, queue, room, floor, capped)
+        CROSS JOIN LATERAL (
+            SELECT r.ctid AS place FROM jobs.ready AS r
+            WHERE r.tenant_id = w.tenant_id AND r.queue = w.queue AND r.rank >= w.floor
+            ORDER BY r.rank, r.job_id
+            LIMIT w.room
+            FOR UPDATE SKIP LOCKED
+        ) AS r
+        WHERE w.room > 0
+    ), taken AS (
+        DELETE FROM jobs.ready AS r USING picked AS p WHERE r.ctid = p.place RETURNING r.*, p.capped
+    ), leased AS (
+        INSERT INTO jobs.leases (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                                 enqueued_at, ready_at, unique_key, payload, meta,
+                                 token, process_id, claimed_at, expires_at, limited)
+        SELECT t.tenant_id, t.job_id, t.queue, t.rank, t.kind, t.priority, t.attempt + 1, t.max_attempts, t.timeout_ms,
+               t.keep, t.enqueued_at, t.ready_at, t.unique_key, t.payload, t.meta, the_token, process, at_time,
+               at_time + make_interval(secs => coalesce(visibility_ms, t.timeout_ms + 60000) / 1000.0), t.capped
+        FROM taken AS t
+        RETURNING *
+    ), spent AS (
+        UPDATE jobs.lanes AS l
+        SET refilled_at = greatest(at_time, l.refilled_at),
+            tokens = least(l.per_minute, l.tokens + l.per_minute / 60.0 * least(
+                greatest(extract(epoch FROM at_time - greatest(l.refilled_at, at_time - interval '1 hour')), 0), 3600)) - n.count
+        FROM (SELECT t.tenant_id, t.queue, count(*) FROM taken AS t WHERE t.capped GROUP BY 1, 2) AS n
+        WHERE l.tenant_id = n.tenant_id AND l.queue = n.queue AND l.per_minute IS NOT NULL
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, waiting, running)
+        SELECT t.tenant_id, t.queue, -count(*), count(*) FROM taken AS t GROUP BY 1, 2
+    )
+    SELECT * FROM leased;
+END
+$$;
+ALTER FUNCTION jobs.claim(process uuid, the_token uuid, at_time timestamp with time zone, visibility_ms integer, tenants uuid[], queues text[], limits integer[], floors bigint[]) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time zone, with_dead boolean, at_most integer) RETURNS bigint
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    WITH waiting AS MATERIALIZED (
+        SELECT r.rank, r.job_id FROM jobs.ready AS r
+        WHERE r.tenant_id = tenant AND r.queue = lane AND r.queue >= 'pull:' AND r.queue < 'pull;' AND r.enqueued_at <= before
+        ORDER BY r.rank, r.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
+    ), delayed AS MATERIALIZED (
+        SELECT d.job_id FROM jobs.deferred AS d
+        WHERE d.tenant_id = tenant AND d.queue = lane AND d.queue >= 'pull:' AND d.queue < 'pull;' AND d.enqueued_at <= before
+        LIMIT at_most FOR UPDATE SKIP LOCKED
+    ), held AS MATERIALIZED (
+        SELECT l.job_id FROM jobs.leases AS l
+        WHERE l.tenant_id = tenant AND l.queue = lane AND l.queue >= 'pull:' AND l.queue < 'pull;' AND l.enqueued_at <= before
+        LIMIT at_most FOR UPDATE SKIP LOCKED
+    ), buried AS MATERIALIZED (
+        SELECT d.job_id FROM jobs.dead AS d
+        WHERE with_dead AND d.tenant_id = tenant AND d.queue = lane AND d.queue >= 'pull:' AND d.queue < 'pull;'
+          AND d.enqueued_at <= before
+        LIMIT at_most FOR UPDATE SKIP LOCKED
+    ), no_waiting AS (
+        DELETE FROM jobs.ready AS r USING waiting AS w
+        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING 1
+    ), no_delayed AS (
+        DELETE FROM jobs.deferred AS d USING delayed AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING 1
+    ), no_held AS (
+        DELETE FROM jobs.leases AS l USING held AS w WHERE l.tenant_id = tenant AND l.job_id = w.job_id RETURNING 1
+    ), no_buried AS (
+        DELETE FROM jobs.dead AS d USING buried AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING 1
+    ), gone AS (
+        SELECT (SELECT count(*) FROM no_waiting) AS waiting, (SELECT count(*) FROM no_delayed) AS delayed,
+               (SELECT count(*) FROM no_held) AS held, (SELECT count(*) FROM no_buried) AS buried
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, waiting, deferred, running, dead, cancelled)
+        SELECT tenant, lane, -g.waiting, -g.delayed, -g.held, -g.buried, g.waiting + g.delayed + g.held
+        FROM gone AS g WHERE g.waiting + g.delayed + g.held + g.buried > 0
+    )
+    SELECT g.waiting + g.delayed + g.held + g.buried INTO removed FROM gone AS g;
+    RETURN removed;
+END
+$$;
+ALTER FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time zone, with_dead boolean, at_most integer) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.enqueue(tenant uuid, at_time timestamp with time zone, ids uuid[], queues text[], kinds text[], payloads text[], priorities smallint[], ranks bigint[], due timestamp with time zone[], attempts smallint[], timeouts integer[], keeps boolean[], keys text[], metas text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    INSERT INTO jobs.ready (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                            enqueued_at, ready_at, unique_key, payload, meta)
+    SELECT tenant, n.job_id, n.queue, n.rank, n.kind, n.priority, 0, n.attempts, n.timeout, n.keep, at_time, at_time,
+           n.key, n.payload::json, n.meta::json
+    FROM unnest(ids, queues, kinds, payloads, priorities, ranks, due, attempts, timeouts, keeps, keys, metas)
+        AS n (job_id, queue, kind, payload, priority, rank, due, attempts, timeout, keep, key, meta)
+    WHERE n.due <= at_time;
+    IF EXISTS (SELECT FROM unnest(due) AS n (due) WHERE n.due > at_time) THEN
+        INSERT INTO jobs.deferred (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                                   enqueued_at, ready_at, unique_key, payload, meta, run_at)
+        SELECT tenant, n.job_id, n.queue, n.rank, n.kind, n.priority, 0, n.attempts, n.timeout, n.keep, at_time, n.due,
+               n.key, n.payload::json, n.meta::json, n.due
+        FROM unnest(ids, queues, kinds, payloads, priorities, ranks, due, attempts, timeouts, keeps, keys, metas)
+            AS n (job_id, queue, kind, payload, priority, rank, due, attempts, timeout, keep, key, meta)
+        WHERE n.due > at_time;
+    END IF;
+    INSERT INTO jobs.deltas (tenant_id, queue, waiting, deferred, enqueued)
+    SELECT tenant, n.queue, count(*) FILTER (WHERE n.due <= at_time), count(*) FILTER (WHERE n.due > at_time), count(*)
+    FROM unnest(queues, due) AS n (queue, due)
+    GROUP BY n.queue;
+END
+$$;
+ALTER FUNCTION jobs.enqueue(tenant uuid, at_time timestamp with time zone, ids uuid[], queues text[], kinds text[], payloads text[], priorities smallint[], ranks bigint[], due timestamp with time zone[], attempts smallint[], timeouts integer[], keeps boolean[], keys text[], metas text[]) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.expire(at_time timestamp with time zone, after_tenant uuid, after_name text, queues integer, at_most integer) RETURNS TABLE(tenant_id uuid, name text, removed bigint)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    swept record;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('jobs.expire')) THEN
+        RETURN;
+    END IF;
+    FOR swept IN
+        SELECT q.tenant_id, q.name, 'pull:' || q.name AS lane, q.removed_at,
+               at_time - make_interval(secs => q.retention_seconds) AS cutoff
+        FROM jobs.queues AS q WHERE (q.tenant_id, q.name) > (after_tenant, after_name)
+        ORDER BY q.tenant_id, q.name LIMIT queues
+    LOOP
+        tenant_id := swept.tenant_id;
+        name := swept.name;
+        IF swept.removed_at IS NULL THEN
+            removed := jobs.outdate(swept.tenant_id, swept.lane, swept.cutoff, at_most);
+        ELSE
+            removed := jobs.discard(swept.tenant_id, swept.lane, 'infinity', true, at_most);
+            DELETE FROM jobs.queues AS q
+            WHERE q.tenant_id = swept.tenant_id AND q.name = swept.name AND q.removed_at < at_time - interval '1 minute'
+              AND jobs.is_empty(swept.tenant_id, swept.lane);
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION jobs.expire(at_time timestamp with time zone, after_tenant uuid, after_name text, queues integer, at_most integer) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.finish(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], states text[], results text[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN QUERY
+    WITH ended AS (
+        DELETE FROM jobs.leases AS l
+        USING unnest(tenants, ids, tokens, states, results) AS a (tenant_id, job_id, token, state, result)
+        WHERE l.tenant_id = a.tenant_id AND l.job_id = a.job_id AND l.token = a.token
+        RETURNING l.tenant_id, l.job_id, l.queue, l.kind, l.attempt, l.keep, l.enqueued_at, l.claimed_at, l.unique_key,
+                  a.state, a.result
+    ), freed AS (
+        DELETE FROM jobs.unique_keys AS u USING ended AS e
+        WHERE e.unique_key IS NOT NULL AND u.tenant_id = e.tenant_id AND u.key = e.unique_key AND u.job_id = e.job_id
+          AND (u.expires_at IS NULL OR u.expires_at <= at_time)
+    ), kept AS (
+        INSERT INTO jobs.done (tenant_id, job_id, queue, kind, state, attempt, enqueued_at, claimed_at, finished_at, result)
+        SELECT e.tenant_id, e.job_id, e.queue, e.kind, e.state, e.attempt, e.enqueued_at, e.claimed_at, at_time, e.result::json
+        FROM ended AS e WHERE e.keep
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, running, done, cancelled)
+        SELECT e.tenant_id, e.queue, -count(*), count(*) FILTER (WHERE e.state = 'done'),
+               count(*) FILTER (WHERE e.state = 'cancelled')
+        FROM ended AS e GROUP BY 1, 2
+    )
+    SELECT e.job_id FROM ended AS e;
+END
+$$;
+ALTER FUNCTION jobs.finish(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], states text[], results text[]) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.fold(at_most integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    folded integer;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('jobs.fold')) THEN
+        RETURN 0;
+    END IF;
+    WITH gone AS (
+        DELETE FROM jobs.deltas
+        WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM jobs.deltas AS d LIMIT at_most FOR UPDATE SKIP LOCKED))
+        RETURNING *
+    ), lane AS (
+        SELECT tenant_id, queue, sum(waiting) AS waiting, sum(deferred) AS deferred, sum(running) AS running,
+               sum(dead) AS dead, sum(enqueued) AS enqueued, sum(done) AS done, sum(failed) AS failed, sum(died) AS died,
+               sum(cancelled) AS cancelled, count(*) AS rows
+        FROM gone GROUP BY 1, 2
+    ), counted AS (
+        INSERT INTO jobs.counts AS c
+        SELECT tenant_id, queue, waiting, deferred, running, dead, enqueued, done, failed, died, cancelled FROM lane
+        ON CONFLICT (tenant_id, queue) DO UPDATE SET
+            waiting = c.waiting + excluded.waiting, deferred = c.deferred + excluded.deferred,
+            running = c.running + excluded.running, dead = c.dead + excluded.dead,
+            enqueued = c.enqueued + excluded.enqueued, done = c.done + excluded.done,
+            failed = c.failed + excluded.failed, died = c.died + excluded.died, cancelled = c.cancelled + excluded.cancelled
+    ), summed AS (
+        INSERT INTO jobs.totals AS c
+            (queue, waiting, deferred, running, dead, enqueued, done, failed, died, cancelled)
+        SELECT CASE WHEN queue LIKE 'pull:%' THEN 'pull' ELSE queue END, sum(waiting), sum(deferred), sum(running),
+               sum(dead), sum(enqueued), sum(done), sum(failed), sum(died), sum(cancelled)
+        FROM lane GROUP BY 1
+        ON CONFLICT (queue) DO UPDATE SET
+            waiting = c.waiting + excluded.waiting, deferred = c.deferred + excluded.deferred,
+            running = c.running + excluded.running, dead = c.dead + excluded.dead,
+            enqueued = c.enqueued + excluded.enqueued, done = c.done + excluded.done,
+            failed = c.failed + excluded.failed, died = c.died + excluded.died, cancelled = c.cancelled + excluded.cancelled
+    )
+    SELECT coalesce(sum(rows), 0) INTO folded FROM lane;
+    RETURN folded;
+END
+$$;
+ALTER FUNCTION jobs.fold(at_most integer) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.is_empty(tenant uuid, lane text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM jobs.ready AS r WHERE r.tenant_id = tenant AND r.queue = lane)
+       AND NOT EXISTS (SELECT FROM jobs.deferred AS d
+                       WHERE d.tenant_id = tenant AND d.queue = lane AND d.queue >= 'pull:' AND d.queue < 'pull;')
+       AND NOT EXISTS (SELECT FROM jobs.leases AS l
+                       WHERE l.tenant_id = tenant AND l.queue = lane AND l.queue >= 'pull:' AND l.queue < 'pull;')
+       AND NOT EXISTS (SELECT FROM jobs.dead AS d WHERE d.tenant_id = tenant AND d.queue = lane);
+END
+$$;
+ALTER FUNCTION jobs.is_empty(tenant uuid, lane text) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) RETURNS bigint
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    removed bigint;
+    -- The longest delay and the lowest priority move a message back by 24 minutes.
+    bound CONSTANT bigint := (extract(epoch FROM cutoff) * 1000000)::bigint + 1440000000;
+BEGIN
+    WITH waiting AS MATERIALIZED (
+        SELECT r.rank, r.job_id FROM jobs.ready AS r
+        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank <= bound AND r.enqueued_at < cutoff
+        ORDER BY r.rank, r.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
+    ), buried AS MATERIALIZED (
+        SELECT d.job_id FROM jobs.dead AS d
+        WHERE d.tenant_id = tenant AND d.queue = lane AND d.died_at < cutoff
+        ORDER BY d.died_at, d.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
+    ), no_waiting AS (
+        DELETE FROM jobs.ready AS r USING waiting AS w
+        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING 1
+    ), no_buried AS (
+        DELETE FROM jobs.dead AS d USING buried AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING 1
+    ), gone AS (
+        SELECT (SELECT count(*) FROM no_waiting) AS waiting, (SELECT count(*) FROM no_buried) AS buried
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, waiting, dead, cancelled)
+        SELECT tenant, lane, -g.waiting, -g.buried, g.waiting FROM gone AS g WHERE g.waiting + g.buried > 0
+    )
+    SELECT g.waiting + g.buried INTO removed FROM gone AS g;
+    RETURN removed;
+END
+$$;
+ALTER FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.promote(at_time timestamp with time zone, at_most integer, per_tenant integer, head_start bigint) RETURNS TABLE(tenant_id uuid, queue text, rank bigint, count bigint)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE candidates AS (
+        (SELECT d.tenant_id FROM jobs.deferred AS d
+         WHERE per_tenant IS NOT NULL AND d.run_at <= at_time ORDER BY d.tenant_id LIMIT 1)
+        UNION ALL
+        SELECT n.tenant_id FROM candidates AS c CROSS JOIN LATERAL (
+            SELECT d.tenant_id FROM jobs.deferred AS d
+            WHERE d.tenant_id > c.tenant_id AND d.run_at <= at_time ORDER BY d.tenant_id LIMIT 1
+        ) AS n
+    ), picked AS MATERIALIZED (
+        SELECT d.place FROM (
+            SELECT d.ctid AS place FROM jobs.deferred AS d
+            WHERE per_tenant IS NULL AND d.run_at <= at_time
+            ORDER BY d.run_at LIMIT at_most FOR UPDATE SKIP LOCKED
+        ) AS d
+        UNION ALL
+        SELECT d.place FROM candidates AS c CROSS JOIN LATERAL (
+            SELECT d.ctid AS place FROM jobs.deferred AS d
+            WHERE per_tenant IS NOT NULL AND d.tenant_id = c.tenant_id AND d.run_at <= at_time
+            ORDER BY d.run_at LIMIT per_tenant FOR UPDATE SKIP LOCKED
+        ) AS d
+    ), due AS (
+        DELETE FROM jobs.deferred AS d USING picked AS p WHERE d.ctid = p.place
+        RETURNING d.*, EXISTS (SELECT FROM jobs.cancellations AS c
+                               WHERE c.tenant_id = d.tenant_id AND c.job_id = d.job_id) AS cancelled
+    ), moved AS (
+        INSERT INTO jobs.ready (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                                enqueued_at, ready_at, unique_key, payload, meta)
+        SELECT d.tenant_id, d.job_id, d.queue, (extract(epoch FROM d.run_at) * 1000000)::bigint - d.priority * head_start,
+               d.kind, d.priority, d.attempt, d.max_attempts, d.timeout_ms, d.keep, d.enqueued_at, d.run_at, d.unique_key,
+               d.payload, d.meta
+        FROM due AS d WHERE NOT d.cancelled
+        RETURNING ready.tenant_id, ready.queue, ready.rank
+    ), freed AS (
+        DELETE FROM jobs.unique_keys AS u USING due AS d
+        WHERE d.cancelled AND d.unique_key IS NOT NULL AND u.tenant_id = d.tenant_id AND u.key = d.unique_key
+          AND u.job_id = d.job_id
+    ), kept AS (
+        INSERT INTO jobs.done (tenant_id, job_id, queue, kind, state, attempt, enqueued_at, finished_at)
+        SELECT d.tenant_id, d.job_id, d.queue, d.kind, 'cancelled', d.attempt, d.enqueued_at, at_time
+        FROM due AS d WHERE d.cancelled AND d.keep
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, deferred, waiting, cancelled)
+        SELECT d.tenant_id, d.queue, -count(*), count(*) FILTER (WHERE NOT d.cancelled), count(*) FILTER (WHERE d.cancelled)
+        FROM due AS d GROUP BY 1, 2
+    )
+    SELECT m.tenant_id, m.queue::text, min(m.rank), count(*) FROM moved AS m GROUP BY 1, 2;
+END
+$$;
+ALTER FUNCTION jobs.promote(at_time timestamp with time zone, at_most integer, per_tenant integer, head_start bigint) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], run_ats timestamp with time zone[], steps smallint[], metas text[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN QUERY
+    WITH ended AS (
+        DELETE FROM jobs.leases AS l
+        USING unnest(tenants, ids, tokens, run_ats, steps, metas) AS a (tenant_id, job_id, token, run_at, step, meta)
+        WHERE l.tenant_id = a.tenant_id AND l.job_id = a.job_id AND l.token = a.token
+        RETURNING l.*, a.run_at, a.step, coalesce(a.meta::json, l.meta) AS new_meta
+    ), again AS (
+        INSERT INTO jobs.ready (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                                enqueued_at, ready_at, unique_key, payload, meta)
+        SELECT e.tenant_id, e.job_id, e.queue, e.rank, e.kind, e.priority, e.attempt + e.step, e.max_attempts,
+               e.timeout_ms, e.keep, e.enqueued_at, e.ready_at, e.unique_key, e.payload, e.new_meta
+        FROM ended AS e WHERE e.run_at IS NULL
+    ), later AS (
+        INSERT INTO jobs.deferred (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                                   enqueued_at, ready_at, unique_key, payload, meta, run_at)
+        SELECT e.tenant_id, e.job_id, e.queue, e.rank, e.kind, e.priority, e.attempt + e.step, e.max_attempts,
+               e.timeout_ms, e.keep, e.enqueued_at, e.run_at, e.unique_key, e.payload, e.new_meta, e.run_at
+        FROM ended AS e WHERE e.run_at IS NOT NULL
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, running, waiting, deferred, failed)
+        SELECT e.tenant_id, e.queue, -count(*), count(*) FILTER (WHERE e.run_at IS NULL), count(e.run_at),
+               count(*) FILTER (WHERE e.step = 0)
+        FROM ended AS e GROUP BY 1, 2
+    )
+    SELECT e.job_id FROM ended AS e;
+END
+$$;
+ALTER FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], run_ats timestamp with time zone[], steps smallint[], metas text[]) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.rescue(at_time timestamp with time zone, silence interval, at_most integer) RETURNS TABLE(tenant_id uuid, queue text, rank bigint, count bigint, buried bigint)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+BEGIN
+    DELETE FROM jobs.processes AS p WHERE p.beat_at < clock_timestamp() - silence;
+    RETURN QUERY
+    WITH picked AS MATERIALIZED (
+        SELECT l.tenant_id, l.job_id FROM jobs.leases AS l
+        WHERE l.expires_at <= at_time
+           OR (l.process_id IS NOT NULL AND NOT EXISTS (SELECT FROM jobs.processes AS p WHERE p.process_id = l.process_id))
+        LIMIT at_most FOR UPDATE OF l SKIP LOCKED
+    ), lost AS (
+        DELETE FROM jobs.leases AS l USING picked AS p
+        WHERE l.tenant_id = p.tenant_id AND l.job_id = p.job_id
+        RETURNING l.*, l.attempt >= l.max_attempts AS spent,
+                  EXISTS (SELECT FROM jobs.cancellations AS c
+                          WHERE c.tenant_id = l.tenant_id AND c.job_id = l.job_id) AS cancelled,
+                  jsonb_set(coalesce(l.meta::jsonb, '{}'), '{errors}',
+                      coalesce(l.meta::jsonb -> 'errors', '[]') || jsonb_build_object(
+                          'attempt', l.attempt, 'at', at_time,
+                          'error', CASE WHEN l.process_id IS NULL THEN 'the visibility timeout passed'
+                                        ELSE 'the worker went away' END))::json AS new_meta
+    ), again AS (
+        INSERT INTO jobs.ready (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                                enqueued_at, ready_at, unique_key, payload, meta)
+        SELECT l.tenant_id, l.job_id, l.queue, l.rank, l.kind, l.priority, l.attempt, l.max_attempts, l.timeout_ms, l.keep,
+               l.enqueued_at, l.ready_at, l.unique_key, l.payload, l.new_meta
+        FROM lost AS l WHERE NOT l.spent AND NOT l.cancelled
+    ), freed AS (
+        DELETE FROM jobs.unique_keys AS u USING lost AS l
+        WHERE (l.spent OR l.cancelled) AND l.unique_key IS NOT NULL AND u.tenant_id = l.tenant_id
+          AND u.key = l.unique_key AND u.job_id = l.job_id AND (u.expires_at IS NULL OR u.expires_at <= at_time)
+    ), buried AS (
+        INSERT INTO jobs.dead (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                               enqueued_at, ready_at, unique_key, payload, meta, died_at, reason, error)
+        SELECT l.tenant_id, l.job_id, l.queue, l.rank, l.kind, l.priority, l.attempt, l.max_attempts, l.timeout_ms, l.keep,
+               l.enqueued_at, l.ready_at, l.unique_key, l.payload, l.new_meta, at_time, 'lost',
+               CASE WHEN l.process_id IS NULL THEN 'the visibility timeout passed' ELSE 'the worker went away' END
+        FROM lost AS l WHERE l.spent AND NOT l.cancelled
+    ), kept AS (
+        INSERT INTO jobs.done (tenant_id, job_id, queue, kind, state, attempt, enqueued_at, claimed_at, finished_at)
+        SELECT l.tenant_id, l.job_id, l.queue, l.kind, 'cancelled', l.attempt, l.enqueued_at, l.claimed_at, at_time
+        FROM lost AS l WHERE l.cancelled AND l.keep
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, running, waiting, failed, dead, died, cancelled)
+        SELECT l.tenant_id, l.queue, -count(*), count(*) FILTER (WHERE NOT l.spent AND NOT l.cancelled),
+               count(*) FILTER (WHERE NOT l.cancelled), count(*) FILTER (WHERE l.spent AND NOT l.cancelled),
+               count(*) FILTER (WHERE l.spent AND NOT l.cancelled), count(*) FILTER (WHERE l.cancelled)
+        FROM lost AS l GROUP BY 1, 2
+    )
+    SELECT l.tenant_id, l.queue::text, min(l.rank), count(*), count(*) FILTER (WHERE l.spent AND NOT l.cancelled)
+    FROM lost AS l GROUP BY 1, 2;
+END
+$$;
+ALTER FUNCTION jobs.rescue(at_time timestamp with time zone, silence interval, at_most integer) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.rotate(parent text, today date, keep_days integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    day date;
+    part text;
+    old record;
+BEGIN
+    IF parent NOT IN ('done', 'events') THEN
+        RAISE EXCEPTION 'jobs.% has no day partitions', parent;
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(hashtext('jobs.rotate')) THEN
+        RETURN;
+    END IF;
+    FOR day IN SELECT today + n FROM generate_series(-1, 2) AS n LOOP
+        part := format('%s_%s', parent, to_char(day, 'YYYYMMDD'));
+        CONTINUE WHEN to_regclass('jobs.' || part) IS NOT NULL;
+        EXECUTE format('CREATE TABLE jobs.%I (LIKE jobs.%I INCLUDING ALL)', part, parent);
+        EXECUTE format('COMMENT ON TABLE jobs.%I IS %L', part, format('jobs.%s of %s', parent, day));
+        PERFORM core.protect_tenant_table(format('jobs.%I', part)::regclass, '');
+        EXECUTE format('ALTER TABLE jobs.%I ATTACH PARTITION jobs.%I FOR VALUES FROM (%L) TO (%L)',
+                       parent, part, day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
+    END LOOP;
+    FOR old IN
+        SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE i.inhparent = format('jobs.%I', parent)::regclass AND c.relname ~ ('^' || parent || '_[0-9]{8}$')
+          AND c.relname < format('%s_%s', parent, to_char(today - keep_days, 'YYYYMMDD'))
+    LOOP
+        EXECUTE format('DROP TABLE jobs.%I', old.relname);
+    END LOOP;
+END
+$_$;
+ALTER FUNCTION jobs.rotate(parent text, today date, keep_days integer) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.share(target regclass, to_app text, to_jobs text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM core.protect_tenant_table(target, to_app);
+    EXECUTE format('CREATE POLICY dispatch ON %s TO veza_jobs USING (true) WITH CHECK (true)', target);
+    EXECUTE format('GRANT %s ON %s TO veza_jobs', to_jobs, target);
+END
+$$;
+ALTER FUNCTION jobs.share(target regclass, to_app text, to_jobs text) OWNER TO veza_owner;
+COMMENT ON FUNCTION jobs.share(target regclass, to_app text, to_jobs text) IS 'Lets a tenant see its own rows of a table, and veza_jobs, which dispatches, those of all tenants.';
 
 CREATE TABLE core.idempotency_keys (
     tenant_id uuid NOT NULL,
@@ -70,6 +712,245 @@ CREATE TABLE core.usage_events (
 ALTER TABLE ONLY core.usage_events FORCE ROW LEVEL SECURITY;
 ALTER TABLE core.usage_events OWNER TO veza_owner;
 COMMENT ON TABLE core.usage_events IS 'What a tenant used, written in the transaction that used it. An event id counts once, so a retry does not bill twice.';
+
+CREATE TABLE jobs.cancellations (
+    tenant_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    requested_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY jobs.cancellations FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.cancellations OWNER TO veza_owner;
+COMMENT ON TABLE jobs.cancellations IS 'Somebody wants a running job to stop. Workers look each second.';
+
+CREATE TABLE jobs.counts (
+    tenant_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    waiting bigint NOT NULL,
+    deferred bigint NOT NULL,
+    running bigint NOT NULL,
+    dead bigint NOT NULL,
+    enqueued bigint NOT NULL,
+    done bigint NOT NULL,
+    failed bigint NOT NULL,
+    died bigint NOT NULL,
+    cancelled bigint NOT NULL
+)
+WITH (fillfactor='50');
+ALTER TABLE ONLY jobs.counts FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.counts OWNER TO veza_owner;
+COMMENT ON TABLE jobs.counts IS 'Jobs of a lane by state, and totals since its first job; what is still in jobs.deltas comes on top.';
+
+CREATE TABLE jobs.dead (
+    tenant_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    rank bigint NOT NULL,
+    kind text NOT NULL,
+    priority smallint NOT NULL,
+    attempt smallint NOT NULL,
+    max_attempts smallint NOT NULL,
+    timeout_ms integer NOT NULL,
+    keep boolean NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    ready_at timestamp with time zone NOT NULL,
+    unique_key text,
+    payload json NOT NULL,
+    meta json,
+    died_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    error text NOT NULL,
+    CONSTRAINT dead_reason_check CHECK ((reason = ANY (ARRAY['failed'::text, 'fatal'::text, 'lost'::text, 'rejected'::text])))
+);
+ALTER TABLE ONLY jobs.dead FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.dead OWNER TO veza_owner;
+COMMENT ON TABLE jobs.dead IS 'A dead letter: attempts used up (failed), no use in trying (fatal), its worker went away each time (lost), refused through the pull API (rejected). meta holds the history of its attempts.';
+
+CREATE TABLE jobs.deferred (
+    tenant_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    rank bigint NOT NULL,
+    kind text NOT NULL,
+    priority smallint NOT NULL,
+    attempt smallint NOT NULL,
+    max_attempts smallint NOT NULL,
+    timeout_ms integer NOT NULL,
+    keep boolean NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    ready_at timestamp with time zone NOT NULL,
+    unique_key text,
+    payload json NOT NULL,
+    meta json,
+    run_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY jobs.deferred FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.deferred OWNER TO veza_owner;
+COMMENT ON TABLE jobs.deferred IS 'A job that may run at run_at: delayed by who enqueued it, put off, or waiting for its next attempt.';
+
+CREATE TABLE jobs.deltas (
+    tenant_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    waiting integer DEFAULT 0 NOT NULL,
+    deferred integer DEFAULT 0 NOT NULL,
+    running integer DEFAULT 0 NOT NULL,
+    dead integer DEFAULT 0 NOT NULL,
+    enqueued integer DEFAULT 0 NOT NULL,
+    done integer DEFAULT 0 NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    died integer DEFAULT 0 NOT NULL,
+    cancelled integer DEFAULT 0 NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_vacuum_insert_scale_factor='1');
+ALTER TABLE ONLY jobs.deltas FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.deltas OWNER TO veza_owner;
+COMMENT ON TABLE jobs.deltas IS 'What one statement changed in the counts of a lane, until it is added up: writers of a counter would wait for each other, writers of these do not.';
+
+CREATE TABLE jobs.done (
+    tenant_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    state text NOT NULL,
+    attempt smallint NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    claimed_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    result json,
+    CONSTRAINT done_state_check CHECK ((state = ANY (ARRAY['done'::text, 'cancelled'::text])))
+)
+PARTITION BY RANGE (finished_at);
+ALTER TABLE ONLY jobs.done FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.done OWNER TO veza_owner;
+COMMENT ON TABLE jobs.done IS 'A job that ended, when it asked to be kept, with its result. A partition is a day, and is dropped whole.';
+
+CREATE TABLE jobs.done_default (
+    tenant_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    state text NOT NULL,
+    attempt smallint NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    claimed_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    result json,
+    CONSTRAINT done_state_check CHECK ((state = ANY (ARRAY['done'::text, 'cancelled'::text])))
+);
+ALTER TABLE ONLY jobs.done_default FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.done_default OWNER TO veza_owner;
+COMMENT ON TABLE jobs.done_default IS 'What ended on a day without a partition of its own.';
+
+CREATE TABLE jobs.holds (
+    tenant_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    held_by text NOT NULL,
+    reason text,
+    held_at timestamp with time zone NOT NULL,
+    CONSTRAINT holds_held_by_check CHECK ((held_by = ANY (ARRAY['tenant'::text, 'operator'::text, 'suspension'::text]))),
+    CONSTRAINT holds_reason_check CHECK ((char_length(reason) <= 500))
+);
+ALTER TABLE ONLY jobs.holds FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.holds OWNER TO veza_owner;
+COMMENT ON TABLE jobs.holds IS 'Nothing of this tenant and queue begins. The nil UUID is every tenant, * is every queue. Each holder lifts its own hold alone.';
+
+CREATE TABLE jobs.lanes (
+    tenant_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    weight integer DEFAULT 1 NOT NULL,
+    max_running integer,
+    per_minute integer,
+    tokens double precision DEFAULT 0 NOT NULL,
+    refilled_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT lanes_max_running_check CHECK (((max_running >= 1) AND (max_running <= 1000000))),
+    CONSTRAINT lanes_per_minute_check CHECK (((per_minute >= 1) AND (per_minute <= 100000000))),
+    CONSTRAINT lanes_weight_check CHECK (((weight >= 1) AND (weight <= 1000)))
+)
+WITH (fillfactor='50');
+ALTER TABLE ONLY jobs.lanes FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.lanes OWNER TO veza_owner;
+COMMENT ON TABLE jobs.lanes IS 'A tenant''s share of a queue, where it is not the usual one: weight against other tenants, jobs at once, jobs per minute. Who claims from a limited lane locks its row first, so limits hold over all processes.';
+
+CREATE TABLE jobs.processes (
+    process_id uuid NOT NULL,
+    name text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    beat_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+ALTER TABLE jobs.processes OWNER TO veza_owner;
+COMMENT ON TABLE jobs.processes IS 'A process that works on jobs. It writes beat_at every few seconds, by the clock of the database; the leases of one that has no row here are lost.';
+
+CREATE TABLE jobs.queues (
+    tenant_id uuid NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    visibility_timeout_ms integer DEFAULT 300000 NOT NULL,
+    delay_ms integer DEFAULT 0 NOT NULL,
+    max_receives integer DEFAULT 5 NOT NULL,
+    max_message_bytes integer DEFAULT 262144 NOT NULL,
+    retention_seconds integer DEFAULT 345600 NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    removed_at timestamp with time zone,
+    CONSTRAINT queues_delay_ms_check CHECK (((delay_ms >= 0) AND (delay_ms <= 900000))),
+    CONSTRAINT queues_max_message_bytes_check CHECK (((max_message_bytes >= 1) AND (max_message_bytes <= 1048576))),
+    CONSTRAINT queues_max_receives_check CHECK (((max_receives >= 1) AND (max_receives <= 1000))),
+    CONSTRAINT queues_name_check CHECK ((name ~ '^[a-z][a-z0-9._-]{0,62}$'::text)),
+    CONSTRAINT queues_retention_seconds_check CHECK (((retention_seconds >= 60) AND (retention_seconds <= 1209600))),
+    CONSTRAINT queues_visibility_timeout_ms_check CHECK (((visibility_timeout_ms >= 0) AND (visibility_timeout_ms <= 43200000)))
+);
+ALTER TABLE ONLY jobs.queues FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.queues OWNER TO veza_owner;
+COMMENT ON TABLE jobs.queues IS 'A queue that a tenant made, for workers that pull. A removed one stays for a minute and until its messages are gone, so that what was being sent meanwhile goes as well.';
+
+CREATE TABLE jobs.ready (
+    tenant_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    rank bigint NOT NULL,
+    kind text NOT NULL,
+    priority smallint NOT NULL,
+    attempt smallint NOT NULL,
+    max_attempts smallint NOT NULL,
+    timeout_ms integer NOT NULL,
+    keep boolean NOT NULL,
+    enqueued_at timestamp with time zone NOT NULL,
+    ready_at timestamp with time zone NOT NULL,
+    unique_key text,
+    payload json NOT NULL,
+    meta json
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_vacuum_insert_scale_factor='1');
+ALTER TABLE ONLY jobs.ready FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.ready OWNER TO veza_owner;
+COMMENT ON TABLE jobs.ready IS 'A job that may run now. Within a lane (tenant and queue) the lowest rank comes first: the microsecond at which it became due, less a head start for its priority, so that nothing waits for ever. attempt counts the attempts begun.';
+
+CREATE TABLE jobs.totals (
+    queue text NOT NULL COLLATE pg_catalog."C",
+    waiting bigint NOT NULL,
+    deferred bigint NOT NULL,
+    running bigint NOT NULL,
+    dead bigint NOT NULL,
+    enqueued bigint NOT NULL,
+    done bigint NOT NULL,
+    failed bigint NOT NULL,
+    died bigint NOT NULL,
+    cancelled bigint NOT NULL
+)
+WITH (fillfactor='50');
+ALTER TABLE jobs.totals OWNER TO veza_owner;
+COMMENT ON TABLE jobs.totals IS 'The same over all tenants, for metrics. All queues that tenants made count as one: pull.';
+
+CREATE TABLE jobs.unique_keys (
+    tenant_id uuid NOT NULL,
+    key text NOT NULL,
+    job_id uuid NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT unique_keys_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 600)))
+);
+ALTER TABLE ONLY jobs.unique_keys FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.unique_keys OWNER TO veza_owner;
+COMMENT ON TABLE jobs.unique_keys IS 'A job that must not exist twice. The key is held until the job has ended, or until expires_at.';
 
 CREATE TABLE tenant.api_keys (
     tenant_id uuid NOT NULL,
@@ -248,12 +1129,37 @@ CREATE TABLE tenant.signing_keys (
 ALTER TABLE ONLY tenant.signing_keys FORCE ROW LEVEL SECURITY;
 ALTER TABLE tenant.signing_keys OWNER TO veza_owner;
 COMMENT ON TABLE tenant.signing_keys IS 'Ed25519 keys that sign access tokens, sealed with the root key; published from creation until the last token that they signed has expired.';
+ALTER TABLE ONLY jobs.done ATTACH PARTITION jobs.done_default DEFAULT;
 ALTER TABLE ONLY core.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (tenant_id, principal, key);
 ALTER TABLE ONLY core.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY core.usage_events
     ADD CONSTRAINT usage_events_pkey PRIMARY KEY (tenant_id, event_id);
+ALTER TABLE ONLY jobs.cancellations
+    ADD CONSTRAINT cancellations_pkey PRIMARY KEY (tenant_id, job_id);
+ALTER TABLE ONLY jobs.counts
+    ADD CONSTRAINT counts_pkey PRIMARY KEY (tenant_id, queue);
+ALTER TABLE ONLY jobs.dead
+    ADD CONSTRAINT dead_pkey PRIMARY KEY (tenant_id, job_id);
+ALTER TABLE ONLY jobs.deferred
+    ADD CONSTRAINT deferred_pkey PRIMARY KEY (tenant_id, job_id);
+ALTER TABLE ONLY jobs.holds
+    ADD CONSTRAINT holds_pkey PRIMARY KEY (tenant_id, queue, held_by);
+ALTER TABLE ONLY jobs.lanes
+    ADD CONSTRAINT lanes_pkey PRIMARY KEY (tenant_id, queue);
+ALTER TABLE ONLY jobs.leases
+    ADD CONSTRAINT leases_pkey PRIMARY KEY (tenant_id, job_id);
+ALTER TABLE ONLY jobs.processes
+    ADD CONSTRAINT processes_pkey PRIMARY KEY (process_id);
+ALTER TABLE ONLY jobs.queues
+    ADD CONSTRAINT queues_pkey PRIMARY KEY (tenant_id, name);
+ALTER TABLE ONLY jobs.ready
+    ADD CONSTRAINT ready_pkey PRIMARY KEY (tenant_id, queue, rank, job_id);
+ALTER TABLE ONLY jobs.totals
+    ADD CONSTRAINT totals_pkey PRIMARY KEY (queue);
+ALTER TABLE ONLY jobs.unique_keys
+    ADD CONSTRAINT unique_keys_pkey PRIMARY KEY (tenant_id, key);
 ALTER TABLE ONLY tenant.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (tenant_id, key_id);
 ALTER TABLE ONLY tenant.api_keys
@@ -291,6 +1197,24 @@ CREATE INDEX idempotency_keys_by_age ON core.idempotency_keys USING btree (creat
 
 CREATE INDEX usage_events_by_time ON core.usage_events USING btree (tenant_id, occurred_at);
 
+CREATE INDEX dead_by_time ON jobs.dead USING btree (tenant_id, queue, died_at, job_id);
+
+CREATE INDEX deferred_by_pull_queue ON jobs.deferred USING btree (tenant_id, queue, job_id) WHERE ((queue >= 'pull:'::text) AND (queue < 'pull;'::text));
+
+CREATE INDEX deferred_by_tenant_and_time ON jobs.deferred USING btree (tenant_id, run_at);
+
+CREATE INDEX deferred_by_time ON jobs.deferred USING btree (run_at);
+
+CREATE INDEX done_by_job ON ONLY jobs.done USING btree (tenant_id, job_id);
+
+CREATE INDEX done_default_tenant_id_job_id_idx ON jobs.done_default USING btree (tenant_id, job_id);
+
+CREATE INDEX leases_by_pull_queue ON jobs.leases USING btree (tenant_id, queue, job_id) WHERE ((queue >= 'pull:'::text) AND (queue < 'pull;'::text));
+
+CREATE INDEX leases_limited ON jobs.leases USING btree (tenant_id, queue) WHERE limited;
+
+CREATE INDEX ready_by_job ON jobs.ready USING btree (tenant_id, job_id);
+
 CREATE UNIQUE INDEX invitations_open_unique ON tenant.invitations USING btree (tenant_id, email_key) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 
 CREATE INDEX mails_by_due ON tenant.mails USING btree (due_at);
@@ -306,6 +1230,7 @@ CREATE INDEX revocations_by_time ON tenant.revocations USING btree (recorded_at)
 CREATE INDEX sessions_by_expiry ON tenant.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_by_person ON tenant.sessions USING btree (tenant_id, person_id);
+ALTER INDEX jobs.done_by_job ATTACH PARTITION jobs.done_default_tenant_id_job_id_idx;
 ALTER TABLE ONLY tenant.api_keys
     ADD CONSTRAINT api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant.organizations(tenant_id);
 ALTER TABLE ONLY tenant.invitations
@@ -342,6 +1267,71 @@ CREATE POLICY tenant ON core.idempotency_keys TO veza_app USING ((tenant_id = ( 
 
 CREATE POLICY tenant ON core.usage_events TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 ALTER TABLE core.usage_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.cancellations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.counts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.dead ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.deferred ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.deltas ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY dispatch ON jobs.cancellations TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.counts TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.dead TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.deferred TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.deltas TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.done TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.holds TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.lanes TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.leases TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.queues TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.ready TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.unique_keys TO veza_jobs USING (true) WITH CHECK (true);
+ALTER TABLE jobs.done ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.done_default ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.holds ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.lanes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.leases ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.queues ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.ready ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY system ON jobs.holds TO veza_system USING (true) WITH CHECK (true);
+
+CREATE POLICY tenant ON jobs.cancellations TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.counts TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.dead TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.deferred TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.deltas TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.done TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.done_default TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.holds TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.lanes TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.leases TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.queues TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.ready TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.unique_keys TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+ALTER TABLE jobs.unique_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant.api_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant.invitations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant.mails ENABLE ROW LEVEL SECURITY;
@@ -403,10 +1393,58 @@ CREATE POLICY tenant ON tenant.sessions TO veza_app USING ((tenant_id = ( SELECT
 GRANT USAGE ON SCHEMA core TO veza_app;
 GRANT USAGE ON SCHEMA core TO veza_system;
 GRANT USAGE ON SCHEMA core TO veza_jobs;
+GRANT USAGE ON SCHEMA jobs TO veza_app;
+GRANT USAGE ON SCHEMA jobs TO veza_jobs;
+GRANT USAGE ON SCHEMA jobs TO veza_system;
 GRANT USAGE ON SCHEMA tenant TO veza_app;
 GRANT USAGE ON SCHEMA tenant TO veza_system;
 REVOKE ALL ON FUNCTION core.allow_system(target regclass, privileges text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION core.protect_tenant_table(target regclass, privileges text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION jobs.awaited(tenants uuid[], queues text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.awaited(tenants uuid[], queues text[]) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.backlog() FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.backlog() TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.bury(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], reasons text[], errors text[], metas text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.bury(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], reasons text[], errors text[], metas text[]) TO veza_app;
+GRANT ALL ON FUNCTION jobs.bury(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], reasons text[], errors text[], metas text[]) TO veza_jobs;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.leases TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.leases TO veza_jobs;
+GRANT UPDATE(expires_at) ON TABLE jobs.leases TO veza_app;
+GRANT UPDATE(expires_at) ON TABLE jobs.leases TO veza_jobs;
+GRANT UPDATE(progress) ON TABLE jobs.leases TO veza_app;
+GRANT UPDATE(progress) ON TABLE jobs.leases TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.claim(process uuid, the_token uuid, at_time timestamp with time zone, visibility_ms integer, tenants uuid[], queues text[], limits integer[], floors bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.claim(process uuid, the_token uuid, at_time timestamp with time zone, visibility_ms integer, tenants uuid[], queues text[], limits integer[], floors bigint[]) TO veza_app;
+GRANT ALL ON FUNCTION jobs.claim(process uuid, the_token uuid, at_time timestamp with time zone, visibility_ms integer, tenants uuid[], queues text[], limits integer[], floors bigint[]) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time zone, with_dead boolean, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time zone, with_dead boolean, at_most integer) TO veza_app;
+GRANT ALL ON FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time zone, with_dead boolean, at_most integer) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.enqueue(tenant uuid, at_time timestamp with time zone, ids uuid[], queues text[], kinds text[], payloads text[], priorities smallint[], ranks bigint[], due timestamp with time zone[], attempts smallint[], timeouts integer[], keeps boolean[], keys text[], metas text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.enqueue(tenant uuid, at_time timestamp with time zone, ids uuid[], queues text[], kinds text[], payloads text[], priorities smallint[], ranks bigint[], due timestamp with time zone[], attempts smallint[], timeouts integer[], keeps boolean[], keys text[], metas text[]) TO veza_app;
+GRANT ALL ON FUNCTION jobs.enqueue(tenant uuid, at_time timestamp with time zone, ids uuid[], queues text[], kinds text[], payloads text[], priorities smallint[], ranks bigint[], due timestamp with time zone[], attempts smallint[], timeouts integer[], keeps boolean[], keys text[], metas text[]) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.expire(at_time timestamp with time zone, after_tenant uuid, after_name text, queues integer, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.expire(at_time timestamp with time zone, after_tenant uuid, after_name text, queues integer, at_most integer) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.finish(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], states text[], results text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.finish(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], states text[], results text[]) TO veza_app;
+GRANT ALL ON FUNCTION jobs.finish(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], states text[], results text[]) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.fold(at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.fold(at_most integer) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) TO veza_app;
+GRANT ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.promote(at_time timestamp with time zone, at_most integer, per_tenant integer, head_start bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.promote(at_time timestamp with time zone, at_most integer, per_tenant integer, head_start bigint) TO veza_app;
+GRANT ALL ON FUNCTION jobs.promote(at_time timestamp with time zone, at_most integer, per_tenant integer, head_start bigint) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], run_ats timestamp with time zone[], steps smallint[], metas text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], run_ats timestamp with time zone[], steps smallint[], metas text[]) TO veza_app;
+GRANT ALL ON FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], run_ats timestamp with time zone[], steps smallint[], metas text[]) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.rescue(at_time timestamp with time zone, silence interval, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.rescue(at_time timestamp with time zone, silence interval, at_most integer) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.rotate(parent text, today date, keep_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.rotate(parent text, today date, keep_days integer) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.share(target regclass, to_app text, to_jobs text) FROM PUBLIC;
 GRANT SELECT,INSERT ON TABLE core.idempotency_keys TO veza_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.idempotency_keys TO veza_system;
 GRANT UPDATE(response) ON TABLE core.idempotency_keys TO veza_app;
@@ -415,6 +1453,46 @@ GRANT SELECT ON TABLE core.migrations TO veza_system;
 GRANT SELECT ON TABLE core.migrations TO veza_jobs;
 GRANT SELECT,INSERT ON TABLE core.usage_events TO veza_app;
 GRANT SELECT,DELETE ON TABLE core.usage_events TO veza_system;
+GRANT SELECT,INSERT ON TABLE jobs.cancellations TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.cancellations TO veza_jobs;
+GRANT SELECT ON TABLE jobs.counts TO veza_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE jobs.counts TO veza_jobs;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.dead TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.dead TO veza_jobs;
+GRANT UPDATE(died_at) ON TABLE jobs.dead TO veza_app;
+GRANT UPDATE(died_at) ON TABLE jobs.dead TO veza_jobs;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.deferred TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.deferred TO veza_jobs;
+GRANT UPDATE(run_at) ON TABLE jobs.deferred TO veza_app;
+GRANT UPDATE(run_at) ON TABLE jobs.deferred TO veza_jobs;
+GRANT SELECT,INSERT ON TABLE jobs.deltas TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.deltas TO veza_jobs;
+GRANT UPDATE(waiting) ON TABLE jobs.deltas TO veza_jobs;
+GRANT SELECT,INSERT ON TABLE jobs.done TO veza_app;
+GRANT SELECT,INSERT ON TABLE jobs.done TO veza_jobs;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.holds TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.holds TO veza_jobs;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.holds TO veza_system;
+GRANT SELECT,INSERT,UPDATE ON TABLE jobs.lanes TO veza_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE jobs.lanes TO veza_jobs;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.processes TO veza_jobs;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.queues TO veza_app;
+GRANT SELECT,DELETE ON TABLE jobs.queues TO veza_jobs;
+GRANT UPDATE(visibility_timeout_ms) ON TABLE jobs.queues TO veza_app;
+GRANT UPDATE(delay_ms) ON TABLE jobs.queues TO veza_app;
+GRANT UPDATE(max_receives) ON TABLE jobs.queues TO veza_app;
+GRANT UPDATE(max_message_bytes) ON TABLE jobs.queues TO veza_app;
+GRANT UPDATE(retention_seconds) ON TABLE jobs.queues TO veza_app;
+GRANT UPDATE(version) ON TABLE jobs.queues TO veza_app;
+GRANT UPDATE(updated_at) ON TABLE jobs.queues TO veza_app;
+GRANT UPDATE(removed_at) ON TABLE jobs.queues TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.ready TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.ready TO veza_jobs;
+GRANT UPDATE(rank) ON TABLE jobs.ready TO veza_app;
+GRANT UPDATE(rank) ON TABLE jobs.ready TO veza_jobs;
+GRANT SELECT,INSERT,UPDATE ON TABLE jobs.totals TO veza_jobs;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.unique_keys TO veza_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.unique_keys TO veza_jobs;
 GRANT SELECT,INSERT ON TABLE tenant.api_keys TO veza_app;
 GRANT SELECT,UPDATE ON TABLE tenant.api_keys TO veza_system;
 GRANT UPDATE(revoked_at) ON TABLE tenant.api_keys TO veza_app;
