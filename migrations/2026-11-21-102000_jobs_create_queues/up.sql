@@ -25,16 +25,22 @@ SELECT jobs.share('jobs.queues',
 CREATE INDEX deferred_by_pull_queue ON jobs.deferred (tenant_id, queue, job_id) WHERE queue >= 'pull:' AND queue < 'pull;';
 CREATE INDEX leases_by_pull_queue ON jobs.leases (tenant_id, queue, job_id) WHERE queue >= 'pull:' AND queue < 'pull;';
 
--- Whether a pull queue holds no message in any state.
+-- Whether a pull queue holds no message in any state. The order of each look is that of the index which
+-- holds the queue, so that no other is taken: one queue may be rare among millions of rows. A queue is
+-- compared as a range where equality would make its place in the order no matter.
 CREATE FUNCTION jobs.is_empty(tenant uuid, lane text) RETURNS boolean LANGUAGE plpgsql
-SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
-    RETURN NOT EXISTS (SELECT FROM jobs.ready AS r WHERE r.tenant_id = tenant AND r.queue = lane)
-       AND NOT EXISTS (SELECT FROM jobs.deferred AS d
-                       WHERE d.tenant_id = tenant AND d.queue = lane AND d.queue >= 'pull:' AND d.queue < 'pull;')
-       AND NOT EXISTS (SELECT FROM jobs.leases AS l
-                       WHERE l.tenant_id = tenant AND l.queue = lane AND l.queue >= 'pull:' AND l.queue < 'pull;')
-       AND NOT EXISTS (SELECT FROM jobs.dead AS d WHERE d.tenant_id = tenant AND d.queue = lane);
+    RETURN (SELECT 1 FROM jobs.ready AS r WHERE r.tenant_id = tenant AND r.queue = lane
+            ORDER BY r.rank, r.job_id LIMIT 1) IS NULL
+       AND (SELECT 1 FROM jobs.deferred AS d
+            WHERE d.tenant_id = tenant AND d.queue >= lane AND d.queue <= lane AND d.queue >= 'pull:' AND d.queue < 'pull;'
+            ORDER BY d.queue, d.job_id LIMIT 1) IS NULL
+       AND (SELECT 1 FROM jobs.leases AS l
+            WHERE l.tenant_id = tenant AND l.queue >= lane AND l.queue <= lane AND l.queue >= 'pull:' AND l.queue < 'pull;'
+            ORDER BY l.queue, l.job_id LIMIT 1) IS NULL
+       AND (SELECT 1 FROM jobs.dead AS d WHERE d.tenant_id = tenant AND d.queue = lane
+            ORDER BY d.died_at, d.job_id LIMIT 1) IS NULL;
 END
 $$;
 
@@ -42,7 +48,7 @@ $$;
 -- somebody is moving at this moment are left. Gives how many went.
 CREATE FUNCTION jobs.discard(tenant uuid, lane text, before timestamptz, with_dead boolean, at_most integer)
 RETURNS bigint LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     removed bigint;
 BEGIN
@@ -52,17 +58,19 @@ BEGIN
         ORDER BY r.rank, r.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), delayed AS MATERIALIZED (
         SELECT d.job_id FROM jobs.deferred AS d
-        WHERE d.tenant_id = tenant AND d.queue = lane AND d.queue >= 'pull:' AND d.queue < 'pull;' AND d.enqueued_at <= before
-        LIMIT at_most FOR UPDATE SKIP LOCKED
+        WHERE d.tenant_id = tenant AND d.queue >= lane AND d.queue <= lane AND d.queue >= 'pull:' AND d.queue < 'pull;'
+          AND d.enqueued_at <= before
+        ORDER BY d.queue, d.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), held AS MATERIALIZED (
         SELECT l.job_id FROM jobs.leases AS l
-        WHERE l.tenant_id = tenant AND l.queue = lane AND l.queue >= 'pull:' AND l.queue < 'pull;' AND l.enqueued_at <= before
-        LIMIT at_most FOR UPDATE SKIP LOCKED
+        WHERE l.tenant_id = tenant AND l.queue >= lane AND l.queue <= lane AND l.queue >= 'pull:' AND l.queue < 'pull;'
+          AND l.enqueued_at <= before
+        ORDER BY l.queue, l.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), buried AS MATERIALIZED (
         SELECT d.job_id FROM jobs.dead AS d
         WHERE with_dead AND d.tenant_id = tenant AND d.queue = lane AND d.queue >= 'pull:' AND d.queue < 'pull;'
           AND d.enqueued_at <= before
-        LIMIT at_most FOR UPDATE SKIP LOCKED
+        ORDER BY d.died_at, d.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), no_waiting AS (
         DELETE FROM jobs.ready AS r USING waiting AS w
         WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING 1
@@ -88,7 +96,7 @@ $$;
 -- Removes what is older than a pull queue keeps it: messages by when they were sent, dead letters by
 -- when they died. Who was put off comes later in the order of the lane, and goes when its turn comes.
 CREATE FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamptz, at_most integer) RETURNS bigint LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     removed bigint;
     -- The longest delay and the lowest priority move a message back by 24 minutes.
@@ -153,7 +161,7 @@ $$;
 
 -- Which of these lanes have something ready.
 CREATE FUNCTION jobs.awaited(tenants uuid[], queues text[]) RETURNS TABLE (tenant_id uuid, queue text) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY

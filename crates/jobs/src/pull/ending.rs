@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Timestamptz, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize};
 use veza_core::{Permit, Query, TenantScope, TenantTx, Timestamp, Write};
 
@@ -282,13 +282,17 @@ fn held(tx: &mut TenantTx<'_>, target: &Target, receipts: &[Receipt]) -> Result<
     let statement = diesel::sql_query(
         "SELECT l.tenant_id, l.job_id, l.queue, l.rank, l.kind, l.attempt, l.max_attempts, l.timeout_ms, l.enqueued_at, \
          l.ready_at, l.expires_at, ''::text AS payload, l.meta, l.limited, l.claimed_at FROM jobs.leases AS l \
-         WHERE l.tenant_id = $1 AND l.queue = $2 AND l.job_id = ANY ($3) \
-           AND (l.job_id, l.token) IN (SELECT r.job_id, r.token FROM unnest($3, $4) AS r (job_id, token)) \
+         WHERE l.tenant_id = $1 AND l.job_id = ANY ($2) \
+           AND (l.job_id, l.token) IN (SELECT r.job_id, r.token FROM unnest($2, $3) AS r (job_id, token)) \
          ORDER BY l.job_id FOR UPDATE",
     )
     .bind::<SqlUuid, _>(tx.tenant())
-    .bind::<Text, _>(target.lane.as_str())
     .bind::<Array<SqlUuid>, _>(receipts.iter().map(|receipt| receipt.job.as_uuid()).collect::<Vec<_>>())
-    .bind::<Array<SqlUuid>, _>(receipts.iter().map(|Receipt { token: Token(token), .. }| *token).collect::<Vec<_>>());
-    Ok(tx.load(statement)?)
+    .bind::<Array<SqlUuid>, _>(
+        receipts.iter().map(|Receipt { token: Token(token), .. }| *token).collect::<Vec<_>>(),
+    );
+    let mut held: Vec<Held> = tx.load(statement)?;
+    // Not in the query: PostgreSQL would look through all that is held of the queue.
+    held.retain(|held| held.job.queue == target.lane.as_str());
+    Ok(held)
 }
