@@ -120,6 +120,7 @@ impl Config {
         let mut config = Self::read_plain(defaults, file)?;
         config.database.read_files()?;
         config.tenant.read_files()?;
+        config.jobs.read_files()?;
         Ok(config)
     }
 
@@ -172,6 +173,8 @@ impl Config {
                 ("database.url", &self.database.url),
                 ("tenant.root_secret", &self.tenant.root_secret),
                 ("tenant.mail.smtp_url", &self.tenant.mail.smtp_url),
+                ("jobs.listen_url", &self.jobs.listen_url),
+                ("jobs.redis_url", &self.jobs.redis_url),
             ] {
                 let shown = secret.as_ref().is_some_and(|secret| secret.expose() == "[secret]");
                 let problem = format!("{key} is [secret], which `veza config show` prints in its place");

@@ -27,6 +27,7 @@ impl Config {
         let mut config: Self = load(file)?;
         config.database.read_files()?;
         config.tenant.read_files()?;
+        config.jobs.read_files()?;
         Ok(config)
     }
 }

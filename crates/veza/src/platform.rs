@@ -39,6 +39,9 @@ pub enum Error {
     /// Keys cannot be loaded.
     #[error(transparent)]
     Tenant(#[from] veza_tenant::Error),
+    /// Queues cannot be set up.
+    #[error(transparent)]
+    Jobs(#[from] veza_jobs::Error),
 }
 
 impl Platform {
@@ -99,6 +102,7 @@ impl Platform {
     /// sweeping).
     pub fn start(&self, worker: bool) {
         self.tenants.start(&self.tasks);
+        self.jobs.start(&self.tasks);
         if worker {
             self.tenants.start_worker(&self.tasks);
         }

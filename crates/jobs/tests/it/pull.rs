@@ -1,5 +1,4 @@
 //! Pull queues below HTTP: what the database itself refuses, and how a wait ends.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::future::{pending, ready};
 
@@ -82,7 +81,7 @@ async fn no_program_s_jobs_are_discarded(t: TenantTest) {
 
 #[tenant_test]
 async fn a_wait_ends_when_it_is_told_to(t: TenantTest) {
-    let jobs = Jobs::new(t.db.clone(), config());
+    let jobs = Jobs::new(t.db.clone(), config()).unwrap();
     queue(&t.db, &t.alice.caller, "mail").await;
     let caller = &t.alice.caller;
     let ask = Receive { wait_seconds: Some(20), ..Receive::default() };

@@ -34,7 +34,8 @@ pub(super) fn openapi() -> Result<ExitCode, Error> {
         let db = Db::open(&config.database)?;
         let tenants = Tenants::new(db.clone(), config.tenant.clone(), &config.web.public_url, None)?;
         let tenant = veza_tenant::http::routes(tenants);
-        let jobs = veza_jobs::http::routes(Jobs::new(db, config.jobs.clone())?);
+        let jobs = Jobs::new(db, config.jobs.clone()).map_err(veza::Error::from)?;
+        let jobs = veza_jobs::http::routes(jobs);
         let platform = move |routes: &mut Routes<'_>| {
             tenant(routes);
             jobs(routes);
