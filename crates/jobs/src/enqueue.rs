@@ -8,7 +8,7 @@ use diesel::sql_types::{
     Array, BigInt, Bool, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
 use uuid::Uuid;
-use veza_core::{Query, TenantScope, TenantTx, Timestamp, Write};
+use veza_core::{Query, TenantId, TenantScope, TenantTx, Timestamp, Write};
 
 use crate::error::Error;
 use crate::id::JobId;
@@ -81,7 +81,7 @@ impl NewJob {
 
     /// A job of any kind.
     pub(crate) fn new(
-        tx: &TenantTx<'_>,
+        tx: &impl Query,
         queue: QueueName,
         kind: &str,
         payload: String,
@@ -118,7 +118,7 @@ impl NewJob {
     }
 }
 
-fn timeout(options: &Options) -> Result<i32, Error> {
+pub(crate) fn timeout(options: &Options) -> Result<i32, Error> {
     let milliseconds = options.timeout.unwrap_or(Options::TIMEOUT).as_millis();
     i32::try_from(milliseconds)
         .ok()
@@ -158,7 +158,8 @@ pub(crate) fn insert(tx: &mut TenantTx<'_>, mut jobs: Vec<NewJob>) -> Result<Vec
         jobs.retain(|job| job.unique.as_ref().is_none_or(|(key, _)| holders.get(key) == Some(&job.id)));
     }
     if !jobs.is_empty() {
-        store(tx, &jobs)?;
+        let tenant = tx.tenant();
+        store(tx, tenant, &jobs)?;
         announce(tx, &jobs);
     }
     Ok(outcome)
@@ -223,13 +224,14 @@ fn reserve(tx: &mut TenantTx<'_>, jobs: &[NewJob]) -> Result<HashMap<String, Job
     Ok(holders)
 }
 
-fn store(tx: &mut TenantTx<'_>, jobs: &[NewJob]) -> Result<(), Error> {
+/// Stores jobs of one tenant, whoever does it, and tells nobody.
+pub(crate) fn store(tx: &mut impl Write, tenant: TenantId, jobs: &[NewJob]) -> Result<(), Error> {
     let column = |f: fn(&NewJob) -> &str| jobs.iter().map(f).collect::<Vec<&str>>();
     let keys: Vec<Option<&str>> =
         jobs.iter().map(|job| job.unique.as_ref().map(|(key, _)| key.as_str())).collect();
     let statement =
         diesel::sql_query("SELECT jobs.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
-            .bind::<SqlUuid, _>(tx.tenant())
+            .bind::<SqlUuid, _>(tenant)
             .bind::<Timestamptz, _>(tx.now())
             .bind::<Array<SqlUuid>, _>(jobs.iter().map(|job| job.id.as_uuid()).collect::<Vec<_>>())
             .bind::<Array<Text>, _>(column(|job| job.queue.as_str()))

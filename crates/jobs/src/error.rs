@@ -51,15 +51,32 @@ pub enum Error {
     /// The organisation has as many queues as it may have.
     #[error("an organisation has at most {0} queues")]
     QueueLimit(usize),
-    /// The version moved on since it was read.
-    #[error("it was changed since it was read")]
-    VersionMismatch,
     /// As many wait for messages as the process can bear.
     #[error("too many receivers wait here; try again, or without waiting")]
     ReceiversBusy,
     /// As many of one organisation wait for messages as may.
     #[error("an organisation may have at most {0} receivers that wait; try again, or without waiting")]
     TooManyReceivers(usize),
+    /// An event caused by an event caused by an event, and so on: probably a circle.
+    #[error("an event may be {max} hops away from its first cause")]
+    TooManyHops {
+        /// The limit.
+        max: u8,
+    },
+    /// The tenant has as many as it may have.
+    #[error("there may be {max} of this noun: {noun}")]
+    LimitReached {
+        /// Of what.
+        noun: &'static str,
+        /// The limit.
+        max: i64,
+    },
+    /// Another one has the name.
+    #[error("another {0} has this name")]
+    NameTaken(&'static str),
+    /// The version moved on since it was read.
+    #[error("it was changed since it was read")]
+    VersionMismatch,
     /// Two handlers, or a handler and nothing to do with it.
     #[error("{0}")]
     Setup(String),
@@ -92,6 +109,14 @@ impl Error {
         move |error| match error {
             DbError::NotFound => Error::NotFound(noun),
             other => Error::Db(other),
+        }
+    }
+
+    /// Gives a violated constraint its meaning.
+    pub(crate) fn on_constraint(self, constraint: &str, meaning: Error) -> Error {
+        match &self {
+            Error::Db(error) if error.constraint() == Some(constraint) => meaning,
+            _ => self,
         }
     }
 
@@ -137,9 +162,12 @@ codes! {
     Error::QueueNotEmpty => Conflict, "jobs.queue.not_empty", "Purge the queue first, or remove it with `force=true`.";
     Error::QueueDeletedRecently => Conflict, "jobs.queue.deleted_recently", "A minute after a queue was removed, and when its messages are gone, its name is free again.";
     Error::QueueLimit(_) => QuotaExceeded, "jobs.queue.limit", "Remove queues that are not used.";
-    Error::VersionMismatch => PreconditionFailed, "jobs.version_mismatch", "Read it again and repeat the change with the new ETag.";
     Error::ReceiversBusy => Unavailable, "jobs.receive.busy", "Too many receivers wait at this process; wait as long as Retry-After says.";
     Error::TooManyReceivers(_) => RateLimited, "jobs.receive.too_many_waiting", "Too many of the organisation's receivers wait at this process; wait as long as Retry-After says.";
+    Error::TooManyHops { .. } => Conflict, "jobs.event.too_many_hops", "Events cause each other in a circle; break it.";
+    Error::LimitReached { .. } => QuotaExceeded, "jobs.limit_reached", "Remove some of them first.";
+    Error::NameTaken(_) => Conflict, "jobs.name_taken", "Choose another name.";
+    Error::VersionMismatch => PreconditionFailed, "jobs.version_mismatch", "Read it again and repeat the change with the new ETag.";
     Error::Setup(_) => Internal, "jobs.setup", "The program put its runtime together wrongly.";
 }
 

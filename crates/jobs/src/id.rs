@@ -24,6 +24,14 @@ ids! {
     RedriveId = RedriveNoun, "redrive";
     /// A process that works on jobs.
     ProcessId = ProcessNoun, "process";
+    /// An event, the same for all who get it.
+    EventId = EventNoun, "event";
+    /// A binding of a queue to an exchange.
+    BindingId = BindingNoun, "binding";
+    /// Kept events on their way to a binding once more.
+    ReplayId = ReplayNoun, "replay";
+    /// A schedule.
+    ScheduleId = ScheduleNoun, "schedule";
 }
 
 /// Fences a lease: whoever lost it cannot end the job any more.

@@ -36,8 +36,10 @@ mod redis;
 mod redrive;
 mod registry;
 mod runtime;
+pub mod schedule;
 mod service;
 mod settle;
+pub mod topic;
 mod upkeep;
 mod view;
 #[cfg(feature = "webhook")]

@@ -1,5 +1,6 @@
 //! Handlers by the kind of job they do.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub(crate) struct Registered {
 }
 
 /// Handlers by kind.
-pub(crate) type Registry = BTreeMap<&'static str, Registered>;
+pub(crate) type Registry = BTreeMap<Cow<'static, str>, Registered>;
 
 /// A handler as a service.
 struct Typed<J, H> {

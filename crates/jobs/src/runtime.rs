@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
-use veza_core::{Reason, Tasks};
+use veza_core::{DbError, DispatchTx, Reason, Tasks};
 
 use crate::bells::Bells;
 use crate::dispatch::Dispatcher;
@@ -19,6 +19,7 @@ use crate::job::Job;
 use crate::queue::QueueName;
 use crate::registry::{Execution, Registry, Run, layered, registered};
 use crate::service::Jobs;
+use crate::topic::{self, Event, Subscription};
 
 /// How many jobs of a queue run at once in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct RuntimeBuilder {
     jobs: Jobs,
     registry: Registry,
     queues: BTreeMap<String, Concurrency>,
+    subscriptions: Vec<Subscription>,
+    withdrawn: Vec<&'static str>,
     mistakes: Vec<String>,
 }
 
@@ -64,9 +67,28 @@ impl RuntimeBuilder {
 
     /// Who does the jobs of a kind.
     pub fn handler<J: Job, H: Handler<J>>(mut self, handler: H) -> Self {
-        if self.registry.insert(J::KIND, registered::<J, H>(handler)).is_some() {
+        if self.registry.insert(J::KIND.into(), registered::<J, H>(handler)).is_some() {
             self.mistakes.push(format!("{} has two handlers", J::KIND));
         }
+        self
+    }
+
+    /// Who gets the events of a subscription, of all tenants.
+    pub fn subscribe<H: Handler<Event>>(mut self, subscription: Subscription, handler: H) -> Self {
+        self.mistakes.extend(subscription.mistakes());
+        let mut registered = registered::<Event, H>(handler);
+        registered.queue = subscription.queue;
+        if self.registry.insert(subscription.kind(), registered).is_some() {
+            self.mistakes.push(format!("the subscription {} is there twice", subscription.name));
+        }
+        self.subscriptions.push(subscription);
+        self
+    }
+
+    /// Ends a subscription that the program had once. While processes run that still declare it, the last
+    /// one to start decides.
+    pub fn unsubscribe(mut self, name: &'static str) -> Self {
+        self.withdrawn.push(name);
         self
     }
 
@@ -103,7 +125,15 @@ impl RuntimeBuilder {
         let db = self.jobs.db();
         let process = ProcessId::generate(db.clock().now(), &**db.random());
         let bells = self.jobs.bells();
-        let shared = Shared { process, registry: self.registry, queues: self.queues, bells, jobs: self.jobs };
+        let shared = Shared {
+            process,
+            registry: self.registry,
+            queues: self.queues,
+            subscriptions: self.subscriptions,
+            withdrawn: self.withdrawn,
+            bells,
+            jobs: self.jobs,
+        };
         Ok(Runtime { shared: Arc::new(shared) })
     }
 }
@@ -121,6 +151,8 @@ pub(crate) struct Shared {
     pub(crate) process: ProcessId,
     pub(crate) registry: Registry,
     pub(crate) queues: BTreeMap<String, Concurrency>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) withdrawn: Vec<&'static str>,
     pub(crate) bells: Arc<Bells>,
 }
 
@@ -131,6 +163,8 @@ impl Runtime {
             jobs: jobs.clone(),
             registry: Registry::new(),
             queues: BTreeMap::new(),
+            subscriptions: Vec::new(),
+            withdrawn: Vec::new(),
             mistakes: Vec::new(),
         }
     }
@@ -153,6 +187,20 @@ impl Runtime {
     pub fn start(&self, tasks: &Tasks) {
         let this = self.clone();
         tasks.spawn("jobs.runtime", move |stop| async move { this.run(stop).await });
+    }
+
+    /// Writes down which events this program subscribes to, so that publishers in any process know it.
+    /// Running it does so by itself; a program that starts no worker, or a test, may call it.
+    pub async fn declare(&self) -> Result<(), DbError> {
+        if self.shared.subscriptions.is_empty() && self.shared.withdrawn.is_empty() {
+            return Ok(());
+        }
+        let shared = Arc::clone(&self.shared);
+        let declare = move |tx: &mut DispatchTx<'_>| {
+            shared.withdrawn.iter().try_for_each(|name| topic::withdraw(tx, name))?;
+            shared.subscriptions.iter().try_for_each(|subscription| topic::declare(tx, subscription))
+        };
+        self.shared.jobs.db().dispatch(Reason("jobs.declare"), declare).await
     }
 
     async fn run(&self, stop: CancellationToken) {
@@ -179,8 +227,12 @@ impl Runtime {
     /// Gets onto the list of workers before anything is taken. Answers whether to go on.
     async fn enter(&self, stop: &CancellationToken) -> bool {
         loop {
-            match crate::upkeep::beat(&self.shared).await {
-                Ok(_) => return true,
+            let entered = async {
+                crate::upkeep::beat(&self.shared).await?;
+                self.declare().await
+            };
+            match entered.await {
+                Ok(()) => return true,
                 Err(error) => tracing::warn!(%error, "cannot work on jobs yet"),
             }
             let pause = tokio::time::sleep(std::time::Duration::from_secs(1));

@@ -12,7 +12,9 @@ use veza_core::{DbError, Reason};
 
 use crate::engine;
 use crate::pull;
+use crate::error::Error;
 use crate::runtime::Shared;
+use crate::{schedule, topic};
 
 /// How often a process says that it is alive.
 const BEAT: Duration = Duration::from_secs(2);
@@ -24,6 +26,10 @@ const ROTATE: Duration = Duration::from_mins(30);
 const REDRIVE: Duration = Duration::from_secs(1);
 /// How often pull queues are swept of what is too old.
 const EXPIRE: Duration = Duration::from_mins(1);
+/// How often replays are looked after.
+const REPLAY: Duration = Duration::from_secs(1);
+/// How often schedules are looked after, unless one is due sooner.
+const TICK: Duration = Duration::from_secs(1);
 /// Rows of one statement.
 const FOLDED: i32 = 20_000;
 const RESCUED: i32 = 1_000;
@@ -63,7 +69,11 @@ pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: Arc
     let ages = every(EXPIRE, &shared, &ended, |shared| async move {
         report("old messages cannot be removed", expire(&shared).await);
     });
-    tokio::join!(beats, rescues, sums, days, redrives, ages);
+    let replays = every(REPLAY, &shared, &ended, |shared| async move {
+        report("events cannot be replayed", replay(&shared).await);
+    });
+    let ticks = schedules(&shared, &ended);
+    tokio::join!(beats, rescues, sums, days, redrives, ages, replays, ticks);
 }
 
 /// Since when the database has heard every beat. After an outage the beats of all processes are old, and
@@ -110,7 +120,7 @@ async fn still_alive(shared: &Shared, lost: &Notify, steady: &Steady) {
     }
 }
 
-fn report(what: &'static str, outcome: Result<(), DbError>) {
+fn report<E: std::fmt::Display>(what: &'static str, outcome: Result<(), E>) {
     if let Err(error) = outcome {
         tracing::warn!(%error, "{what}");
     }
@@ -158,6 +168,10 @@ async fn rotate(shared: &Shared) -> Result<(), DbError> {
     let days = i32::from(shared.jobs.config().keep_days);
     let step = move |tx: &mut veza_core::DispatchTx<'_>| {
         engine::rotate(tx, "done", days)?;
+        let keep = topic::longest_keep(tx)?;
+        engine::rotate(tx, "events", keep)?;
+        topic::sweep_replays(tx)?;
+        schedule::sweep(tx)?;
         engine::sweep(tx)?;
         crate::redrive::sweep(tx)
     };
@@ -177,4 +191,42 @@ async fn expire(shared: &Shared) -> Result<(), DbError> {
             return Ok(());
         }
     }
+}
+
+/// Takes replays further, in turn, until none can go on.
+async fn replay(shared: &Shared) -> Result<(), Error> {
+    while let Some(step) = shared.jobs.db().dispatch(Reason("jobs.replay"), topic::replay_step).await? {
+        if let Some((tenant, queue, rank)) = step.lane {
+            shared.bells.ring(&queue, tenant, rank);
+        }
+    }
+    Ok(())
+}
+
+/// Ticks each second, and when a schedule is due.
+async fn schedules(shared: &Shared, ended: &CancellationToken) {
+    let mut pause = Duration::ZERO;
+    while ended.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+        pause = match tick(shared).await {
+            Ok(pause) => pause.min(TICK),
+            Err(error) => {
+                tracing::warn!(%error, "schedules cannot tick");
+                TICK
+            }
+        };
+    }
+}
+
+/// Enqueues what is due; answers how long it is until the next tick.
+async fn tick(shared: &Shared) -> Result<Duration, Error> {
+    let ticked = shared.jobs.db().dispatch(Reason("jobs.tick"), schedule::tick).await?;
+    for (tenant, queue, rank) in ticked.lanes {
+        shared.bells.ring(&queue, tenant, rank);
+    }
+    if ticked.more {
+        return Ok(Duration::ZERO);
+    }
+    let until = ticked.next.map(|next| next - shared.jobs.db().clock().now());
+    // Never at once again: another process may be at it.
+    Ok(until.map_or(TICK, |until| until.to_std().unwrap_or_default()).max(Duration::from_millis(10)))
 }

@@ -35,4 +35,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-21-102000_jobs_create_queues",
         sql: include_str!("../../../../migrations/2026-11-21-102000_jobs_create_queues/up.sql"),
     },
+    Migration {
+        name: "2026-11-21-103000_jobs_create_topics",
+        sql: include_str!("../../../../migrations/2026-11-21-103000_jobs_create_topics/up.sql"),
+    },
+    Migration {
+        name: "2026-11-21-104000_jobs_create_schedules",
+        sql: include_str!("../../../../migrations/2026-11-21-104000_jobs_create_schedules/up.sql"),
+    },
 ];

@@ -1,0 +1,63 @@
+//! What a schedule enqueues.
+
+use serde_json::Value;
+use veza_core::{Query, TenantTx};
+
+use crate::enqueue::NewJob;
+use crate::error::Error;
+use crate::id::ScheduleId;
+use crate::job::{Job, Options, Retry};
+use crate::queue::QueueName;
+
+/// A job as a schedule keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScheduledJob {
+    pub(super) queue: QueueName,
+    pub(super) kind: String,
+    pub(super) payload: Value,
+    pub(super) options: Options,
+    pub(super) attempts: u16,
+}
+
+impl ScheduledJob {
+    /// A job with its own options. Its delay and its unique key do not count: the tick says when, and that
+    /// it is there once.
+    pub fn new<J: Job>(job: &J) -> Result<Self, Error> {
+        Self::with(job, job.options())
+    }
+
+    /// The same with other options.
+    pub fn with<J: Job>(job: &J, options: Options) -> Result<Self, Error> {
+        let payload = serde_json::to_value(job)
+            .map_err(|error| Error::Unserializable { kind: J::KIND, error: error.to_string() })?;
+        let queue = QueueName::new(options.queue.clone().unwrap_or(J::QUEUE.into()))?;
+        Ok(Self {
+            queue,
+            kind: J::KIND.to_owned(),
+            payload,
+            options: Options { start: crate::Start::Now, unique: None, ..options },
+            attempts: J::RETRY.attempts,
+        })
+    }
+
+    /// A message to a tenant's queue of the pull API.
+    pub fn message(queue: &str, payload: Value) -> Result<Self, Error> {
+        let queue = QueueName::pull(queue)?;
+        let (kind, options) = ("message".to_owned(), Options::default());
+        Ok(Self { queue, kind, payload, options, attempts: Retry::DEFAULT.attempts })
+    }
+
+    /// The job as it would be enqueued now; checks that it can be.
+    pub(super) fn now(&self, tx: &impl Query, id: ScheduleId, tick: Option<i64>) -> Result<NewJob, Error> {
+        let payload = self.payload.to_string();
+        let mut job = NewJob::new(tx, self.queue.clone(), &self.kind, payload, &self.options, self.attempts)?;
+        let tick = tick.and_then(|tick| chrono::DateTime::from_timestamp(tick, 0));
+        job.meta = Some(serde_json::json!({ "schedule": { "id": id, "tick_at": tick } }).to_string());
+        Ok(job)
+    }
+
+    /// Whether it can be enqueued, before it is kept.
+    pub(super) fn check(&self, tx: &TenantTx<'_>) -> Result<NewJob, Error> {
+        self.now(tx, tx.new_id(), None)
+    }
+}

@@ -1,0 +1,88 @@
+//! What happened, as those get it who wanted to know.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use veza_core::{Query, Timestamp};
+
+use crate::enqueue::NewJob;
+use crate::error::Error;
+use crate::handler::JobError;
+use crate::id::EventId;
+use crate::job::{Job, Options, Retry};
+use crate::queue::QueueName;
+
+/// How far an event may be from its first cause.
+pub const MAX_HOPS: u8 = 16;
+
+/// The kind of the jobs of pull queues.
+const MESSAGE: &str = "message";
+
+/// Something that happened. It is the job of a [`Subscription`](crate::topic::Subscription)'s handler,
+/// and as JSON the message in a pull queue.
+///
+/// As a job of its own kind, `jobs.event`, it comes from bindings of tenants to a program's queue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// The same for all who get it, and in all replays.
+    pub event_id: EventId,
+    /// Where it was published.
+    pub exchange: String,
+    /// What it is about, in words with dots between.
+    pub routing_key: String,
+    /// When the transaction began that published it.
+    pub published_at: Timestamp,
+    /// How many events led to it, one causing the next.
+    pub hops: u8,
+    /// What filters look at.
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
+    /// What was published.
+    pub body: Value,
+}
+
+impl Event {
+    /// What was published, as a type. An event of another shape fails and is tried again, since a
+    /// newer program may know it.
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T, JobError> {
+        T::deserialize(&self.body).map_err(|error| {
+            JobError::Retry(format!("the body of {} has another shape: {error}", self.routing_key))
+        })
+    }
+}
+
+impl Job for Event {
+    const KIND: &'static str = "jobs.event";
+}
+
+/// Where an event goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) queue: QueueName,
+    pub(crate) kind: String,
+    pub(crate) options: Options,
+}
+
+impl Target {
+    /// A binding of a tenant.
+    pub(crate) fn binding(queue: String) -> Self {
+        let queue = QueueName::stored(queue);
+        let kind = if queue.is_pull() { MESSAGE } else { Event::KIND };
+        Self { queue, kind: kind.to_owned(), options: Options::default() }
+    }
+
+    /// The job that brings it an event; `payload` is the event as JSON.
+    pub(crate) fn job(&self, tx: &impl Query, payload: String) -> Result<NewJob, Error> {
+        let attempts = Retry::DEFAULT.attempts;
+        NewJob::new(tx, self.queue.clone(), &self.kind, payload, &self.options, attempts)
+    }
+}
+
+pub(crate) fn to_json(event: &Event) -> Result<String, Error> {
+    serde_json::to_string(event).map_err(unserializable)
+}
+
+pub(crate) fn unserializable(error: serde_json::Error) -> Error {
+    Error::Unserializable { kind: Event::KIND, error: error.to_string() }
+}

@@ -1,0 +1,35 @@
+//! Topics: an event is published once, and everybody who wants it gets a job of their own.
+//!
+//! An event goes to an [`Exchange`] with a routing key such as `property.updated`. Each [`Binding`] of
+//! the exchange that matches gets one job in its queue, with that queue's retries, limits and dead
+//! letters. Tenants make bindings; programs declare a [`Subscription`] for all tenants.
+
+mod binding;
+mod condition;
+mod event;
+mod exchange;
+mod filter;
+mod pattern;
+mod publish;
+mod replay;
+mod replaying;
+mod subscription;
+
+pub use self::{
+    binding::{Binding, FilterScope, MAX_BINDINGS, NewBinding, bind, binding, bindings, pause, unbind},
+    event::{Event, MAX_HOPS},
+    exchange::{
+        Exchange, ExchangeKind, MAX_EXCHANGES, MAX_KEEP_DAYS, NewExchange, create_exchange, exchange,
+        exchanges, remove_exchange, update_exchange,
+    },
+    filter::{Filter, MAX_FILTER_KEYS, MAX_FILTER_VALUES},
+    pattern::{MAX_ROUTING_KEY, Pattern},
+    publish::{PublishOptions, Published, publish},
+    replay::{MAX_REPLAYS, Replay, replay, replays},
+    subscription::Subscription,
+};
+pub(crate) use self::{
+    exchange::within,
+    replaying::{longest_keep, step as replay_step, sweep as sweep_replays},
+    subscription::{declare, withdraw},
+};

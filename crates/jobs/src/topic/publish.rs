@@ -1,0 +1,205 @@
+//! Publishing: in the caller's own transaction, so that an event exists exactly when the rest does.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, Integer, Json, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+use veza_core::{Query, TenantScope, TenantTx, Write};
+
+use super::binding::{self, wants};
+use super::event::{Event, MAX_HOPS, Target, to_json, unserializable};
+use super::exchange::check_name;
+use super::pattern::check_routing_key;
+use super::subscription;
+use crate::enqueue::{MAX_PAYLOAD, insert};
+use crate::error::Error;
+use crate::id::EventId;
+
+/// What goes with an event.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[must_use]
+pub struct PublishOptions {
+    attributes: Map<String, Value>,
+    hops: u8,
+}
+
+impl PublishOptions {
+    /// An attribute, for filters to look at.
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.attributes.insert(name.into(), value.into());
+        self
+    }
+
+    /// All attributes.
+    pub fn attributes(mut self, attributes: Map<String, Value>) -> Self {
+        self.attributes = attributes;
+        self
+    }
+
+    /// It is published because of another event, and is one hop further from its first cause. Say it in
+    /// each handler of an event, so that a circle of them ends.
+    pub fn caused_by(self, event: &Event) -> Self {
+        self.hops(event.hops.saturating_add(1))
+    }
+
+    /// How many events led to it: what [`caused_by`](Self::caused_by) says, from outside the program.
+    pub fn hops(mut self, hops: u8) -> Self {
+        self.hops = hops;
+        self
+    }
+}
+
+/// What publishing did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Published {
+    /// The event.
+    pub event_id: EventId,
+    /// How many queues got it.
+    pub deliveries: usize,
+}
+
+#[derive(QueryableByName)]
+struct Route {
+    /// A subscription of a program.
+    #[diesel(sql_type = Nullable<Text>)]
+    subscription: Option<String>,
+    /// A binding of the tenant.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    binding_id: Option<Uuid>,
+    #[diesel(sql_type = SmallInt)]
+    keep_days: i16,
+    #[diesel(sql_type = Nullable<Text>)]
+    pattern: Option<String>,
+    #[diesel(sql_type = Nullable<Json>)]
+    filter: Option<Value>,
+    #[diesel(sql_type = Nullable<Text>)]
+    filter_scope: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    queue: Option<String>,
+    #[diesel(sql_type = Nullable<SmallInt>)]
+    max_attempts: Option<i16>,
+    #[diesel(sql_type = Nullable<Integer>)]
+    timeout_ms: Option<i32>,
+}
+
+/// Bytes of payloads in one statement.
+const BATCH_BYTES: usize = 16 * MAX_PAYLOAD;
+
+/// Publishes an event, to exist when `tx` is committed and not otherwise. Everybody whose binding or
+/// subscription matches gets one job. An exchange that the tenant has not made reaches subscriptions of
+/// programs alone; nobody's wanting an event is no error.
+///
+/// # Errors
+/// [`Error::Invalid`] for names that break a rule, [`Error::TooLarge`], [`Error::Unserializable`],
+/// [`Error::TooManyHops`]; the transaction can go on after those.
+pub fn publish(
+    tx: &mut TenantTx<'_>,
+    exchange: &str,
+    routing_key: &str,
+    event: &impl Serialize,
+    options: PublishOptions,
+) -> Result<Published, Error> {
+    check_name(exchange).map_err(|_same_rule| {
+        Error::field("/exchange", "name", "an exchange's name is made like a queue's")
+    })?;
+    check_routing_key(routing_key)?;
+    if options.hops > MAX_HOPS {
+        return Err(Error::TooManyHops { max: MAX_HOPS });
+    }
+    let event = Event {
+        event_id: tx.new_id(),
+        exchange: exchange.to_owned(),
+        routing_key: routing_key.to_owned(),
+        published_at: tx.now(),
+        hops: options.hops,
+        attributes: options.attributes,
+        body: serde_json::to_value(event).map_err(unserializable)?,
+    };
+    let payload = to_json(&event)?;
+    if payload.len() > MAX_PAYLOAD {
+        return Err(Error::TooLarge { size: payload.len(), max: MAX_PAYLOAD });
+    }
+    let routes = routes(tx, &event)?;
+    let kept = routes.iter().any(|route| route.keep_days > 0);
+    let wanted: Vec<Route> = routes.into_iter().filter(|route| route.wants(&event)).collect();
+    if kept {
+        keep(tx, &event, wanted.iter().filter_map(|route| route.binding_id).collect())?;
+    }
+    deliver(tx, &payload, wanted.iter().filter_map(Route::target))
+        .map(|deliveries| Published { event_id: event.event_id, deliveries })
+}
+
+/// Who may want the event, in one round trip. The row of an exchange without bindings tells for how
+/// long it keeps events.
+fn routes(tx: &mut TenantTx<'_>, event: &Event) -> Result<Vec<Route>, Error> {
+    let query = diesel::sql_query(
+        "SELECT NULL AS subscription, b.binding_id, e.keep_days, b.pattern, b.filter, b.filter_scope, b.queue, \
+                NULL::smallint AS max_attempts, NULL::integer AS timeout_ms \
+         FROM jobs.exchanges AS e LEFT JOIN jobs.bindings AS b \
+           ON b.tenant_id = e.tenant_id AND b.exchange = e.name AND NOT b.paused \
+          AND (e.kind <> 'direct' OR b.pattern = $3) \
+         WHERE e.tenant_id = $1 AND e.name = $2 \
+         UNION ALL \
+         SELECT s.name, NULL, 0::smallint, s.pattern, NULL, NULL, s.queue, s.max_attempts, s.timeout_ms \
+         FROM jobs.subscriptions AS s WHERE s.exchange = $2",
+    );
+    let query = query
+        .bind::<SqlUuid, _>(tx.tenant())
+        .bind::<Text, _>(&event.exchange)
+        .bind::<Text, _>(&event.routing_key);
+    Ok(tx.load(query)?)
+}
+
+impl Route {
+    fn wants(&self, event: &Event) -> bool {
+        let scope = binding::scope(self.filter_scope.as_deref().unwrap_or_default());
+        self.pattern.as_deref().is_some_and(|pattern| wants(event, pattern, self.filter.as_ref(), scope))
+    }
+
+    fn target(&self) -> Option<Target> {
+        let queue = self.queue.clone()?;
+        Some(match &self.subscription {
+            Some(name) => subscription::target(name, queue, self.max_attempts, self.timeout_ms),
+            None => Target::binding(queue),
+        })
+    }
+}
+
+/// One job for each target.
+fn deliver(
+    tx: &mut TenantTx<'_>,
+    payload: &str,
+    targets: impl Iterator<Item = Target>,
+) -> Result<usize, Error> {
+    let at_once = BATCH_BYTES.checked_div(payload.len()).unwrap_or(1).max(1);
+    let mut deliveries = 0;
+    let mut batch = Vec::new();
+    for target in targets {
+        batch.push(target.job(tx, payload.to_owned())?);
+        deliveries += 1;
+        if batch.len() >= at_once {
+            insert(tx, std::mem::take(&mut batch))?;
+        }
+    }
+    insert(tx, batch)?;
+    Ok(deliveries)
+}
+
+fn keep(tx: &mut TenantTx<'_>, event: &Event, delivered: Vec<Uuid>) -> Result<(), Error> {
+    let insert = diesel::sql_query(
+        "INSERT INTO jobs.events (tenant_id, exchange, published_at, event_id, routing_key, hops, attributes, body, \
+         delivered) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind::<SqlUuid, _>(tx.tenant())
+    .bind::<Text, _>(&event.exchange)
+    .bind::<Timestamptz, _>(event.published_at)
+    .bind::<SqlUuid, _>(event.event_id)
+    .bind::<Text, _>(&event.routing_key)
+    .bind::<SmallInt, _>(i16::from(event.hops))
+    .bind::<Json, _>(Value::Object(event.attributes.clone()))
+    .bind::<Json, _>(&event.body)
+    .bind::<Array<SqlUuid>, _>(delivered);
+    tx.execute(insert)?;
+    Ok(())
+}
