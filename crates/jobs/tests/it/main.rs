@@ -21,6 +21,8 @@ mod outcome;
 mod pull;
 mod redrive;
 mod runtime;
+mod schedules;
+mod topics;
 #[cfg(feature = "webhook")]
 mod webhook;
 mod work;

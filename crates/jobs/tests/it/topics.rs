@@ -1,0 +1,347 @@
+//! Events reach who wants them, once, and nobody else.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::TimeDelta;
+use diesel::QueryableByName;
+use diesel::sql_types::{Text, Uuid as SqlUuid};
+use serde_json::{Value, json};
+use veza_core::page::PageRequest;
+use veza_core::{Caller, Db, DbError, Query, TenantScope, Timestamp};
+use veza_jobs::permission::{ManageJobs, ReadJobs};
+use veza_jobs::topic::{
+    self, Binding, Event, ExchangeKind, FilterScope, NewBinding, NewExchange, PublishOptions, Published,
+    Subscription,
+};
+use veza_jobs::{Context, Error, JobError, Jobs, Runtime};
+use veza_testing::{DbTest, TenantTest, db_test, tenant_test};
+
+use crate::work::{Background, config, eventually};
+
+async fn create(db: &Db, caller: &Caller, name: &str, kind: ExchangeKind, keep_days: u16) {
+    let (permit, new) =
+        (caller.permit::<ManageJobs>().unwrap(), NewExchange { name: name.to_owned(), kind, keep_days });
+    db.tenant(caller, move |tx| topic::create_exchange(tx, &permit, &new)).await.unwrap();
+}
+
+async fn bind(db: &Db, caller: &Caller, exchange: &'static str, new: NewBinding) -> Binding {
+    let permit = caller.permit::<ManageJobs>().unwrap();
+    db.tenant(caller, move |tx| topic::bind(tx, &permit, exchange, &new)).await.unwrap()
+}
+
+async fn publish(
+    db: &Db,
+    caller: &Caller,
+    exchange: &'static str,
+    key: &'static str,
+    body: Value,
+) -> Published {
+    db.tenant(caller, move |tx| topic::publish(tx, exchange, key, &body, PublishOptions::default()))
+        .await
+        .unwrap()
+}
+
+/// The events in a queue, in the order in which they will be taken.
+async fn waiting(db: &Db, caller: &Caller, queue: &'static str) -> Vec<(String, Event)> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        kind: String,
+        #[diesel(sql_type = Text)]
+        payload: String,
+    }
+    let rows = db.tenant(caller, move |tx| {
+        let sql = "SELECT kind, payload::text FROM jobs.ready WHERE tenant_id = $1 AND queue = $2 ORDER BY rank, job_id";
+        let sql = diesel::sql_query(sql).bind::<SqlUuid, _>(tx.tenant()).bind::<Text, _>(queue);
+        Ok::<_, Error>(tx.load::<Row, _>(sql)?)
+    });
+    let event = |row: Row| (row.kind, serde_json::from_str(&row.payload).unwrap());
+    rows.await.unwrap().into_iter().map(event).collect()
+}
+
+async fn keys(db: &Db, caller: &Caller, queue: &'static str) -> Vec<String> {
+    waiting(db, caller, queue).await.into_iter().map(|(_, event)| event.routing_key).collect()
+}
+
+#[tenant_test]
+async fn each_binding_that_matches_gets_the_event_once(t: TenantTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    create(db, alice, "property.events", ExchangeKind::Topic, 0).await;
+    bind(db, alice, "property.events", NewBinding::new("pull:all")).await;
+    bind(db, alice, "property.events", NewBinding::new("pull:updates").pattern("property.updated.#")).await;
+    let dear = json!({"price": [{"numeric": [">", 100]}]});
+    bind(db, alice, "property.events", NewBinding::new("program").filter(FilterScope::Body, dear)).await;
+    let published =
+        publish(db, alice, "property.events", "property.updated.price", json!({"price": 150})).await;
+    assert_eq!(published.deliveries, 3);
+    let cheap = publish(db, alice, "property.events", "property.created", json!({"price": 50})).await;
+    assert_eq!(cheap.deliveries, 1);
+    assert_eq!(keys(db, alice, "pull:all").await, ["property.updated.price", "property.created"]);
+    let (kind, event) = waiting(db, alice, "pull:updates").await.remove(0);
+    assert_eq!((kind.as_str(), event.event_id), ("message", published.event_id));
+    assert_eq!((event.body, event.hops), (json!({"price": 150}), 0));
+    let program = waiting(db, alice, "program").await;
+    assert_eq!((program.len(), program[0].0.as_str()), (1, "jobs.event"));
+}
+
+#[tenant_test]
+async fn fanout_and_direct_do_what_they_are_called(t: TenantTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    create(db, alice, "fan", ExchangeKind::Fanout, 0).await;
+    create(db, alice, "direct", ExchangeKind::Direct, 0).await;
+    bind(db, alice, "fan", NewBinding::new("pull:a")).await;
+    bind(db, alice, "fan", NewBinding::new("pull:b")).await;
+    bind(db, alice, "direct", NewBinding::new("pull:c").pattern("x.y")).await;
+    assert_eq!(publish(db, alice, "fan", "whatever", json!(1)).await.deliveries, 2);
+    assert_eq!(publish(db, alice, "direct", "x.y", json!(1)).await.deliveries, 1);
+    assert_eq!(publish(db, alice, "direct", "x.y.z", json!(1)).await.deliveries, 0);
+    let permit = alice.permit::<ManageJobs>().unwrap();
+    let refused = db.tenant(alice, move |tx| {
+        let wild = NewBinding::new("pull:c").pattern("x.*");
+        let unfit = topic::bind(tx, &permit, "direct", &wild).unwrap_err();
+        assert!(matches!(&unfit, Error::Invalid(fields) if fields[0].field == "/pattern"), "{unfit:?}");
+        let queue = topic::bind(tx, &permit, "fan", &NewBinding::new("Pull:a")).unwrap_err();
+        assert!(matches!(&queue, Error::Invalid(fields) if fields[0].field == "/queue"), "{queue:?}");
+        let from = topic::bind(tx, &permit, "fan", &NewBinding::new("pull:a").from(tx.now())).unwrap_err();
+        assert!(matches!(&from, Error::Invalid(fields) if fields[0].field == "/from"), "{from:?}");
+        let again = NewExchange { name: "fan".to_owned(), kind: ExchangeKind::Topic, keep_days: 0 };
+        assert!(matches!(
+            topic::create_exchange(tx, &permit, &again).unwrap_err(),
+            Error::NameTaken("exchange")
+        ));
+        let long = NewExchange { name: "long".to_owned(), kind: ExchangeKind::Topic, keep_days: 91 };
+        assert!(matches!(topic::create_exchange(tx, &permit, &long).unwrap_err(), Error::Invalid(_)));
+        topic::publish(tx, "direct", "x.y", &1, PublishOptions::default())
+    });
+    assert_eq!(refused.await.unwrap().deliveries, 1, "the transaction goes on");
+}
+
+#[tenant_test]
+async fn an_event_exists_exactly_when_its_transaction_commits(t: TenantTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    create(db, alice, "events", ExchangeKind::Topic, 7).await;
+    bind(db, alice, "events", NewBinding::new("pull:all")).await;
+    let undone: Result<(), Error> = db
+        .tenant(alice, |tx| {
+            topic::publish(tx, "events", "a", &1, PublishOptions::default())?;
+            Err(DbError::NotFound.into())
+        })
+        .await;
+    undone.unwrap_err();
+    assert!(keys(db, alice, "pull:all").await.is_empty());
+}
+
+#[tenant_test]
+async fn nothing_crosses_to_another_tenant(t: TenantTest) {
+    let (db, alice, mallory) = (&t.db, &t.alice.caller, &t.mallory.caller);
+    create(db, alice, "events", ExchangeKind::Topic, 7).await;
+    let hers = bind(db, alice, "events", NewBinding::new("pull:all")).await;
+    create(db, mallory, "events", ExchangeKind::Topic, 7).await;
+    bind(db, mallory, "events", NewBinding::new("pull:all")).await;
+    publish(db, alice, "events", "secret", json!(1)).await;
+    publish(db, mallory, "events", "known", json!(1)).await;
+    assert_eq!(keys(db, alice, "pull:all").await, ["secret"]);
+    assert_eq!(keys(db, mallory, "pull:all").await, ["known"]);
+    let (manage, read) = (mallory.permit::<ManageJobs>().unwrap(), mallory.permit::<ReadJobs>().unwrap());
+    let attack = db.tenant(mallory, move |tx| {
+        let (from, to) = (tx.now() - TimeDelta::hours(1), tx.now());
+        let not_found =
+            |outcome: Error| assert!(matches!(outcome, Error::NotFound("binding")), "{outcome:?}");
+        not_found(topic::binding(tx, &read, hers.id).unwrap_err());
+        not_found(topic::pause(tx, &manage, hers.id, true).unwrap_err());
+        not_found(topic::unbind(tx, &manage, hers.id).unwrap_err());
+        not_found(topic::replay(tx, &manage, hers.id, from, to).unwrap_err());
+        let page = PageRequest { limit: 10, after: None };
+        assert!(topic::replays(tx, &read, hers.id, &page)?.items.is_empty());
+        assert_eq!(
+            topic::bindings(tx, &read, "events", &PageRequest { limit: 10, after: None })?.items.len(),
+            1
+        );
+        topic::remove_exchange(tx, &manage, "events")
+    });
+    attack.await.unwrap();
+    assert_eq!(publish(db, alice, "events", "secret", json!(2)).await.deliveries, 1, "hers is still there");
+    assert_eq!(publish(db, mallory, "events", "known", json!(2)).await.deliveries, 0);
+}
+
+#[tenant_test]
+async fn exchanges_are_listed_changed_and_removed(t: TenantTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    for name in ["c", "a", "b"] {
+        create(db, alice, name, ExchangeKind::Topic, 1).await;
+    }
+    let (manage, read) = (alice.permit::<ManageJobs>().unwrap(), alice.permit::<ReadJobs>().unwrap());
+    let steps = db.tenant(alice, move |tx| {
+        let first = topic::exchanges(tx, &read, &PageRequest { limit: 2, after: None })?;
+        assert_eq!(first.items.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(first.next_cursor.is_some());
+        let rest = topic::exchanges(tx, &read, &PageRequest { limit: 2, after: Some("b".to_owned()) })?;
+        assert_eq!((rest.items.len(), rest.next_cursor), (1, None));
+        let changed = topic::update_exchange(tx, &manage, "a", Some(1), 30)?;
+        assert_eq!((changed.keep_days, changed.version), (30, 2));
+        let stale = topic::update_exchange(tx, &manage, "a", Some(1), 31).unwrap_err();
+        assert!(matches!(stale, Error::VersionMismatch));
+        topic::bind(tx, &manage, "a", &NewBinding::new("pull:q"))?;
+        topic::remove_exchange(tx, &manage, "a")?;
+        assert!(matches!(topic::exchange(tx, &read, "a").unwrap_err(), Error::NotFound("exchange")));
+        assert!(topic::bindings(tx, &read, "a", &PageRequest { limit: 2, after: None })?.items.is_empty());
+        Ok::<_, Error>(())
+    });
+    steps.await.unwrap();
+}
+
+#[db_test]
+async fn subscriptions_reach_their_own_handlers_for_every_tenant_until_they_are_withdrawn(t: DbTest) {
+    let seen: Arc<Mutex<Vec<(&str, String, i64)>>> = Arc::default();
+    let handler = |name: &'static str| {
+        let seen = Arc::clone(&seen);
+        move |event: Event, cx: Context| {
+            let seen = Arc::clone(&seen);
+            async move {
+                seen.lock().unwrap().push((name, cx.tenant().to_string(), event.body::<i64>()?));
+                Ok::<_, JobError>(())
+            }
+        }
+    };
+    let jobs = Jobs::new(t.db.clone(), config());
+    let runtime = Runtime::builder(&jobs)
+        .subscribe(Subscription::new("index", "events", "property.*").queue("search"), handler("index"))
+        .subscribe(Subscription::new("audit", "events", "#").queue("search").attempts(3), handler("audit"))
+        .build()
+        .unwrap();
+    runtime.declare().await.unwrap();
+    publish(&t.db, &t.alice.caller, "events", "property.created", json!(7)).await;
+    publish(&t.db, &t.mallory.caller, "events", "tenant.created", json!(8)).await;
+    runtime.drain(&t.alice.caller).await.unwrap();
+    runtime.drain(&t.mallory.caller).await.unwrap();
+    let mut got = seen.lock().unwrap().clone();
+    got.sort_unstable();
+    let (alice, mallory) = (t.alice.tenant.to_string(), t.mallory.tenant.to_string());
+    let mut expected = [("audit", alice.clone(), 7), ("audit", mallory, 8), ("index", alice, 7)];
+    expected.sort_unstable();
+    assert_eq!(got, expected);
+    let next = Runtime::builder(&jobs).unsubscribe("audit").build().unwrap();
+    next.declare().await.unwrap();
+    assert_eq!(publish(&t.db, &t.alice.caller, "events", "property.x", json!(9)).await.deliveries, 1);
+    let twice = Subscription::new("index", "events", "a b");
+    let wrong =
+        Runtime::builder(&jobs).subscribe(twice.clone(), handler("a")).subscribe(twice, handler("b")).build();
+    assert!(matches!(wrong, Err(Error::Setup(_))));
+}
+
+#[db_test]
+async fn a_circle_of_events_ends(t: DbTest) {
+    let jobs = Jobs::new(t.db.clone(), config());
+    let hops: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let noted = Arc::clone(&hops);
+    let handler = move |event: Event, cx: Context| {
+        let noted = Arc::clone(&noted);
+        async move {
+            noted.lock().unwrap().push(event.hops);
+            let next = PublishOptions::default().caused_by(&event);
+            let published =
+                cx.tx(move |tx| topic::publish(tx, "echo", "again", &event.body, next.clone())).await;
+            match published {
+                Err(Error::TooManyHops { max: 16 }) => Err(JobError::fatal("a circle")),
+                other => Ok(drop(other?)),
+            }
+        }
+    };
+    let runtime =
+        Runtime::builder(&jobs).subscribe(Subscription::new("echo", "echo", "#"), handler).build().unwrap();
+    runtime.declare().await.unwrap();
+    publish(&t.db, &t.alice.caller, "echo", "begin", json!(1)).await;
+    assert_eq!(runtime.drain(&t.alice.caller).await.unwrap().attempts, 17);
+    assert_eq!(*hops.lock().unwrap(), (0..=16).collect::<Vec<u8>>());
+    assert_eq!(
+        crate::work::deaths(&t.db, &t.alice.caller).await,
+        [("fatal".to_owned(), "a circle".to_owned())]
+    );
+}
+
+/// Runs a runtime until the replays of a binding are through.
+async fn replayed(t: &DbTest, binding: &Binding) -> Vec<i64> {
+    let jobs = Jobs::new(t.db.clone(), config());
+    let background = Background::start(Runtime::builder(&jobs).build().unwrap());
+    let mut counts = Vec::new();
+    eventually("the replays are through", async || {
+        let (read, id) = (t.alice.caller.permit::<ReadJobs>().unwrap(), binding.id);
+        let page = PageRequest { limit: 10, after: None };
+        let replays =
+            t.db.tenant(&t.alice.caller, move |tx| topic::replays(tx, &read, id, &page)).await.unwrap();
+        counts = replays.items.iter().map(|replay| replay.replayed).collect();
+        replays.items.iter().all(|replay| replay.finished_at.is_some())
+    })
+    .await;
+    background.stop().await;
+    counts
+}
+
+async fn publish_numbered(t: &DbTest, numbers: std::ops::Range<i64>) {
+    for number in numbers {
+        publish(&t.db, &t.alice.caller, "events", "number", json!(number)).await;
+        t.clock.advance(TimeDelta::milliseconds(1));
+    }
+}
+
+async fn numbers(t: &DbTest, queue: &'static str) -> Vec<i64> {
+    waiting(&t.db, &t.alice.caller, queue)
+        .await
+        .iter()
+        .map(|(_, event)| event.body::<i64>().unwrap())
+        .collect()
+}
+
+#[db_test(clock = "manual")]
+async fn a_new_binding_gets_what_was_kept_in_order_and_nothing_twice(t: DbTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    create(db, alice, "events", ExchangeKind::Topic, 7).await;
+    create(db, &t.mallory.caller, "events", ExchangeKind::Topic, 7).await;
+    publish(db, &t.mallory.caller, "events", "number", json!(-1)).await;
+    publish_numbered(&t, 0..70).await;
+    let binding = bind(db, alice, "events", NewBinding::new("pull:late").from(Timestamp::default())).await;
+    // What comes now is delivered at once, and is within what the replay looks at.
+    publish_numbered(&t, 70..75).await;
+    t.clock.advance(TimeDelta::minutes(3));
+    assert_eq!(replayed(&t, &binding).await, [70]);
+    let mut got = numbers(&t, "pull:late").await;
+    let live: Vec<i64> = got.iter().copied().filter(|number| *number >= 70).collect();
+    assert_eq!(live, (70..75).collect::<Vec<_>>());
+    got.retain(|number| *number < 70);
+    assert_eq!(got, (0..70).collect::<Vec<_>>(), "in their order");
+}
+
+#[db_test(clock = "manual")]
+async fn a_replay_brings_a_range_again_once_though_two_processes_work_on_it(t: DbTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    create(db, alice, "events", ExchangeKind::Topic, 7).await;
+    publish_numbered(&t, 0..50).await;
+    let from = t.clock.now();
+    publish_numbered(&t, 50..150).await;
+    let to = t.clock.now();
+    publish_numbered(&t, 150..160).await;
+    let binding = bind(db, alice, "events", NewBinding::new("pull:again")).await;
+    let (permit, id) = (alice.permit::<ManageJobs>().unwrap(), binding.id);
+    db.tenant(alice, move |tx| topic::replay(tx, &permit, id, from, to)).await.unwrap();
+    t.clock.advance(TimeDelta::minutes(2));
+    let jobs = Jobs::new(t.db.clone(), config());
+    let other = Background::start(Runtime::builder(&jobs).build().unwrap());
+    assert_eq!(replayed(&t, &binding).await, [100]);
+    other.stop().await;
+    assert_eq!(numbers(&t, "pull:again").await, (50..150).collect::<Vec<_>>());
+}
+
+#[db_test(clock = "manual")]
+async fn what_a_removed_exchange_kept_is_gone(t: DbTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    create(db, alice, "events", ExchangeKind::Topic, 7).await;
+    publish_numbered(&t, 0..3).await;
+    let permit = alice.permit::<ManageJobs>().unwrap();
+    db.tenant(alice, move |tx| topic::remove_exchange(tx, &permit, "events")).await.unwrap();
+    create(db, alice, "events", ExchangeKind::Topic, 7).await;
+    publish_numbered(&t, 3..5).await;
+    let binding = bind(db, alice, "events", NewBinding::new("pull:new").from(Timestamp::default())).await;
+    t.clock.advance(TimeDelta::minutes(3));
+    assert_eq!(replayed(&t, &binding).await, [2]);
+    assert_eq!(numbers(&t, "pull:new").await, [3, 4]);
+}
