@@ -1,5 +1,6 @@
 //! When a schedule ticks. All ticks are whole seconds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound};
@@ -30,14 +31,14 @@ pub struct Timing(Kind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
-    Cron(Cron, Zone),
+    Cron(Arc<Cron>, Zone),
     Every { seconds: i64, anchor: i64 },
 }
 
 impl Timing {
     /// At the times of a [`Cron`] expression in a [`Zone`].
     pub fn cron(expression: &str, zone: &str) -> Result<Self, Error> {
-        Ok(Self(Kind::Cron(expression.parse()?, zone.parse()?)))
+        Ok(Self(Kind::Cron(Arc::new(expression.parse()?), zone.parse()?)))
     }
 
     /// Once an interval, from `anchor` on, where the first tick would be: whole seconds, from one to

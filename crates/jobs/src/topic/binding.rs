@@ -224,9 +224,8 @@ fn target(queue: &str) -> Result<QueueName, Error> {
 fn pattern(exchange: &Exchange, pattern: Option<&str>) -> Result<Pattern, Error> {
     let refused = |rule: &'static str| Error::field("/pattern", "unfit", rule);
     match (exchange.kind, pattern) {
-        (ExchangeKind::Topic, None) => Ok(Pattern::everything()),
         (ExchangeKind::Topic, Some(pattern)) => pattern.parse(),
-        (ExchangeKind::Fanout, None | Some("#")) => Ok(Pattern::everything()),
+        (ExchangeKind::Topic, None) | (ExchangeKind::Fanout, None | Some("#")) => Ok(Pattern::everything()),
         (ExchangeKind::Fanout, Some(_)) => Err(refused("none: a fanout exchange looks at no routing key")),
         (ExchangeKind::Direct, pattern) => {
             let exact = pattern.map(str::parse::<Pattern>).transpose()?.filter(Pattern::is_exact);

@@ -1,5 +1,6 @@
 //! A schedule's ticks are enqueued once each, and the policy decides about those that were missed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -12,7 +13,7 @@ use veza_jobs::id::ScheduleId;
 use veza_jobs::permission::{ManageJobs, ReadJobs};
 use veza_jobs::schedule::{self, Missed, NewSchedule, Schedule, ScheduledJob, Timing};
 use veza_jobs::{Error, Jobs, Runtime};
-use veza_testing::{DbTest, TenantTest, db_test, tenant_test};
+use veza_testing::{DbTest, TenantTest, TestDatabase, db_test, tenant_test};
 
 use crate::work::{Background, config, eventually, work};
 
@@ -54,6 +55,13 @@ fn ticker(t: &DbTest) -> Background {
     Background::start(Runtime::builder(&Jobs::new(t.db.clone(), config())).build().unwrap())
 }
 
+/// A runtime as in a process of its own, with the test's clock.
+pub(crate) fn process(t: &DbTest) -> Runtime {
+    let (clock, random) = (Arc::clone(t.db.clock()), Arc::clone(t.db.random()));
+    let db = t.database.open_with(TestDatabase::small_pool(), clock, random);
+    Runtime::builder(&Jobs::new(db, config())).build().unwrap()
+}
+
 /// Waits until a schedule has no tick any more that is due.
 async fn caught_up(t: &DbTest, id: ScheduleId) -> Schedule {
     let mut schedule = get(&t.db, &t.alice.caller, id).await;
@@ -83,7 +91,8 @@ async fn each_tick_is_enqueued_once_though_many_runtimes_tick(t: DbTest) {
     let every = Timing::every(Duration::from_secs(10), t.clock.now()).unwrap();
     let schedule = create(&t.db, &t.alice.caller, new("often", every)).await;
     let first = schedule.next_at.unwrap();
-    let tickers = [ticker(&t), ticker(&t), ticker(&t)];
+    // Each with connections of its own, like processes, and one clock.
+    let tickers = [0; 4].map(|_| Background::start(process(&t)));
     for _ in 0..20 {
         t.clock.advance(TimeDelta::seconds(10));
         caught_up(&t, schedule.id).await;
