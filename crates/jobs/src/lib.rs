@@ -69,3 +69,12 @@ pub use self::{
     service::Jobs,
     view::{Failure, JobState, JobView, get},
 };
+
+/// The examples of the guides compile.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../../docs/guides/topics.md")]
+    struct Topics;
+    #[doc = include_str!("../../../docs/guides/schedules.md")]
+    struct Schedules;
+}

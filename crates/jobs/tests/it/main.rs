@@ -20,6 +20,7 @@ mod list;
 mod outcome;
 mod pull;
 mod redrive;
+mod replays;
 mod runtime;
 mod schedules;
 mod topics;

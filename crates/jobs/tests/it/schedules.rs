@@ -52,14 +52,14 @@ async fn ticks(db: &Db, caller: &Caller) -> Vec<Option<Timestamp>> {
 
 /// A runtime that ticks and has no handlers.
 fn ticker(t: &DbTest) -> Background {
-    Background::start(Runtime::builder(&Jobs::new(t.db.clone(), config())).build().unwrap())
+    Background::start(Runtime::builder(&Jobs::new(t.db.clone(), config()).unwrap()).build().unwrap())
 }
 
 /// A runtime as in a process of its own, with the test's clock.
 pub(crate) fn process(t: &DbTest) -> Runtime {
     let (clock, random) = (Arc::clone(t.db.clock()), Arc::clone(t.db.random()));
     let db = t.database.open_with(TestDatabase::small_pool(), clock, random);
-    Runtime::builder(&Jobs::new(db, config())).build().unwrap()
+    Runtime::builder(&Jobs::new(db, config()).unwrap()).build().unwrap()
 }
 
 /// Waits until a schedule has no tick any more that is due.

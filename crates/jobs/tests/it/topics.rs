@@ -7,7 +7,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Text, Uuid as SqlUuid};
 use serde_json::{Value, json};
 use veza_core::page::PageRequest;
-use veza_core::{Caller, Db, DbError, Query, TenantScope, Timestamp};
+use veza_core::{Caller, Db, DbError, Query, TenantScope};
 use veza_jobs::permission::{ManageJobs, ReadJobs};
 use veza_jobs::topic::{
     self, Binding, Event, ExchangeKind, FilterScope, NewBinding, NewExchange, PublishOptions, Published,
@@ -16,20 +16,20 @@ use veza_jobs::topic::{
 use veza_jobs::{Context, Error, JobError, Jobs, Runtime};
 use veza_testing::{DbTest, TenantTest, db_test, tenant_test};
 
-use crate::work::{Background, config, eventually};
+use crate::work::config;
 
-async fn create(db: &Db, caller: &Caller, name: &str, kind: ExchangeKind, keep_days: u16) {
+pub(crate) async fn create(db: &Db, caller: &Caller, name: &str, kind: ExchangeKind, keep_days: u16) {
     let (permit, new) =
         (caller.permit::<ManageJobs>().unwrap(), NewExchange { name: name.to_owned(), kind, keep_days });
     db.tenant(caller, move |tx| topic::create_exchange(tx, &permit, &new)).await.unwrap();
 }
 
-async fn bind(db: &Db, caller: &Caller, exchange: &'static str, new: NewBinding) -> Binding {
+pub(crate) async fn bind(db: &Db, caller: &Caller, exchange: &'static str, new: NewBinding) -> Binding {
     let permit = caller.permit::<ManageJobs>().unwrap();
     db.tenant(caller, move |tx| topic::bind(tx, &permit, exchange, &new)).await.unwrap()
 }
 
-async fn publish(
+pub(crate) async fn publish(
     db: &Db,
     caller: &Caller,
     exchange: &'static str,
@@ -42,7 +42,7 @@ async fn publish(
 }
 
 /// The events in a queue, in the order in which they will be taken.
-async fn waiting(db: &Db, caller: &Caller, queue: &'static str) -> Vec<(String, Event)> {
+pub(crate) async fn waiting(db: &Db, caller: &Caller, queue: &'static str) -> Vec<(String, Event)> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Text)]
@@ -203,7 +203,7 @@ async fn subscriptions_reach_their_own_handlers_for_every_tenant_until_they_are_
             }
         }
     };
-    let jobs = Jobs::new(t.db.clone(), config());
+    let jobs = Jobs::new(t.db.clone(), config()).unwrap();
     let runtime = Runtime::builder(&jobs)
         .subscribe(Subscription::new("index", "events", "property.*").queue("search"), handler("index"))
         .subscribe(Subscription::new("audit", "events", "#").queue("search").attempts(3), handler("audit"))
@@ -231,7 +231,7 @@ async fn subscriptions_reach_their_own_handlers_for_every_tenant_until_they_are_
 
 #[db_test]
 async fn a_circle_of_events_ends(t: DbTest) {
-    let jobs = Jobs::new(t.db.clone(), config());
+    let jobs = Jobs::new(t.db.clone(), config()).unwrap();
     let hops: Arc<Mutex<Vec<u8>>> = Arc::default();
     let noted = Arc::clone(&hops);
     let handler = move |event: Event, cx: Context| {
@@ -257,90 +257,4 @@ async fn a_circle_of_events_ends(t: DbTest) {
         crate::work::deaths(&t.db, &t.alice.caller).await,
         [("fatal".to_owned(), "a circle".to_owned())]
     );
-}
-
-/// Runs a runtime until the replays of a binding are through.
-async fn replayed(t: &DbTest, binding: &Binding) -> Vec<i64> {
-    let jobs = Jobs::new(t.db.clone(), config());
-    let background = Background::start(Runtime::builder(&jobs).build().unwrap());
-    let mut counts = Vec::new();
-    eventually("the replays are through", async || {
-        let (read, id) = (t.alice.caller.permit::<ReadJobs>().unwrap(), binding.id);
-        let page = PageRequest { limit: 10, after: None };
-        let replays =
-            t.db.tenant(&t.alice.caller, move |tx| topic::replays(tx, &read, id, &page)).await.unwrap();
-        counts = replays.items.iter().map(|replay| replay.replayed).collect();
-        replays.items.iter().all(|replay| replay.finished_at.is_some())
-    })
-    .await;
-    background.stop().await;
-    counts
-}
-
-async fn publish_numbered(t: &DbTest, numbers: std::ops::Range<i64>) {
-    for number in numbers {
-        publish(&t.db, &t.alice.caller, "events", "number", json!(number)).await;
-        t.clock.advance(TimeDelta::milliseconds(1));
-    }
-}
-
-async fn numbers(t: &DbTest, queue: &'static str) -> Vec<i64> {
-    waiting(&t.db, &t.alice.caller, queue)
-        .await
-        .iter()
-        .map(|(_, event)| event.body::<i64>().unwrap())
-        .collect()
-}
-
-#[db_test(clock = "manual")]
-async fn a_new_binding_gets_what_was_kept_in_order_and_nothing_twice(t: DbTest) {
-    let (db, alice) = (&t.db, &t.alice.caller);
-    create(db, alice, "events", ExchangeKind::Topic, 7).await;
-    create(db, &t.mallory.caller, "events", ExchangeKind::Topic, 7).await;
-    publish(db, &t.mallory.caller, "events", "number", json!(-1)).await;
-    publish_numbered(&t, 0..70).await;
-    let binding = bind(db, alice, "events", NewBinding::new("pull:late").from(Timestamp::default())).await;
-    // What comes now is delivered at once, and is within what the replay looks at.
-    publish_numbered(&t, 70..75).await;
-    t.clock.advance(TimeDelta::minutes(3));
-    assert_eq!(replayed(&t, &binding).await, [70]);
-    let mut got = numbers(&t, "pull:late").await;
-    let live: Vec<i64> = got.iter().copied().filter(|number| *number >= 70).collect();
-    assert_eq!(live, (70..75).collect::<Vec<_>>());
-    got.retain(|number| *number < 70);
-    assert_eq!(got, (0..70).collect::<Vec<_>>(), "in their order");
-}
-
-#[db_test(clock = "manual")]
-async fn a_replay_brings_a_range_again_once_though_two_processes_work_on_it(t: DbTest) {
-    let (db, alice) = (&t.db, &t.alice.caller);
-    create(db, alice, "events", ExchangeKind::Topic, 7).await;
-    publish_numbered(&t, 0..50).await;
-    let from = t.clock.now();
-    publish_numbered(&t, 50..150).await;
-    let to = t.clock.now();
-    publish_numbered(&t, 150..160).await;
-    let binding = bind(db, alice, "events", NewBinding::new("pull:again")).await;
-    let (permit, id) = (alice.permit::<ManageJobs>().unwrap(), binding.id);
-    db.tenant(alice, move |tx| topic::replay(tx, &permit, id, from, to)).await.unwrap();
-    t.clock.advance(TimeDelta::minutes(2));
-    let other = Background::start(crate::schedules::process(&t));
-    assert_eq!(replayed(&t, &binding).await, [100]);
-    other.stop().await;
-    assert_eq!(numbers(&t, "pull:again").await, (50..150).collect::<Vec<_>>());
-}
-
-#[db_test(clock = "manual")]
-async fn what_a_removed_exchange_kept_is_gone(t: DbTest) {
-    let (db, alice) = (&t.db, &t.alice.caller);
-    create(db, alice, "events", ExchangeKind::Topic, 7).await;
-    publish_numbered(&t, 0..3).await;
-    let permit = alice.permit::<ManageJobs>().unwrap();
-    db.tenant(alice, move |tx| topic::remove_exchange(tx, &permit, "events")).await.unwrap();
-    create(db, alice, "events", ExchangeKind::Topic, 7).await;
-    publish_numbered(&t, 3..5).await;
-    let binding = bind(db, alice, "events", NewBinding::new("pull:new").from(Timestamp::default())).await;
-    t.clock.advance(TimeDelta::minutes(3));
-    assert_eq!(replayed(&t, &binding).await, [2]);
-    assert_eq!(numbers(&t, "pull:new").await, [3, 4]);
 }
