@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use veza_core::{DbError, Reason};
 
 use crate::engine;
-use crate::pull;
 use crate::error::Error;
+use crate::pull;
 use crate::runtime::Shared;
 use crate::{schedule, topic};
 

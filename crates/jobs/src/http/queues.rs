@@ -140,6 +140,6 @@ async fn purge(
 ) -> Result<HttpResponse, Problem> {
     let permit = caller.permit()?;
     deadline.lift();
-    let purged = state.jobs.purge_queue(&caller, &permit, &name).await?;
+    let purged = state.jobs.purge_messages(&caller, &permit, &name).await?;
     Ok(HttpResponse::Ok().json(purged))
 }

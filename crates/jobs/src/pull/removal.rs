@@ -68,7 +68,7 @@ impl Jobs {
 
     /// Removes all messages of a queue that were sent until now, those under way included; their receipts
     /// are void then. Dead letters stay. Who goes away meanwhile leaves a part of the work undone.
-    pub async fn purge_queue(
+    pub async fn purge_messages(
         &self,
         caller: &Caller,
         _: &Permit<ManageJobs>,

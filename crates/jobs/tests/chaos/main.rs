@@ -10,6 +10,7 @@
     clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::exit,
+    clippy::disallowed_methods,
     reason = "a test may stop and tell"
 )]
 

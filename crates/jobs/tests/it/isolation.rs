@@ -89,17 +89,18 @@ async fn a_known_lease_cannot_be_ended_by_another_tenant(t: TenantTest) {
     assert_eq!(attack(&t.db, &t.alice.caller, t.alice.tenant, right).await, 1);
 }
 
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+}
+
 #[tenant_test]
 async fn a_handler_sees_its_own_tenant_and_enqueues_for_it(t: TenantTest) {
     let jobs = Jobs::new(t.db.clone(), config()).unwrap();
     let handler = async |_: Work, cx: Context| {
         let tenants = cx.tx(|tx| {
             veza_jobs::enqueue_with(tx, &work("next"), Options::default().queue("next"))?;
-            #[derive(QueryableByName)]
-            struct Row {
-                #[diesel(sql_type = SqlUuid)]
-                tenant_id: TenantId,
-            }
             let rows: Vec<Row> = tx.load(diesel::sql_query(
                 "SELECT tenant_id FROM jobs.ready UNION SELECT tenant_id FROM jobs.leases",
             ))?;

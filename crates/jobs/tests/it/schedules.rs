@@ -240,17 +240,18 @@ async fn another_tenants_schedule_is_like_none(t: TenantTest) {
     assert!(forbidden.permit::<ManageJobs>().is_err());
 }
 
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
 #[tenant_test]
 async fn a_schedule_can_send_messages(t: TenantTest) {
     let job = ScheduledJob::message("inbox", json!({"report": "daily"})).unwrap();
     let new = NewSchedule::new("report", Timing::cron("@daily", "UTC").unwrap(), job);
     let schedule = create(&t.db, &t.alice.caller, new).await;
     assert_eq!((schedule.queue.as_str(), schedule.kind.as_str()), ("pull:inbox", "message"));
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = BigInt)]
-        count: i64,
-    }
     let permit = t.alice.caller.permit::<ManageJobs>().unwrap();
     let count = t.db.tenant(&t.alice.caller, move |tx| {
         schedule::run_now(tx, &permit, schedule.id)?;
