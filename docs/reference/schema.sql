@@ -42,6 +42,7 @@ COMMENT ON FUNCTION core.protect_tenant_table(target regclass, privileges text) 
 CREATE FUNCTION jobs.awaited(tenants uuid[], queues text[]) RETURNS TABLE(tenant_id uuid, queue text)
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -238,6 +239,7 @@ ALTER FUNCTION jobs.claim(process uuid, the_token uuid, at_time timestamp with t
 CREATE FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time zone, with_dead boolean, at_most integer) RETURNS bigint
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -251,17 +253,19 @@ BEGIN
         ORDER BY r.rank, r.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), delayed AS MATERIALIZED (
         SELECT d.job_id FROM jobs.deferred AS d
-        WHERE d.tenant_id = tenant AND d.queue = lane AND d.queue >= 'pull:' AND d.queue < 'pull;' AND d.enqueued_at <= before
-        LIMIT at_most FOR UPDATE SKIP LOCKED
+        WHERE d.tenant_id = tenant AND d.queue >= lane AND d.queue <= lane AND d.queue >= 'pull:' AND d.queue < 'pull;'
+          AND d.enqueued_at <= before
+        ORDER BY d.queue, d.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), held AS MATERIALIZED (
         SELECT l.job_id FROM jobs.leases AS l
-        WHERE l.tenant_id = tenant AND l.queue = lane AND l.queue >= 'pull:' AND l.queue < 'pull;' AND l.enqueued_at <= before
-        LIMIT at_most FOR UPDATE SKIP LOCKED
+        WHERE l.tenant_id = tenant AND l.queue >= lane AND l.queue <= lane AND l.queue >= 'pull:' AND l.queue < 'pull;'
+          AND l.enqueued_at <= before
+        ORDER BY l.queue, l.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), buried AS MATERIALIZED (
         SELECT d.job_id FROM jobs.dead AS d
         WHERE with_dead AND d.tenant_id = tenant AND d.queue = lane AND d.queue >= 'pull:' AND d.queue < 'pull;'
           AND d.enqueued_at <= before
-        LIMIT at_most FOR UPDATE SKIP LOCKED
+        ORDER BY d.died_at, d.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), no_waiting AS (
         DELETE FROM jobs.ready AS r USING waiting AS w
         WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING 1
@@ -284,6 +288,42 @@ BEGIN
 END
 $$;
 ALTER FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time zone, with_dead boolean, at_most integer) OWNER TO veza_owner;
+
+CREATE FUNCTION jobs.end_waiting(at_time timestamp with time zone, tenant uuid, ids uuid[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN QUERY
+    WITH waiting AS (
+        DELETE FROM jobs.ready AS r USING unnest(ids) AS a (job_id)
+        WHERE r.tenant_id = tenant AND r.job_id = a.job_id
+        RETURNING r.tenant_id, r.job_id, r.queue, r.kind, r.attempt, r.keep, r.enqueued_at, r.unique_key, false AS later
+    ), later AS (
+        DELETE FROM jobs.deferred AS d USING unnest(ids) AS a (job_id)
+        WHERE d.tenant_id = tenant AND d.job_id = a.job_id
+        RETURNING d.tenant_id, d.job_id, d.queue, d.kind, d.attempt, d.keep, d.enqueued_at, d.unique_key, true AS later
+    ), ended AS (
+        SELECT * FROM waiting UNION ALL SELECT * FROM later
+    ), freed AS (
+        DELETE FROM jobs.unique_keys AS u USING ended AS e
+        WHERE e.unique_key IS NOT NULL AND u.tenant_id = e.tenant_id AND u.key = e.unique_key AND u.job_id = e.job_id
+    ), kept AS (
+        INSERT INTO jobs.done (tenant_id, job_id, queue, kind, state, attempt, enqueued_at, finished_at)
+        SELECT e.tenant_id, e.job_id, e.queue, e.kind, 'cancelled', e.attempt, e.enqueued_at, at_time
+        FROM ended AS e WHERE e.keep
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, waiting, deferred, cancelled)
+        SELECT e.tenant_id, e.queue, -count(*) FILTER (WHERE NOT e.later), -count(*) FILTER (WHERE e.later), count(*)
+        FROM ended AS e GROUP BY 1, 2
+    )
+    SELECT e.job_id FROM ended AS e;
+END
+$$;
+ALTER FUNCTION jobs.end_waiting(at_time timestamp with time zone, tenant uuid, ids uuid[]) OWNER TO veza_owner;
 
 CREATE FUNCTION jobs.enqueue(tenant uuid, at_time timestamp with time zone, ids uuid[], queues text[], kinds text[], payloads text[], priorities smallint[], ranks bigint[], due timestamp with time zone[], attempts smallint[], timeouts integer[], keeps boolean[], keys text[], metas text[]) RETURNS void
     LANGUAGE plpgsql
@@ -426,18 +466,54 @@ END
 $$;
 ALTER FUNCTION jobs.fold(at_most integer) OWNER TO veza_owner;
 
+CREATE FUNCTION jobs.hasten(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[]) RETURNS TABLE(job_id uuid, queue text, rank bigint)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH due AS (
+        DELETE FROM jobs.deferred AS d USING unnest(ids) AS a (job_id)
+        WHERE d.tenant_id = tenant AND d.job_id = a.job_id
+        RETURNING d.*
+    ), moved AS (
+        INSERT INTO jobs.ready (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                                enqueued_at, ready_at, unique_key, payload, meta)
+        SELECT d.tenant_id, d.job_id, d.queue, (extract(epoch FROM at_time) * 1000000)::bigint - d.priority * head_start,
+               d.kind, d.priority, d.attempt, d.max_attempts, d.timeout_ms, d.keep, d.enqueued_at, at_time, d.unique_key,
+               d.payload, d.meta
+        FROM due AS d
+        RETURNING ready.job_id, ready.queue, ready.rank
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, waiting, deferred)
+        SELECT d.tenant_id, d.queue, count(*), -count(*) FROM due AS d GROUP BY 1, 2
+    )
+    SELECT m.job_id, m.queue::text, m.rank FROM moved AS m;
+END
+$$;
+ALTER FUNCTION jobs.hasten(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[]) OWNER TO veza_owner;
+
 CREATE FUNCTION jobs.is_empty(tenant uuid, lane text) RETURNS boolean
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 BEGIN
-    RETURN NOT EXISTS (SELECT FROM jobs.ready AS r WHERE r.tenant_id = tenant AND r.queue = lane)
-       AND NOT EXISTS (SELECT FROM jobs.deferred AS d
-                       WHERE d.tenant_id = tenant AND d.queue = lane AND d.queue >= 'pull:' AND d.queue < 'pull;')
-       AND NOT EXISTS (SELECT FROM jobs.leases AS l
-                       WHERE l.tenant_id = tenant AND l.queue = lane AND l.queue >= 'pull:' AND l.queue < 'pull;')
-       AND NOT EXISTS (SELECT FROM jobs.dead AS d WHERE d.tenant_id = tenant AND d.queue = lane);
+    RETURN (SELECT 1 FROM jobs.ready AS r WHERE r.tenant_id = tenant AND r.queue = lane
+            ORDER BY r.rank, r.job_id LIMIT 1) IS NULL
+       AND (SELECT 1 FROM jobs.deferred AS d
+            WHERE d.tenant_id = tenant AND d.queue >= lane AND d.queue <= lane AND d.queue >= 'pull:' AND d.queue < 'pull;'
+            ORDER BY d.queue, d.job_id LIMIT 1) IS NULL
+       AND (SELECT 1 FROM jobs.leases AS l
+            WHERE l.tenant_id = tenant AND l.queue >= lane AND l.queue <= lane AND l.queue >= 'pull:' AND l.queue < 'pull;'
+            ORDER BY l.queue, l.job_id LIMIT 1) IS NULL
+       AND (SELECT 1 FROM jobs.dead AS d WHERE d.tenant_id = tenant AND d.queue = lane
+            ORDER BY d.died_at, d.job_id LIMIT 1) IS NULL;
 END
 $$;
 ALTER FUNCTION jobs.is_empty(tenant uuid, lane text) OWNER TO veza_owner;
@@ -445,6 +521,7 @@ ALTER FUNCTION jobs.is_empty(tenant uuid, lane text) OWNER TO veza_owner;
 CREATE FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) RETURNS bigint
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -631,6 +708,59 @@ END
 $$;
 ALTER FUNCTION jobs.rescue(at_time timestamp with time zone, silence interval, at_most integer) OWNER TO veza_owner;
 
+CREATE FUNCTION jobs.revive(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[], target text) RETURNS TABLE(job_id uuid, queue text, rank bigint)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH wanted AS MATERIALIZED (
+        SELECT d.tenant_id, d.job_id, d.unique_key, a.place
+        FROM unnest(ids) WITH ORDINALITY AS a (job_id, place)
+        JOIN jobs.dead AS d ON d.tenant_id = tenant AND d.job_id = a.job_id
+        FOR UPDATE OF d SKIP LOCKED
+    ), reserved AS (
+        -- In the order of keys, as everybody takes them, so that nobody waits in a circle.
+        INSERT INTO jobs.unique_keys AS u (tenant_id, key, job_id)
+        SELECT DISTINCT ON (w.unique_key) w.tenant_id, w.unique_key, w.job_id
+        FROM wanted AS w WHERE w.unique_key IS NOT NULL
+        ORDER BY w.unique_key, w.place
+        ON CONFLICT (tenant_id, key) DO UPDATE
+        SET job_id = excluded.job_id, expires_at = CASE WHEN u.job_id = excluded.job_id THEN u.expires_at END
+        WHERE u.job_id = excluded.job_id OR u.expires_at <= at_time
+        RETURNING u.job_id
+    ), back AS (
+        DELETE FROM jobs.dead AS d USING wanted AS w
+        WHERE d.tenant_id = w.tenant_id AND d.job_id = w.job_id
+          AND (w.unique_key IS NULL OR EXISTS (SELECT FROM reserved AS r WHERE r.job_id = w.job_id))
+        RETURNING d.*, w.place
+    ), forgotten AS (
+        DELETE FROM jobs.cancellations AS c USING back AS b
+        WHERE c.tenant_id = b.tenant_id AND c.job_id = b.job_id
+    ), moved AS (
+        INSERT INTO jobs.ready (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
+                                enqueued_at, ready_at, unique_key, payload, meta)
+        SELECT b.tenant_id, b.job_id, coalesce(target, b.queue),
+               (extract(epoch FROM at_time) * 1000000)::bigint - b.priority * head_start + b.place,
+               b.kind, b.priority, 0, b.max_attempts, b.timeout_ms, b.keep, b.enqueued_at, at_time, b.unique_key,
+               b.payload, b.meta
+        FROM back AS b
+        RETURNING ready.job_id, ready.queue, ready.rank
+    ), noted AS (
+        INSERT INTO jobs.deltas (tenant_id, queue, waiting, dead)
+        SELECT b.tenant_id, b.queue, 0, -count(*) FROM back AS b GROUP BY 1, 2
+        UNION ALL
+        SELECT b.tenant_id, coalesce(target, b.queue), count(*), 0 FROM back AS b GROUP BY 1, 2
+    )
+    SELECT m.job_id, m.queue::text, m.rank FROM moved AS m;
+END
+$$;
+ALTER FUNCTION jobs.revive(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[], target text) OWNER TO veza_owner;
+
 CREATE FUNCTION jobs.rotate(parent text, today date, keep_days integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -678,6 +808,72 @@ $$;
 ALTER FUNCTION jobs.share(target regclass, to_app text, to_jobs text) OWNER TO veza_owner;
 COMMENT ON FUNCTION jobs.share(target regclass, to_app text, to_jobs text) IS 'Lets a tenant see its own rows of a table, and veza_jobs, which dispatches, those of all tenants.';
 
+CREATE FUNCTION jobs.step_redrive(at_time timestamp with time zone, head_start bigint, at_most integer) RETURNS TABLE(tenant_id uuid, queue text, rank bigint, count bigint)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    plan jobs.redrives;
+    room integer;
+    seen integer;
+    picked uuid[];
+    last record;
+    first_rank bigint;
+    done bigint;
+BEGIN
+    SELECT r.* INTO plan FROM jobs.redrives AS r
+    WHERE r.finished_at IS NULL AND r.due_at <= at_time
+    ORDER BY (SELECT max(o.stepped_at) FROM jobs.redrives AS o WHERE o.tenant_id = r.tenant_id AND o.finished_at IS NULL),
+             r.stepped_at, r.redrive_id
+    LIMIT 1 FOR UPDATE OF r SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- A rate gets a second's worth at once.
+    room := CASE WHEN plan.per_minute IS NULL THEN at_most ELSE least(at_most, ceil(plan.per_minute / 60.0)) END;
+    WITH looked AS MATERIALIZED (
+        SELECT d.died_at, d.job_id,
+               (plan.kind IS NULL OR d.kind = plan.kind) AND (plan.reason IS NULL OR d.reason = plan.reason) AS fits
+        FROM jobs.dead AS d
+        WHERE d.tenant_id = plan.tenant_id AND d.queue = plan.queue
+          AND (d.died_at, d.job_id) > (plan.passed_at, plan.passed_job) AND d.died_at <= plan.died_until
+        ORDER BY d.died_at, d.job_id LIMIT at_most
+    ), chosen AS MATERIALIZED (
+        SELECT l.died_at, l.job_id FROM looked AS l WHERE l.fits ORDER BY l.died_at, l.job_id LIMIT room
+    ), passed AS (
+        -- When the room was used up there may be more behind the last; otherwise all were looked at.
+        (SELECT c.died_at, c.job_id FROM chosen AS c WHERE (SELECT count(*) FROM chosen) = room
+         ORDER BY c.died_at DESC, c.job_id DESC LIMIT 1)
+        UNION ALL
+        (SELECT l.died_at, l.job_id FROM looked AS l WHERE (SELECT count(*) FROM chosen) < room
+         ORDER BY l.died_at DESC, l.job_id DESC LIMIT 1)
+    )
+    SELECT (SELECT count(*) FROM looked) AS looked, p.died_at, p.job_id,
+           (SELECT array_agg(c.job_id ORDER BY c.died_at, c.job_id) FROM chosen AS c) AS ids
+    INTO last FROM (SELECT) AS one LEFT JOIN passed AS p ON true;
+    seen := last.looked;
+    picked := coalesce(last.ids, '{}');
+    SELECT min(v.rank), count(*) INTO first_rank, done
+    FROM jobs.revive(at_time, head_start, plan.tenant_id, picked, plan.target) AS v;
+    UPDATE jobs.redrives AS r
+    SET moved = r.moved + done,
+        skipped = r.skipped + cardinality(picked) - done,
+        passed_at = coalesce(last.died_at, r.passed_at),
+        passed_job = coalesce(last.job_id, r.passed_job),
+        stepped_at = clock_timestamp(),
+        due_at = CASE WHEN r.per_minute IS NULL THEN r.due_at
+                      ELSE greatest(r.due_at, at_time - interval '1 second')
+                           + make_interval(secs => cardinality(picked) * 60.0 / r.per_minute) END,
+        finished_at = CASE WHEN seen < at_most AND cardinality(picked) < room THEN at_time END
+    WHERE r.tenant_id = plan.tenant_id AND r.redrive_id = plan.redrive_id;
+    RETURN QUERY SELECT plan.tenant_id, coalesce(plan.target, plan.queue)::text, first_rank, done;
+END
+$$;
+ALTER FUNCTION jobs.step_redrive(at_time timestamp with time zone, head_start bigint, at_most integer) OWNER TO veza_owner;
+
 CREATE TABLE core.idempotency_keys (
     tenant_id uuid NOT NULL,
     principal text NOT NULL,
@@ -712,6 +908,23 @@ CREATE TABLE core.usage_events (
 ALTER TABLE ONLY core.usage_events FORCE ROW LEVEL SECURITY;
 ALTER TABLE core.usage_events OWNER TO veza_owner;
 COMMENT ON TABLE core.usage_events IS 'What a tenant used, written in the transaction that used it. An event id counts once, so a retry does not bill twice.';
+
+CREATE TABLE jobs.bindings (
+    tenant_id uuid NOT NULL,
+    binding_id uuid NOT NULL,
+    exchange text NOT NULL COLLATE pg_catalog."C",
+    pattern text NOT NULL COLLATE pg_catalog."C",
+    filter json,
+    filter_scope text NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    paused boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT bindings_filter_scope_check CHECK ((filter_scope = ANY (ARRAY['attributes'::text, 'body'::text]))),
+    CONSTRAINT bindings_pattern_check CHECK (((octet_length(pattern) >= 1) AND (octet_length(pattern) <= 255)))
+);
+ALTER TABLE ONLY jobs.bindings FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.bindings OWNER TO veza_owner;
+COMMENT ON TABLE jobs.bindings IS 'Sends the events of an exchange whose routing key matches the pattern, and that pass the filter, to a queue of the tenant.';
 
 CREATE TABLE jobs.cancellations (
     tenant_id uuid NOT NULL,
@@ -840,6 +1053,51 @@ ALTER TABLE ONLY jobs.done_default FORCE ROW LEVEL SECURITY;
 ALTER TABLE jobs.done_default OWNER TO veza_owner;
 COMMENT ON TABLE jobs.done_default IS 'What ended on a day without a partition of its own.';
 
+CREATE TABLE jobs.events (
+    tenant_id uuid NOT NULL,
+    exchange text NOT NULL COLLATE pg_catalog."C",
+    published_at timestamp with time zone NOT NULL,
+    event_id uuid NOT NULL,
+    routing_key text NOT NULL COLLATE pg_catalog."C",
+    hops smallint NOT NULL,
+    attributes json NOT NULL,
+    body json NOT NULL,
+    delivered uuid[] NOT NULL
+)
+PARTITION BY RANGE (published_at);
+ALTER TABLE ONLY jobs.events FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.events OWNER TO veza_owner;
+COMMENT ON TABLE jobs.events IS 'An event that is kept to be replayed. delivered names the bindings that got it when it was published. A partition is a day, and is dropped whole.';
+
+CREATE TABLE jobs.events_default (
+    tenant_id uuid NOT NULL,
+    exchange text NOT NULL COLLATE pg_catalog."C",
+    published_at timestamp with time zone NOT NULL,
+    event_id uuid NOT NULL,
+    routing_key text NOT NULL COLLATE pg_catalog."C",
+    hops smallint NOT NULL,
+    attributes json NOT NULL,
+    body json NOT NULL,
+    delivered uuid[] NOT NULL
+);
+ALTER TABLE ONLY jobs.events_default FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.events_default OWNER TO veza_owner;
+COMMENT ON TABLE jobs.events_default IS 'Events of a day without a partition of its own.';
+
+CREATE TABLE jobs.exchanges (
+    tenant_id uuid NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    keep_days smallint NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT exchanges_keep_days_check CHECK (((keep_days >= 0) AND (keep_days <= 90))),
+    CONSTRAINT exchanges_kind_check CHECK ((kind = ANY (ARRAY['topic'::text, 'fanout'::text, 'direct'::text])))
+);
+ALTER TABLE ONLY jobs.exchanges FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.exchanges OWNER TO veza_owner;
+COMMENT ON TABLE jobs.exchanges IS 'Where a tenant''s events are published, and how they are told apart. Its events are kept for keep_days days, to be replayed.';
+
 CREATE TABLE jobs.holds (
     tenant_id uuid NOT NULL,
     queue text NOT NULL COLLATE pg_catalog."C",
@@ -924,6 +1182,111 @@ WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000',
 ALTER TABLE ONLY jobs.ready FORCE ROW LEVEL SECURITY;
 ALTER TABLE jobs.ready OWNER TO veza_owner;
 COMMENT ON TABLE jobs.ready IS 'A job that may run now. Within a lane (tenant and queue) the lowest rank comes first: the microsecond at which it became due, less a head start for its priority, so that nothing waits for ever. attempt counts the attempts begun.';
+
+CREATE TABLE jobs.redrives (
+    tenant_id uuid NOT NULL,
+    redrive_id uuid NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    kind text,
+    reason text,
+    died_until timestamp with time zone NOT NULL,
+    target text COLLATE pg_catalog."C",
+    per_minute integer,
+    moved bigint DEFAULT 0 NOT NULL,
+    skipped bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    cancelled boolean DEFAULT false NOT NULL,
+    passed_at timestamp with time zone NOT NULL,
+    passed_job uuid NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    stepped_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT redrives_per_minute_check CHECK (((per_minute >= 1) AND (per_minute <= 100000000)))
+)
+WITH (fillfactor='50');
+ALTER TABLE ONLY jobs.redrives FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.redrives OWNER TO veza_owner;
+COMMENT ON TABLE jobs.redrives IS 'Dead letters of a queue on their way back, oldest death first. Those up to (passed_at, passed_job) have been looked at; the next step is due at due_at. Whose turn it is goes by stepped_at, by the clock of the database.';
+
+CREATE TABLE jobs.replays (
+    tenant_id uuid NOT NULL,
+    replay_id uuid NOT NULL,
+    binding_id uuid NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    to_at timestamp with time zone NOT NULL,
+    only_missed boolean NOT NULL,
+    position_at timestamp with time zone NOT NULL,
+    position_id uuid NOT NULL,
+    replayed bigint DEFAULT 0 NOT NULL,
+    worked_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT replays_check CHECK ((from_at <= to_at))
+)
+WITH (fillfactor='50');
+ALTER TABLE ONLY jobs.replays FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.replays OWNER TO veza_owner;
+COMMENT ON TABLE jobs.replays IS 'Kept events on their way to a binding once more. The position moves in the transaction that enqueues, so that each event comes once per replay.';
+
+CREATE TABLE jobs.schedule_ticks (
+    tenant_id uuid NOT NULL,
+    schedule_id uuid NOT NULL,
+    tick_at timestamp with time zone NOT NULL,
+    job_id uuid NOT NULL
+);
+ALTER TABLE ONLY jobs.schedule_ticks FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.schedule_ticks OWNER TO veza_owner;
+COMMENT ON TABLE jobs.schedule_ticks IS 'A tick that was enqueued, and its job. The key is why two schedulers cannot enqueue one tick twice.';
+
+CREATE TABLE jobs.schedules (
+    tenant_id uuid NOT NULL,
+    schedule_id uuid NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    cron text,
+    every_s bigint,
+    zone text NOT NULL,
+    missed text NOT NULL,
+    missed_max smallint NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    payload json NOT NULL,
+    priority smallint NOT NULL,
+    max_attempts smallint NOT NULL,
+    timeout_ms integer NOT NULL,
+    keep boolean NOT NULL,
+    paused boolean NOT NULL,
+    anchor_at timestamp with time zone NOT NULL,
+    next_at timestamp with time zone,
+    last_at timestamp with time zone,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT schedules_check CHECK ((num_nonnulls(cron, every_s) = 1)),
+    CONSTRAINT schedules_every_s_check CHECK (((every_s >= 1) AND (every_s <= 31622400))),
+    CONSTRAINT schedules_max_attempts_check CHECK ((max_attempts > 0)),
+    CONSTRAINT schedules_missed_check CHECK ((missed = ANY (ARRAY['skip'::text, 'one'::text, 'all'::text]))),
+    CONSTRAINT schedules_missed_max_check CHECK (((missed_max >= 1) AND (missed_max <= 100))),
+    CONSTRAINT schedules_timeout_ms_check CHECK ((timeout_ms > 0))
+)
+WITH (fillfactor='70');
+ALTER TABLE ONLY jobs.schedules FORCE ROW LEVEL SECURITY;
+ALTER TABLE jobs.schedules OWNER TO veza_owner;
+COMMENT ON TABLE jobs.schedules IS 'A job that is enqueued at each tick: at the wall times of cron in zone, or every_s seconds after the other from anchor_at on. next_at is the tick to come; missed says what becomes of ticks that nobody was there for.';
+
+CREATE TABLE jobs.subscriptions (
+    name text NOT NULL COLLATE pg_catalog."C",
+    exchange text NOT NULL COLLATE pg_catalog."C",
+    pattern text NOT NULL COLLATE pg_catalog."C",
+    queue text NOT NULL COLLATE pg_catalog."C",
+    max_attempts smallint NOT NULL,
+    timeout_ms integer NOT NULL,
+    declared_at timestamp with time zone NOT NULL,
+    CONSTRAINT subscriptions_max_attempts_check CHECK ((max_attempts > 0)),
+    CONSTRAINT subscriptions_name_check CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 63))),
+    CONSTRAINT subscriptions_pattern_check CHECK (((octet_length(pattern) >= 1) AND (octet_length(pattern) <= 255))),
+    CONSTRAINT subscriptions_timeout_ms_check CHECK ((timeout_ms > 0))
+);
+ALTER TABLE jobs.subscriptions OWNER TO veza_owner;
+COMMENT ON TABLE jobs.subscriptions IS 'A binding that a program declares in its code, for every tenant. It belongs to the deployment and holds no tenant''s data.';
 
 CREATE TABLE jobs.totals (
     queue text NOT NULL COLLATE pg_catalog."C",
@@ -1130,12 +1493,15 @@ ALTER TABLE ONLY tenant.signing_keys FORCE ROW LEVEL SECURITY;
 ALTER TABLE tenant.signing_keys OWNER TO veza_owner;
 COMMENT ON TABLE tenant.signing_keys IS 'Ed25519 keys that sign access tokens, sealed with the root key; published from creation until the last token that they signed has expired.';
 ALTER TABLE ONLY jobs.done ATTACH PARTITION jobs.done_default DEFAULT;
+ALTER TABLE ONLY jobs.events ATTACH PARTITION jobs.events_default DEFAULT;
 ALTER TABLE ONLY core.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (tenant_id, principal, key);
 ALTER TABLE ONLY core.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY core.usage_events
     ADD CONSTRAINT usage_events_pkey PRIMARY KEY (tenant_id, event_id);
+ALTER TABLE ONLY jobs.bindings
+    ADD CONSTRAINT bindings_pkey PRIMARY KEY (tenant_id, binding_id);
 ALTER TABLE ONLY jobs.cancellations
     ADD CONSTRAINT cancellations_pkey PRIMARY KEY (tenant_id, job_id);
 ALTER TABLE ONLY jobs.counts
@@ -1144,6 +1510,12 @@ ALTER TABLE ONLY jobs.dead
     ADD CONSTRAINT dead_pkey PRIMARY KEY (tenant_id, job_id);
 ALTER TABLE ONLY jobs.deferred
     ADD CONSTRAINT deferred_pkey PRIMARY KEY (tenant_id, job_id);
+ALTER TABLE ONLY jobs.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (tenant_id, exchange, published_at, event_id);
+ALTER TABLE ONLY jobs.events_default
+    ADD CONSTRAINT events_default_pkey PRIMARY KEY (tenant_id, exchange, published_at, event_id);
+ALTER TABLE ONLY jobs.exchanges
+    ADD CONSTRAINT exchanges_pkey PRIMARY KEY (tenant_id, name);
 ALTER TABLE ONLY jobs.holds
     ADD CONSTRAINT holds_pkey PRIMARY KEY (tenant_id, queue, held_by);
 ALTER TABLE ONLY jobs.lanes
@@ -1156,6 +1528,18 @@ ALTER TABLE ONLY jobs.queues
     ADD CONSTRAINT queues_pkey PRIMARY KEY (tenant_id, name);
 ALTER TABLE ONLY jobs.ready
     ADD CONSTRAINT ready_pkey PRIMARY KEY (tenant_id, queue, rank, job_id);
+ALTER TABLE ONLY jobs.redrives
+    ADD CONSTRAINT redrives_pkey PRIMARY KEY (tenant_id, redrive_id);
+ALTER TABLE ONLY jobs.replays
+    ADD CONSTRAINT replays_pkey PRIMARY KEY (tenant_id, replay_id);
+ALTER TABLE ONLY jobs.schedule_ticks
+    ADD CONSTRAINT schedule_ticks_pkey PRIMARY KEY (tenant_id, schedule_id, tick_at);
+ALTER TABLE ONLY jobs.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (tenant_id, schedule_id);
+ALTER TABLE ONLY jobs.schedules
+    ADD CONSTRAINT schedules_tenant_id_name_key UNIQUE (tenant_id, name);
+ALTER TABLE ONLY jobs.subscriptions
+    ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY jobs.totals
     ADD CONSTRAINT totals_pkey PRIMARY KEY (queue);
 ALTER TABLE ONLY jobs.unique_keys
@@ -1197,11 +1581,13 @@ CREATE INDEX idempotency_keys_by_age ON core.idempotency_keys USING btree (creat
 
 CREATE INDEX usage_events_by_time ON core.usage_events USING btree (tenant_id, occurred_at);
 
+CREATE INDEX bindings_by_exchange ON jobs.bindings USING btree (tenant_id, exchange, binding_id);
+
 CREATE INDEX dead_by_time ON jobs.dead USING btree (tenant_id, queue, died_at, job_id);
 
 CREATE INDEX deferred_by_pull_queue ON jobs.deferred USING btree (tenant_id, queue, job_id) WHERE ((queue >= 'pull:'::text) AND (queue < 'pull;'::text));
 
-CREATE INDEX deferred_by_tenant_and_time ON jobs.deferred USING btree (tenant_id, run_at);
+CREATE INDEX deferred_by_tenant_and_time ON jobs.deferred USING btree (tenant_id, run_at, job_id);
 
 CREATE INDEX deferred_by_time ON jobs.deferred USING btree (run_at);
 
@@ -1214,6 +1600,18 @@ CREATE INDEX leases_by_pull_queue ON jobs.leases USING btree (tenant_id, queue, 
 CREATE INDEX leases_limited ON jobs.leases USING btree (tenant_id, queue) WHERE limited;
 
 CREATE INDEX ready_by_job ON jobs.ready USING btree (tenant_id, job_id);
+
+CREATE INDEX redrives_open ON jobs.redrives USING btree (tenant_id, stepped_at) WHERE (finished_at IS NULL);
+
+CREATE INDEX replays_by_binding ON jobs.replays USING btree (tenant_id, binding_id, replay_id);
+
+CREATE INDEX replays_open ON jobs.replays USING btree (worked_at) WHERE (finished_at IS NULL);
+
+CREATE INDEX schedule_ticks_by_time ON jobs.schedule_ticks USING btree (tick_at);
+
+CREATE INDEX schedules_due ON jobs.schedules USING btree (next_at) WHERE (NOT paused);
+
+CREATE INDEX subscriptions_by_exchange ON jobs.subscriptions USING btree (exchange, name);
 
 CREATE UNIQUE INDEX invitations_open_unique ON tenant.invitations USING btree (tenant_id, email_key) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 
@@ -1231,6 +1629,11 @@ CREATE INDEX sessions_by_expiry ON tenant.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_by_person ON tenant.sessions USING btree (tenant_id, person_id);
 ALTER INDEX jobs.done_by_job ATTACH PARTITION jobs.done_default_tenant_id_job_id_idx;
+ALTER INDEX jobs.events_pkey ATTACH PARTITION jobs.events_default_pkey;
+ALTER TABLE ONLY jobs.bindings
+    ADD CONSTRAINT bindings_tenant_id_exchange_fkey FOREIGN KEY (tenant_id, exchange) REFERENCES jobs.exchanges(tenant_id, name) ON DELETE CASCADE;
+ALTER TABLE ONLY jobs.replays
+    ADD CONSTRAINT replays_tenant_id_binding_id_fkey FOREIGN KEY (tenant_id, binding_id) REFERENCES jobs.bindings(tenant_id, binding_id) ON DELETE CASCADE;
 ALTER TABLE ONLY tenant.api_keys
     ADD CONSTRAINT api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant.organizations(tenant_id);
 ALTER TABLE ONLY tenant.invitations
@@ -1267,11 +1670,14 @@ CREATE POLICY tenant ON core.idempotency_keys TO veza_app USING ((tenant_id = ( 
 
 CREATE POLICY tenant ON core.usage_events TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 ALTER TABLE core.usage_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.bindings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE jobs.cancellations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE jobs.counts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE jobs.dead ENABLE ROW LEVEL SECURITY;
 ALTER TABLE jobs.deferred ENABLE ROW LEVEL SECURITY;
 ALTER TABLE jobs.deltas ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY dispatch ON jobs.bindings TO veza_jobs USING (true) WITH CHECK (true);
 
 CREATE POLICY dispatch ON jobs.cancellations TO veza_jobs USING (true) WITH CHECK (true);
 
@@ -1285,6 +1691,10 @@ CREATE POLICY dispatch ON jobs.deltas TO veza_jobs USING (true) WITH CHECK (true
 
 CREATE POLICY dispatch ON jobs.done TO veza_jobs USING (true) WITH CHECK (true);
 
+CREATE POLICY dispatch ON jobs.events TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.exchanges TO veza_jobs USING (true) WITH CHECK (true);
+
 CREATE POLICY dispatch ON jobs.holds TO veza_jobs USING (true) WITH CHECK (true);
 
 CREATE POLICY dispatch ON jobs.lanes TO veza_jobs USING (true) WITH CHECK (true);
@@ -1295,16 +1705,39 @@ CREATE POLICY dispatch ON jobs.queues TO veza_jobs USING (true) WITH CHECK (true
 
 CREATE POLICY dispatch ON jobs.ready TO veza_jobs USING (true) WITH CHECK (true);
 
+CREATE POLICY dispatch ON jobs.redrives TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.replays TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.schedule_ticks TO veza_jobs USING (true) WITH CHECK (true);
+
+CREATE POLICY dispatch ON jobs.schedules TO veza_jobs USING (true) WITH CHECK (true);
+
 CREATE POLICY dispatch ON jobs.unique_keys TO veza_jobs USING (true) WITH CHECK (true);
 ALTER TABLE jobs.done ENABLE ROW LEVEL SECURITY;
 ALTER TABLE jobs.done_default ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.events_default ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY everybody ON jobs.holds FOR SELECT TO veza_app USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
+ALTER TABLE jobs.exchanges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE jobs.holds ENABLE ROW LEVEL SECURITY;
 ALTER TABLE jobs.lanes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE jobs.leases ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_hold ON jobs.holds AS RESTRICTIVE FOR INSERT TO veza_app WITH CHECK ((held_by = 'tenant'::text));
+
+CREATE POLICY own_release ON jobs.holds AS RESTRICTIVE FOR DELETE TO veza_app USING ((held_by = 'tenant'::text));
 ALTER TABLE jobs.queues ENABLE ROW LEVEL SECURITY;
 ALTER TABLE jobs.ready ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.redrives ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.replays ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.schedule_ticks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs.schedules ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY system ON jobs.holds TO veza_system USING (true) WITH CHECK (true);
+
+CREATE POLICY tenant ON jobs.bindings TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON jobs.cancellations TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
@@ -1320,6 +1753,12 @@ CREATE POLICY tenant ON jobs.done TO veza_app USING ((tenant_id = ( SELECT (curr
 
 CREATE POLICY tenant ON jobs.done_default TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
+CREATE POLICY tenant ON jobs.events TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.events_default TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.exchanges TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
 CREATE POLICY tenant ON jobs.holds TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON jobs.lanes TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
@@ -1329,6 +1768,14 @@ CREATE POLICY tenant ON jobs.leases TO veza_app USING ((tenant_id = ( SELECT (cu
 CREATE POLICY tenant ON jobs.queues TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON jobs.ready TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.redrives TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.replays TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.schedule_ticks TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON jobs.schedules TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON jobs.unique_keys TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 ALTER TABLE jobs.unique_keys ENABLE ROW LEVEL SECURITY;
@@ -1411,6 +1858,7 @@ GRANT SELECT,INSERT,DELETE ON TABLE jobs.leases TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE jobs.leases TO veza_jobs;
 GRANT UPDATE(expires_at) ON TABLE jobs.leases TO veza_app;
 GRANT UPDATE(expires_at) ON TABLE jobs.leases TO veza_jobs;
+GRANT UPDATE(limited) ON TABLE jobs.leases TO veza_app;
 GRANT UPDATE(progress) ON TABLE jobs.leases TO veza_app;
 GRANT UPDATE(progress) ON TABLE jobs.leases TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.claim(process uuid, the_token uuid, at_time timestamp with time zone, visibility_ms integer, tenants uuid[], queues text[], limits integer[], floors bigint[]) FROM PUBLIC;
@@ -1419,6 +1867,9 @@ GRANT ALL ON FUNCTION jobs.claim(process uuid, the_token uuid, at_time timestamp
 REVOKE ALL ON FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time zone, with_dead boolean, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time zone, with_dead boolean, at_most integer) TO veza_app;
 GRANT ALL ON FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time zone, with_dead boolean, at_most integer) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.end_waiting(at_time timestamp with time zone, tenant uuid, ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.end_waiting(at_time timestamp with time zone, tenant uuid, ids uuid[]) TO veza_app;
+GRANT ALL ON FUNCTION jobs.end_waiting(at_time timestamp with time zone, tenant uuid, ids uuid[]) TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.enqueue(tenant uuid, at_time timestamp with time zone, ids uuid[], queues text[], kinds text[], payloads text[], priorities smallint[], ranks bigint[], due timestamp with time zone[], attempts smallint[], timeouts integer[], keeps boolean[], keys text[], metas text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.enqueue(tenant uuid, at_time timestamp with time zone, ids uuid[], queues text[], kinds text[], payloads text[], priorities smallint[], ranks bigint[], due timestamp with time zone[], attempts smallint[], timeouts integer[], keeps boolean[], keys text[], metas text[]) TO veza_app;
 GRANT ALL ON FUNCTION jobs.enqueue(tenant uuid, at_time timestamp with time zone, ids uuid[], queues text[], kinds text[], payloads text[], priorities smallint[], ranks bigint[], due timestamp with time zone[], attempts smallint[], timeouts integer[], keeps boolean[], keys text[], metas text[]) TO veza_jobs;
@@ -1429,6 +1880,9 @@ GRANT ALL ON FUNCTION jobs.finish(at_time timestamp with time zone, tenants uuid
 GRANT ALL ON FUNCTION jobs.finish(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], states text[], results text[]) TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.fold(at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.fold(at_most integer) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.hasten(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.hasten(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[]) TO veza_app;
+GRANT ALL ON FUNCTION jobs.hasten(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[]) TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) TO veza_app;
 GRANT ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) TO veza_jobs;
@@ -1442,9 +1896,14 @@ GRANT ALL ON FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uu
 GRANT ALL ON FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uuid[], ids uuid[], tokens uuid[], run_ats timestamp with time zone[], steps smallint[], metas text[]) TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.rescue(at_time timestamp with time zone, silence interval, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.rescue(at_time timestamp with time zone, silence interval, at_most integer) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.revive(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[], target text) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.revive(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[], target text) TO veza_app;
+GRANT ALL ON FUNCTION jobs.revive(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[], target text) TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.rotate(parent text, today date, keep_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.rotate(parent text, today date, keep_days integer) TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.share(target regclass, to_app text, to_jobs text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION jobs.step_redrive(at_time timestamp with time zone, head_start bigint, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.step_redrive(at_time timestamp with time zone, head_start bigint, at_most integer) TO veza_jobs;
 GRANT SELECT,INSERT ON TABLE core.idempotency_keys TO veza_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.idempotency_keys TO veza_system;
 GRANT UPDATE(response) ON TABLE core.idempotency_keys TO veza_app;
@@ -1453,7 +1912,10 @@ GRANT SELECT ON TABLE core.migrations TO veza_system;
 GRANT SELECT ON TABLE core.migrations TO veza_jobs;
 GRANT SELECT,INSERT ON TABLE core.usage_events TO veza_app;
 GRANT SELECT,DELETE ON TABLE core.usage_events TO veza_system;
-GRANT SELECT,INSERT ON TABLE jobs.cancellations TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.bindings TO veza_app;
+GRANT SELECT ON TABLE jobs.bindings TO veza_jobs;
+GRANT UPDATE(paused) ON TABLE jobs.bindings TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.cancellations TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE jobs.cancellations TO veza_jobs;
 GRANT SELECT ON TABLE jobs.counts TO veza_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.counts TO veza_jobs;
@@ -1470,6 +1932,12 @@ GRANT SELECT,INSERT,DELETE ON TABLE jobs.deltas TO veza_jobs;
 GRANT UPDATE(waiting) ON TABLE jobs.deltas TO veza_jobs;
 GRANT SELECT,INSERT ON TABLE jobs.done TO veza_app;
 GRANT SELECT,INSERT ON TABLE jobs.done TO veza_jobs;
+GRANT SELECT,INSERT ON TABLE jobs.events TO veza_app;
+GRANT SELECT ON TABLE jobs.events TO veza_jobs;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.exchanges TO veza_app;
+GRANT SELECT ON TABLE jobs.exchanges TO veza_jobs;
+GRANT UPDATE(keep_days) ON TABLE jobs.exchanges TO veza_app;
+GRANT UPDATE(version) ON TABLE jobs.exchanges TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE jobs.holds TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE jobs.holds TO veza_jobs;
 GRANT SELECT,INSERT,DELETE ON TABLE jobs.holds TO veza_system;
@@ -1490,6 +1958,42 @@ GRANT SELECT,INSERT,DELETE ON TABLE jobs.ready TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE jobs.ready TO veza_jobs;
 GRANT UPDATE(rank) ON TABLE jobs.ready TO veza_app;
 GRANT UPDATE(rank) ON TABLE jobs.ready TO veza_jobs;
+GRANT SELECT,INSERT ON TABLE jobs.redrives TO veza_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.redrives TO veza_jobs;
+GRANT UPDATE(finished_at) ON TABLE jobs.redrives TO veza_app;
+GRANT UPDATE(cancelled) ON TABLE jobs.redrives TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.replays TO veza_app;
+GRANT SELECT,DELETE ON TABLE jobs.replays TO veza_jobs;
+GRANT UPDATE(position_at) ON TABLE jobs.replays TO veza_jobs;
+GRANT UPDATE(position_id) ON TABLE jobs.replays TO veza_jobs;
+GRANT UPDATE(replayed) ON TABLE jobs.replays TO veza_jobs;
+GRANT UPDATE(worked_at) ON TABLE jobs.replays TO veza_jobs;
+GRANT UPDATE(finished_at) ON TABLE jobs.replays TO veza_jobs;
+GRANT SELECT ON TABLE jobs.schedule_ticks TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.schedule_ticks TO veza_jobs;
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.schedules TO veza_app;
+GRANT SELECT ON TABLE jobs.schedules TO veza_jobs;
+GRANT UPDATE(name) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(cron) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(every_s) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(zone) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(missed) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(missed_max) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(queue) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(kind) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(payload) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(priority) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(max_attempts) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(timeout_ms) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(keep) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(paused) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(anchor_at) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(next_at) ON TABLE jobs.schedules TO veza_app;
+GRANT UPDATE(next_at) ON TABLE jobs.schedules TO veza_jobs;
+GRANT UPDATE(last_at) ON TABLE jobs.schedules TO veza_jobs;
+GRANT UPDATE(version) ON TABLE jobs.schedules TO veza_app;
+GRANT SELECT ON TABLE jobs.subscriptions TO veza_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.subscriptions TO veza_jobs;
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.totals TO veza_jobs;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.unique_keys TO veza_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.unique_keys TO veza_jobs;

@@ -110,7 +110,8 @@ pub fn run(options: &AppOptions) -> Outcome {
     actix_web::rt::System::new().block_on(async {
         let platform =
             Platform::open(config(&options.url, options.port, options.pool), migrator(), None).await?;
-        platform.start(true);
+        platform.start();
+        platform.start_worker(platform.runtime())?;
         let upkeep = metrics.clone();
         platform.tasks.every("bench.metrics", Duration::from_secs(5), move || {
             upkeep.run_upkeep();

@@ -33,6 +33,9 @@ pub struct JobsConfig {
     pub silence: Period,
     /// For how many days a job that asks to be kept is kept after its end.
     pub keep_days: u16,
+    /// Webhooks.
+    #[cfg(feature = "webhook")]
+    pub webhook: crate::webhook::WebhookConfig,
 }
 
 impl Default for JobsConfig {
@@ -49,6 +52,8 @@ impl Default for JobsConfig {
             redis_url_file: None,
             silence: Period::from_secs(15),
             keep_days: 7,
+            #[cfg(feature = "webhook")]
+            webhook: crate::webhook::WebhookConfig::default(),
         }
     }
 }

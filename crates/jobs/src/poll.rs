@@ -102,36 +102,26 @@ impl Poll {
         {
             total.show();
             let age = oldest.get(total.queue.as_str()).map_or(0, |at| (now - *at).num_milliseconds().max(0));
-            gauge("veza_jobs_oldest_seconds", &total.queue, seconds(age));
+            metrics::gauge!("veza_jobs_oldest_seconds", "queue" => total.queue.clone()).set(seconds(age));
         }
     }
 }
 
 impl Total {
     fn show(&self) {
-        for (name, jobs) in [
-            ("veza_jobs_waiting", self.waiting),
-            ("veza_jobs_deferred", self.deferred),
-            ("veza_jobs_running", self.running),
-            ("veza_jobs_dead", self.dead),
-        ] {
-            gauge(name, &self.queue, number(jobs));
-        }
-        for (name, jobs) in [
-            ("veza_jobs_enqueued_total", self.enqueued),
-            ("veza_jobs_done_total", self.done),
-            ("veza_jobs_failed_total", self.failed),
-            ("veza_jobs_died_total", self.died),
-            ("veza_jobs_cancelled_total", self.cancelled),
-        ] {
-            let jobs = u64::try_from(jobs).unwrap_or(0);
-            metrics::counter!(name, "queue" => self.queue.clone()).absolute(jobs);
-        }
+        let queue = || self.queue.clone();
+        metrics::gauge!("veza_jobs_waiting", "queue" => queue()).set(number(self.waiting));
+        metrics::gauge!("veza_jobs_deferred", "queue" => queue()).set(number(self.deferred));
+        metrics::gauge!("veza_jobs_running", "queue" => queue()).set(number(self.running));
+        metrics::gauge!("veza_jobs_dead", "queue" => queue()).set(number(self.dead));
+        let since_ever = |jobs: i64| u64::try_from(jobs).unwrap_or(0);
+        metrics::counter!("veza_jobs_enqueued_total", "queue" => queue()).absolute(since_ever(self.enqueued));
+        metrics::counter!("veza_jobs_done_total", "queue" => queue()).absolute(since_ever(self.done));
+        metrics::counter!("veza_jobs_failed_total", "queue" => queue()).absolute(since_ever(self.failed));
+        metrics::counter!("veza_jobs_died_total", "queue" => queue()).absolute(since_ever(self.died));
+        metrics::counter!("veza_jobs_cancelled_total", "queue" => queue())
+            .absolute(since_ever(self.cancelled));
     }
-}
-
-fn gauge(name: &'static str, queue: &str, value: f64) {
-    metrics::gauge!(name, "queue" => queue.to_owned()).set(value);
 }
 
 #[allow(clippy::as_conversions, clippy::cast_precision_loss, reason = "a metric is a float")]

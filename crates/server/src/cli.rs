@@ -95,7 +95,7 @@ pub struct ServeArgs {
 pub enum Role {
     /// The HTTP API.
     Api,
-    /// What runs beside requests: e-mail, keys, sweeping.
+    /// What runs beside requests: jobs, e-mail, keys, sweeping.
     Worker,
 }
 

@@ -59,7 +59,10 @@ impl Service {
     /// Serves until `stop` says so, then ends in order: no new connections, a word to those that are
     /// open, the requests under way, the tasks.
     pub(crate) async fn run(mut self, stop: BoxFuture<'static, Result<(), Error>>) -> Result<(), Error> {
-        self.platform.start(self.roles.contains(&Role::Worker));
+        self.platform.start();
+        if self.roles.contains(&Role::Worker) {
+            self.platform.start_worker(self.platform.runtime())?;
+        }
         self.watch_queue();
         let (servers, drains) = self.servers()?;
         let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
@@ -72,13 +75,18 @@ impl Service {
         };
         tracing::info!("stopping");
         signal::stopping();
+        self.platform.stop_working();
         let notice = self.config.drain_notice.as_duration();
         let deadline = Instant::now() + notice + self.config.drain_timeout.as_duration();
-        let graceful = async { tokio::join!(serving, end(&drains, &handles, notice)).0 };
+        let graceful = async {
+            // Without a server there is nobody to take leave of.
+            if handles.is_empty() { Ok(()) } else { tokio::join!(serving, end(&drains, &handles, notice)).0 }
+        };
         let served = tokio::time::timeout_at(deadline, graceful).await.unwrap_or_else(|_late| {
             tracing::warn!("requests were still under way when the time to stop had passed");
             Ok(())
         });
+        // Jobs have been ending since the beginning, and may go on for as long as requests may.
         if !self.platform.stop(deadline.duration_since(Instant::now()).max(SWEEP)).await {
             tracing::warn!("some background tasks did not end in time");
         }

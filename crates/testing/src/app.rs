@@ -9,6 +9,7 @@ use serde_json::json;
 use veza::core::config::Secret;
 use veza::core::db::{Migrator, PoolConfig};
 use veza::core::{Clock, SystemRandom, TenantId};
+use veza::jobs::RuntimeBuilder;
 use veza::tenant::{CaptureMailer, Mailer, NewOrganization, NewOwner, Signup};
 use veza::web::Routes;
 use veza::{Config, Platform};
@@ -63,6 +64,7 @@ pub struct AppBuilder {
     clock: TestClock,
     migrator: Migrator,
     mailer: Option<Arc<dyn Mailer>>,
+    runtime: Option<fn(&Platform) -> RuntimeBuilder>,
 }
 
 impl AppBuilder {
@@ -79,7 +81,7 @@ impl AppBuilder {
         config.tenant.sign_in_attempts_per_minute = 100_000;
         config.tenant.open_signup = true;
         config.web.workers = 1;
-        Self { config, clock: TestClock::System, migrator: Migrator::veza(), mailer: None }
+        Self { config, clock: TestClock::System, migrator: Migrator::veza(), mailer: None, runtime: None }
     }
 
     /// Changes the configuration.
@@ -110,6 +112,15 @@ impl AppBuilder {
         self
     }
 
+    /// Works on jobs in the background as well: `Platform::runtime`, or one with handlers of your own.
+    /// It takes the jobs of all organisations: use it only with a database of its own, or call
+    /// [`Runtime::drain`](veza::jobs::Runtime::drain) instead.
+    #[must_use]
+    pub fn runtime(mut self, runtime: fn(&Platform) -> RuntimeBuilder) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
     /// Starts the app with Veza's routes.
     pub async fn start(self) -> App {
         self.start_with(|_| {}).await
@@ -129,7 +140,11 @@ impl AppBuilder {
         let opened =
             Platform::open_with(self.config, self.migrator, Some(mailer), clock, Arc::new(SystemRandom));
         let platform = opened.await.expect("the platform opens");
-        platform.start(true);
+        platform.start();
+        match self.runtime {
+            Some(runtime) => platform.start_worker(runtime(&platform)).expect("the runtime starts"),
+            None => platform.tenants.start_worker(&platform.tasks),
+        }
         let routes = platform.routes();
         let site = platform.web().site();
         let server = site.serve(vec![listener], move |app| {

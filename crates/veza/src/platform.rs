@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use veza_core::db::{DbOpenError, MigrationError, Migrator, Role, check_serving_role};
+#[cfg(feature = "webhook")]
+use veza_core::config::Secret;
+use veza_core::db::{DatabaseConfig, DbOpenError, MigrationError, Migrator, Role, check_serving_role};
 use veza_core::{Clock, Db, Random, SystemClock, SystemRandom, Tasks};
-use veza_jobs::Jobs;
+use veza_jobs::{Jobs, JobsConfig, Runtime, RuntimeBuilder};
 use veza_tenant::Tenants;
 use veza_tenant::mail::Mailer;
 
@@ -22,6 +24,10 @@ pub struct Platform {
     pub jobs: Jobs,
     /// What runs beside requests.
     pub tasks: Tasks,
+    /// The runtime of jobs, which ends before requests do.
+    work: Tasks,
+    #[cfg(feature = "webhook")]
+    webhooks: veza_jobs::webhook::Webhooks,
     #[cfg(feature = "http")]
     web: veza_web::WebConfig,
 }
@@ -85,33 +91,79 @@ impl Platform {
         let public_url = config.web.public_url.clone();
         #[cfg(not(feature = "http"))]
         let public_url = String::new();
+        #[cfg(feature = "webhook")]
+        let root_secret = config.tenant.root_secret.clone().unwrap_or_else(|| Secret::new(""));
         let tenants = Tenants::new(db.clone(), config.tenant, &public_url, mailer)?;
         tenants.load().await?;
-        let jobs = Jobs::new(db.clone(), config.jobs)?;
+        #[cfg(feature = "webhook")]
+        let webhooks = veza_jobs::webhook::Webhooks::new(&config.jobs.webhook, &root_secret)?;
+        let jobs = Jobs::new(db.clone(), listening(config.jobs, &config.database))?;
         Ok(Self {
             db,
             tenants,
             jobs,
             tasks: Tasks::new(),
+            work: Tasks::new(),
+            #[cfg(feature = "webhook")]
+            webhooks,
             #[cfg(feature = "http")]
             web: config.web,
         })
     }
 
-    /// Starts what runs beside requests; `worker` also what one process has to do for all (e-mail,
-    /// sweeping).
-    pub fn start(&self, worker: bool) {
+    /// Starts what runs beside requests in every process.
+    pub fn start(&self) {
         self.tenants.start(&self.tasks);
         self.jobs.start(&self.tasks);
-        if worker {
-            self.tenants.start_worker(&self.tasks);
-        }
     }
 
-    /// Ends the background tasks; answers whether all ended within `deadline`.
-    pub async fn stop(&self, deadline: Duration) -> bool {
-        self.tasks.stop(deadline).await
+    /// Starts what at least one process has to do for all: e-mail, sweeping, and the jobs of `runtime`,
+    /// which begins as [`Platform::runtime`].
+    ///
+    /// # Errors
+    /// [`Error::Jobs`] when a kind has two handlers or a queue's name breaks the rule.
+    pub fn start_worker(&self, runtime: RuntimeBuilder) -> Result<(), Error> {
+        let runtime = runtime.build()?;
+        self.tenants.start_worker(&self.tasks);
+        runtime.start(&self.work);
+        Ok(())
     }
+
+    /// A runtime with Veza's own handlers, for [`Platform::start_worker`]; add yours.
+    pub fn runtime(&self) -> RuntimeBuilder {
+        let runtime = Runtime::builder(&self.jobs);
+        #[cfg(feature = "webhook")]
+        let runtime = runtime.handler::<veza_jobs::webhook::Webhook, _>(self.webhooks.clone());
+        runtime
+    }
+
+    /// The sender of webhooks: it tells the secret that a tenant's receiver checks signatures with.
+    #[cfg(feature = "webhook")]
+    pub fn webhooks(&self) -> &veza_jobs::webhook::Webhooks {
+        &self.webhooks
+    }
+
+    /// Takes no more jobs from now on; those under way go on. For the moment at which a process begins to
+    /// stop and has requests to end first.
+    pub fn stop_working(&self) {
+        self.work.stopping().cancel();
+    }
+
+    /// Ends jobs and background tasks; answers whether all ended within `deadline`. Jobs that go on for
+    /// longer than `jobs.drain_timeout` are given back.
+    pub async fn stop(&self, deadline: Duration) -> bool {
+        // Jobs first: what they do may need the tasks.
+        let end = tokio::time::Instant::now() + deadline;
+        let worked = self.work.stop(deadline).await;
+        let left = end.duration_since(tokio::time::Instant::now());
+        self.tasks.stop(left).await && worked
+    }
+}
+
+/// Doorbells listen where the pool for jobs connects, unless they are told otherwise.
+fn listening(mut jobs: JobsConfig, database: &DatabaseConfig) -> JobsConfig {
+    jobs.listen_url = jobs.listen_url.or_else(|| database.url_for(Role::Jobs));
+    jobs
 }
 
 #[cfg(feature = "http")]

@@ -10,7 +10,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         orders::migrator().run(owner.expose(), |step| eprintln!("{step:?}"))?;
     }
     let platform = Platform::open(config, orders::migrator(), None).await?;
-    platform.start(true);
+    platform.start();
+    platform.start_worker(platform.runtime())?;
     let (veza, shop) = (platform.routes(), orders::route::routes(platform.db.clone()));
     let site = platform.web().site();
     site.listen(move |app| {

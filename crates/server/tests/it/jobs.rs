@@ -85,7 +85,7 @@ impl Office {
     }
 }
 
-fn create(database: &TestDatabase, slug: &str) -> Caller {
+pub(crate) fn create(database: &TestDatabase, slug: &str) -> Caller {
     let email = format!("ada@{slug}.example");
     let mut command = configured(database, &["tenant", "create", slug, "--owner-email", &email]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -27,3 +27,4 @@ mod stop;
 mod tenant;
 mod up;
 mod walkthrough;
+mod worker;

@@ -8,7 +8,7 @@ use serde_json::json;
 use veza_server::metric::METRICS;
 
 use crate::person::Person;
-use crate::process::wait;
+use crate::process::{wait, wait_for};
 use crate::serve::{Serve, configured, database};
 
 #[test]
@@ -18,7 +18,14 @@ fn what_is_exported_is_listed() {
     let invited = json!({ "email": "bob@measured.example", "role": "member" });
     wait(person.client.post("/v1/tenant/invitations", &invited)).expect(201);
     wait(served.client().get("/nowhere")).expect(404);
-    let text = wait(served.client().get("/metrics")).text;
+    let queue = json!({ "name": "measured" });
+    wait(person.client.post("/v1/jobs/queues", &queue)).expect(201);
+    let message = json!({ "body": "measured" });
+    wait(person.client.post("/v1/jobs/queues/measured/messages", &message)).expect(201);
+    let text = wait_for("the message to be counted", || {
+        let text = wait(served.client().get("/metrics")).text;
+        text.contains("veza_jobs_waiting{queue=\"pull\"} 1").then_some(text)
+    });
     let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let exported: BTreeSet<&str> = kinds.collect();
     assert!(exported.len() >= 4, "{text}");
