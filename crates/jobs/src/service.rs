@@ -5,8 +5,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 use veza_core::{Db, Tasks};
 
-use crate::bells::Bells;
 use crate::config::{DoorbellKind, JobsConfig};
+use crate::doorbell::Bells;
 use crate::doorbell::{self, Doorbell};
 use crate::enqueue::CHANNEL;
 use crate::error::Error;
@@ -105,7 +105,7 @@ fn doorbell(db: &Db, config: &JobsConfig) -> Result<Option<Arc<dyn Doorbell>>, E
 #[cfg(feature = "notify")]
 fn notify(db: &Db, config: &JobsConfig) -> Option<Arc<dyn Doorbell>> {
     let url = config.listen_url.clone()?;
-    Some(Arc::new(crate::notify::NotifyBell::new(db.clone(), url)))
+    Some(Arc::new(crate::doorbell::NotifyBell::new(db.clone(), url)))
 }
 
 #[cfg(not(feature = "notify"))]
@@ -116,7 +116,7 @@ fn notify(_: &Db, _: &JobsConfig) -> Option<Arc<dyn Doorbell>> {
 #[cfg(feature = "redis")]
 fn redis(config: &JobsConfig) -> Result<Option<Arc<dyn Doorbell>>, Error> {
     let Some(url) = &config.redis_url else { return Ok(None) };
-    let bell = crate::redis::RedisBell::new(url)
+    let bell = crate::doorbell::RedisBell::new(url)
         .map_err(|error| Error::Setup(format!("jobs.redis_url: {error}")))?;
     Ok(Some(Arc::new(bell)))
 }

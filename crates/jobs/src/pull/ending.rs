@@ -10,12 +10,12 @@ use super::MAX_VISIBILITY_SECONDS;
 use super::message::{FailedEntry, check_ids};
 use super::queue::Target;
 use super::receipt::Receipt;
-use crate::attempt::{legible, remember};
 use crate::engine::{self, Claimed, Ending, Lease};
 use crate::enqueue::CHANNEL;
 use crate::error::Error;
 use crate::id::Token;
 use crate::permission::ReceiveMessages;
+use crate::runtime::attempt::{legible, remember};
 
 /// Messages that are done: one by `receipt`, or up to ten by `entries`.
 #[derive(Debug, Clone, Default, Deserialize)]

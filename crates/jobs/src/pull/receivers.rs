@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use veza_core::db::Signal;
 use veza_core::{Db, DbError, Query, Reason, TenantId};
 
-use crate::bells::LaneKey;
+use crate::doorbell::LaneKey;
 use crate::error::Error;
 
 /// Receivers that wait in one process at most, and those of one tenant.

@@ -6,12 +6,12 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Text, Uuid as SqlUuid};
 use veza_core::{Caller, Query, TenantScope, TenantTx};
 
-use crate::attempt::{Stop, attempt};
 use crate::engine::{self, Claim, Claimed, Want};
 use crate::error::Error;
 use crate::id::Token;
 use crate::job::Job;
 use crate::runtime::Runtime;
+use crate::runtime::attempt::{Stop, attempt};
 
 /// What [`Runtime::drain`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -9,14 +9,14 @@ use serde::Serialize;
 use veza_core::page::{Page, PageRequest};
 use veza_core::{DispatchTx, Query, TenantId, Timestamp};
 
-use crate::count::{COLUMNS, QueueCounts, SUMS};
+use crate::admin::count::{COLUMNS, QueueCounts, SUMS};
+use crate::admin::list::{self, JobFilter, JobPosition};
+use crate::admin::redrive::{self, Redrive};
+use crate::admin::view::{self, JobState, JobView};
 use crate::engine;
 use crate::error::Error;
 use crate::id::{JobId, RedriveId};
-use crate::list::{self, JobFilter, JobPosition};
 use crate::queue::QueueName;
-use crate::redrive::{self, Redrive};
-use crate::view::{self, JobState, JobView};
 
 /// A lane and how many jobs it has in each state.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]

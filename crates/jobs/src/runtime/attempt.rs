@@ -18,7 +18,7 @@ use crate::enqueue::MAX_PAYLOAD;
 use crate::handler::{JobError, Outcome};
 use crate::id::Token;
 use crate::job::Retry;
-use crate::registry::{Execution, Registry};
+use crate::runtime::registry::{Execution, Registry};
 
 /// Why an attempt is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

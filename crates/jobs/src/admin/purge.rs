@@ -7,8 +7,8 @@ use diesel::sql_types::{BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 use veza_core::{Caller, Permit, Query, TenantScope, TenantTx, Timestamp};
 
-use crate::cancel::end_waiting;
-use crate::dead::{self, BATCH, DeadFilter};
+use crate::admin::cancel::end_waiting;
+use crate::admin::dead::{self, BATCH, DeadFilter};
 use crate::error::Error;
 use crate::id::JobId;
 use crate::permission::ManageJobs;

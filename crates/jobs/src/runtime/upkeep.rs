@@ -154,7 +154,7 @@ async fn fold(shared: &Shared) -> Result<(), DbError> {
 /// Goes on with redrives, each in its turn, until none is due. Any number of processes may.
 async fn redrive(shared: &Shared, ended: &CancellationToken) -> Result<(), DbError> {
     while !ended.is_cancelled() {
-        let stepped = shared.jobs.db().dispatch(Reason("jobs.redrive"), crate::redrive::step).await?;
+        let stepped = shared.jobs.db().dispatch(Reason("jobs.redrive"), crate::admin::redrive::step).await?;
         let Some(lane) = stepped else { return Ok(()) };
         metrics::counter!("veza_jobs_redriven_total").increment(u64::try_from(lane.count).unwrap_or(0));
         if let Some(rank) = lane.rank {
@@ -173,7 +173,7 @@ async fn rotate(shared: &Shared) -> Result<(), DbError> {
         topic::sweep_replays(tx)?;
         schedule::sweep(tx)?;
         engine::sweep(tx)?;
-        crate::redrive::sweep(tx)
+        crate::admin::redrive::sweep(tx)
     };
     shared.jobs.db().dispatch(Reason("jobs.sweep"), step).await
 }

@@ -13,13 +13,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use veza_core::{DbError, Reason, TenantId};
 
-use crate::attempt::{Interruption, Stop, attempt};
 use crate::engine::{self, Claim, Claimed, Ending, Lease, Want};
-use crate::fair::{Fair, Turn};
 use crate::id::{JobId, Token};
-use crate::poll::{Poll, poll};
 use crate::runtime::Shared;
-use crate::settle::{Settlement, settle};
+use crate::runtime::attempt::{Interruption, Stop, attempt};
+use crate::runtime::fair::{Fair, Turn};
+use crate::runtime::poll::{Poll, poll};
+use crate::runtime::settle::{Settlement, settle};
 
 /// What came back from the database.
 enum Answer {

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Query, TenantId, TenantScope, Timestamp};
 
+use crate::admin::view::{JobState, JobView, Row, Table};
 use crate::error::Error;
 use crate::permission::ReadJobs;
 use crate::queue::QueueName;
-use crate::view::{JobState, JobView, Row, Table};
 
 /// What to list. The state decides the order: what waits comes in the order in which it runs, queue by
 /// queue; what is deferred by its time; what runs by age; what has ended or died with the latest first.

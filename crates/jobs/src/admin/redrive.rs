@@ -6,7 +6,7 @@ use serde::Serialize;
 use veza_core::page::{Page, PageRequest};
 use veza_core::{DbError, DispatchTx, Permit, Query, TenantId, TenantScope, TenantTx, Timestamp, Write};
 
-use crate::dead::{BATCH, DeadFilter};
+use crate::admin::dead::{BATCH, DeadFilter};
 use crate::enqueue::CHANNEL;
 use crate::error::Error;
 use crate::id::RedriveId;

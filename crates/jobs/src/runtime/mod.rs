@@ -1,5 +1,14 @@
 //! The runtime: takes jobs off the queues and hands them to their handlers.
 
+pub(crate) mod attempt;
+mod dispatch;
+mod drain;
+mod fair;
+mod poll;
+pub(crate) mod registry;
+mod settle;
+mod upkeep;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -9,17 +18,20 @@ use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
 use veza_core::{DbError, DispatchTx, Reason, Tasks};
 
-use crate::bells::Bells;
-use crate::dispatch::Dispatcher;
+use crate::doorbell::Bells;
 use crate::engine;
 use crate::error::Error;
 use crate::handler::{Handler, JobError, Outcome};
 use crate::id::ProcessId;
 use crate::job::Job;
 use crate::queue::QueueName;
-use crate::registry::{Execution, Registry, Run, layered, registered};
 use crate::service::Jobs;
 use crate::topic::{self, Event, Subscription};
+
+use self::dispatch::Dispatcher;
+pub use self::drain::{Drained, assert_enqueued, pending};
+pub use self::registry::Execution;
+use self::registry::{Registry, Run, layered, registered};
 
 /// How many jobs of a queue run at once in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,7 +221,7 @@ impl Runtime {
         if !self.enter(&stop).await {
             return;
         }
-        let upkeep = crate::upkeep::run(Arc::clone(&self.shared), ended.clone(), Arc::clone(&lost));
+        let upkeep = upkeep::run(Arc::clone(&self.shared), ended.clone(), Arc::clone(&lost));
         let bells = Arc::clone(&self.shared.bells);
         let hearing = self.shared.jobs.hear(bells, ended.clone());
         let work = async {
@@ -228,7 +240,7 @@ impl Runtime {
     async fn enter(&self, stop: &CancellationToken) -> bool {
         loop {
             let entered = async {
-                crate::upkeep::beat(&self.shared).await?;
+                upkeep::beat(&self.shared).await?;
                 self.declare().await
             };
             match entered.await {

@@ -1,6 +1,12 @@
 //! The doorbell between processes: a hint that jobs came, sent after the commit and never within a
 //! business transaction, where NOTIFY would make commits wait for each other.
 
+mod bells;
+#[cfg(feature = "notify")]
+mod notify;
+#[cfg(feature = "redis")]
+mod redis;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -13,7 +19,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use veza_core::TenantId;
 
-use crate::bells::{Bells, LaneKey};
+pub(crate) use self::bells::{Bells, LaneKey};
+#[cfg(feature = "notify")]
+pub(crate) use self::notify::NotifyBell;
+#[cfg(feature = "redis")]
+pub(crate) use self::redis::RedisBell;
 
 /// A future of a doorbell.
 pub(crate) type Ringing<'a> = Pin<Box<dyn Future<Output = Result<(), RingError>> + Send + 'a>>;
