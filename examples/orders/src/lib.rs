@@ -1,6 +1,7 @@
-//! A shop on Veza: one table, two routes, and the tests that show that tenants do not see each other.
+//! A shop on Veza: one table, three routes, one job, and the tests that show that tenants do not see each other.
 
 pub mod order;
+pub mod packing;
 pub mod route;
 
 use veza::core::db::{Migration, Migrator};

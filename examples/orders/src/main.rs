@@ -1,5 +1,6 @@
 //! The shop: `orders shop.toml`, after `veza migrate` and our own migration.
 
+use orders::packing::{Pack, pack};
 use veza::{Config, Platform};
 
 #[actix_web::main]
@@ -11,7 +12,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let platform = Platform::open(config, orders::migrator(), None).await?;
     platform.start();
-    platform.start_worker(platform.runtime())?;
+    platform.start_worker(platform.runtime().handler::<Pack, _>(pack))?;
     let (veza, shop) = (platform.routes(), orders::route::routes(platform.db.clone()));
     let site = platform.web().site();
     site.listen(move |app| {

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use veza::core::idempotency::IdempotencyError;
 use veza::core::page::{Page, PageRequest};
 use veza::core::{Fault, FieldError, Forbidden, Kind, Noun, TypedId};
-use veza::{DbError, Permission, Permit, Query, TenantScope, TenantTx};
+use veza::jobs::enqueue;
+use veza::{DbError, Permission, Permit, Query, TenantScope, TenantTx, Write};
+
+use crate::packing::Pack;
 
 diesel::table! {
     shop.orders (tenant_id, order_id) {
@@ -15,6 +18,7 @@ diesel::table! {
         title -> Text,
         cents -> BigInt,
         created_at -> Timestamptz,
+        packed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -54,6 +58,8 @@ pub struct Order {
     pub cents: i64,
     /// When.
     pub created_at: DateTime<Utc>,
+    /// Since when it is ready to leave.
+    pub packed_at: Option<DateTime<Utc>>,
 }
 
 /// What makes an order.
@@ -77,6 +83,9 @@ pub enum Error {
     /// A permission is missing.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+    /// The queue.
+    #[error(transparent)]
+    Jobs(#[from] veza::jobs::Error),
     /// The idempotency key.
     #[error(transparent)]
     Idempotency(#[from] IdempotencyError),
@@ -91,6 +100,7 @@ impl Fault for Error {
             Self::Invalid(_) => Kind::Invalid,
             Self::NotFound => Kind::NotFound,
             Self::Forbidden(error) => error.kind(),
+            Self::Jobs(error) => error.kind(),
             Self::Idempotency(error) => error.kind(),
             Self::Db(error) => error.kind(),
         }
@@ -100,6 +110,7 @@ impl Fault for Error {
             Self::Invalid(_) => "shop.order.invalid",
             Self::NotFound => "shop.order.not_found",
             Self::Forbidden(error) => error.code(),
+            Self::Jobs(error) => error.code(),
             Self::Idempotency(error) => error.code(),
             Self::Db(error) => error.code(),
         }
@@ -112,7 +123,7 @@ impl Fault for Error {
     }
 }
 
-/// Takes an order.
+/// Takes an order, and has it packed: both, or neither.
 pub fn create(tx: &mut TenantTx<'_>, _: &Permit<TakeOrders>, new: &NewOrder) -> Result<Order, Error> {
     let mut broken = Vec::new();
     if !(1..=200).contains(&new.title.chars().count()) {
@@ -134,7 +145,16 @@ pub fn create(tx: &mut TenantTx<'_>, _: &Permit<TakeOrders>, new: &NewOrder) -> 
             orders::created_at.eq(tx.now()),
         ))
         .returning(Order::as_returning());
-    Ok(tx.get_result(insert)?)
+    let order = tx.get_result(insert)?;
+    enqueue(tx, &Pack { order: id })?;
+    Ok(order)
+}
+
+/// Notes that an order is ready to leave.
+pub fn pack(tx: &mut TenantTx<'_>, id: OrderId) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(diesel::update(orders::table.find((tx.tenant(), id))).set(orders::packed_at.eq(now)))?;
+    Ok(())
 }
 
 /// One order.

@@ -1,6 +1,8 @@
 //! The shop, with two tenants and a real database.
 
+use orders::packing::{Pack, pack};
 use serde_json::json;
+use veza::Caller;
 use veza::core::db::Role;
 use veza_testing::{AppBuilder, TenantTest, assert_tenant_boundary, tenant_test};
 
@@ -14,6 +16,11 @@ async fn orders_are_taken_and_kept_apart(t: TenantTest) {
     let order = created.expect(201);
     let path = created.header("location").unwrap().to_owned();
     assert_eq!(app.alice.client.get(&path).await.expect(200), order);
+    // Nobody works in the background of this test: it does so itself.
+    let runtime = app.platform.runtime().handler::<Pack, _>(pack).build().unwrap();
+    let alice = Caller::system(app.alice.tenant);
+    assert_eq!(runtime.drain(&alice).await.unwrap().attempts, 1);
+    assert!(app.alice.client.get(&path).await.expect(200)["packed_at"].is_string());
     app.mallory.client.get(&path).await.expect_problem(404, "shop.order.not_found");
     assert_eq!(app.mallory.client.get(ORDERS).await.expect(200)["items"], json!([]));
     let bad = app.alice.client.post(ORDERS, &json!({ "title": "", "cents": -1 })).await;
