@@ -15,6 +15,7 @@ pub struct JobsConfig {
     /// The same for queues that `queues` does not name.
     pub concurrency: u32,
     /// How long jobs may go on when the process stops. Then they are given back, and no attempt is counted.
+    /// In `veza serve` as long as `server.drain_timeout` at most.
     pub drain_timeout: Period,
     /// How often a process looks for jobs that no doorbell told of. Also how late a delayed job may be.
     pub poll: Period,

@@ -148,10 +148,6 @@ impl Config {
             self.server.drain_timeout <= LONGEST_DRAIN,
             "server.drain_timeout must be at most 30s: no request takes longer",
         );
-        check(
-            self.jobs.drain_timeout <= self.server.drain_timeout,
-            "jobs.drain_timeout must be at most server.drain_timeout: jobs are given back before the process ends",
-        );
         self.check_pool(&mut check);
         check(!self.web.listen.is_empty(), "web.listen must name an address");
         check(self.web.workers <= 1_000, "web.workers must be at most 1000: each is a thread");

@@ -166,8 +166,10 @@ async fn end(drains: &[Drain], handles: &[ServerHandle], notice: Duration) {
 /// A schema that is behind or ahead is an error at once; a database that is not there yet is
 /// waited for.
 async fn open_patiently(config: Config, mailer: Option<Arc<dyn Mailer>>) -> Result<Platform, Error> {
-    let config =
-        veza::Config { database: config.database, web: config.web, tenant: config.tenant, jobs: config.jobs };
+    let mut jobs = config.jobs;
+    // What cannot end is given back before the process ends.
+    jobs.drain_timeout = jobs.drain_timeout.min(config.server.drain_timeout);
+    let config = veza::Config { database: config.database, web: config.web, tenant: config.tenant, jobs };
     let end = Instant::now() + PATIENCE;
     loop {
         match open(&config, mailer.clone()).await {

@@ -18,7 +18,7 @@ fn two_at_once_take_turns() {
     run(&mut configured(&database, &["migrate", "--check"])).fails_with(&["1 migrations are pending"]);
     superuser.execute(&format!("SELECT pg_advisory_lock({LOCK})"));
     // Emptied, so that whoever comes first has work to do.
-    superuser.execute("DROP SCHEMA IF EXISTS core, tenant, web CASCADE");
+    superuser.execute("DROP SCHEMA IF EXISTS core, web, tenant, jobs, storage, chat, stream CASCADE");
     let mut both = [(); 2].map(|()| Process::spawn(&mut configured(&database, &["migrate"])));
     for process in &mut both {
         process.wait_for_log("another process migrates; waiting for it");
