@@ -56,8 +56,7 @@ impl<'n> Rounds<'n> {
             .iter()
             .filter_map(|(of, by, goal)| {
                 let each = |name| Some(&self.values[self.names.iter().position(|other| *other == name)?]);
-                let ratios: Vec<f64> =
-                    each(*of)?.iter().zip(each(*by)?).map(|(of, by)| of / by).collect();
+                let ratios: Vec<f64> = each(*of)?.iter().zip(each(*by)?).map(|(of, by)| of / by).collect();
                 let middle = format!("**{}**", number(median(ratios.iter().copied())));
                 Some(vec![format!("{of} / {by}"), middle, spread(&ratios), (*goal).to_owned()])
             })

@@ -24,9 +24,14 @@ pub struct Side {
 impl Side {
     /// Starts one for `database`.
     pub fn start(stage: &Stage, database: &'static str) -> Outcome<Self> {
+        Self::start_as(stage, database, "")
+    }
+
+    /// Veza as a program that has `bell`, other processes to tell and to hear of.
+    pub fn start_as(stage: &Stage, database: &'static str, how: &str) -> Outcome<Self> {
         let mut command = if database == VEZA {
             let mut command = Command::new(std::env::current_exe()?);
-            command.args(["side", &stage.url("veza_app", VEZA)]);
+            command.args(["side", &stage.url("veza_app", VEZA), how]);
             command
         } else {
             install()?;
@@ -41,11 +46,8 @@ impl Side {
             .map(|n| stage.dir.join(&format!("{database}-{n}.log")))
             .find(|path| !path.exists())
             .ok_or("no name for a log")?;
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log)?)
-            .spawn()?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&log)?).spawn()?;
         let asks = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().ok_or("no pipe")?);
         let mut side = Self { database, child, asks, answers, log };
@@ -79,10 +81,6 @@ impl Side {
                 Err(format!("{}: {line}\n{}", self.database, &log[from..]).into())
             }
         }
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 }
 

@@ -29,3 +29,11 @@ pub fn number(value: f64) -> String {
         value => format!("{value:.2}"),
     }
 }
+
+/// The value below which that share of the values is.
+pub fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let index = (values.len() as f64 * share).ceil() as usize;
+    values.get(index.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}

@@ -14,8 +14,11 @@ use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 use veza_core::config::Secret;
 use veza_core::db::DatabaseConfig;
-use veza_core::{Caller, Db, TenantId};
-use veza_jobs::{Concurrency, Context, Error, Job, JobError, Jobs, JobsConfig, Runtime, enqueue, enqueue_many};
+use veza_core::{Caller, Db, Tasks, TenantId};
+use veza_jobs::{
+    Concurrency, Context, DoorbellKind, Error, Job, JobError, Jobs, JobsConfig, Runtime, enqueue,
+    enqueue_many,
+};
 
 use crate::Outcome;
 use crate::machine::nanos;
@@ -47,19 +50,39 @@ impl Job for Timed {
 enum Ask {
     Prepare,
     /// Enqueues no-ops of so many tenants.
-    Fill { jobs: u64, #[serde(default = "one")] tenants: u64 },
+    Fill {
+        jobs: u64,
+        #[serde(default = "one")]
+        tenants: u64,
+    },
     /// Does them all; answers the seconds it took.
-    Drain { jobs: u64 },
+    Drain {
+        jobs: u64,
+    },
     /// So many writers, one job per transaction; answers how many.
-    Send { writers: u64, seconds: f64 },
+    Send {
+        writers: u64,
+        seconds: f64,
+    },
     /// Enqueues at a steady rate; answers how long each took, in ns.
-    Pace { rate: u64, seconds: u64 },
+    Pace {
+        rate: u64,
+        seconds: u64,
+    },
     /// Begins to work on timed jobs, each of which takes so long.
-    Work { #[serde(default = "usual")] concurrency: u32, #[serde(default)] millis: u64 },
+    Work {
+        #[serde(default = "usual")]
+        concurrency: u32,
+        #[serde(default)]
+        millis: u64,
+    },
     /// Ends that; answers the waits, in ns.
     Rest,
     /// Enqueues and works as fast as it goes; answers the jobs done in each window.
-    Churn { windows: u32, seconds: f64 },
+    Churn {
+        windows: u32,
+        seconds: f64,
+    },
 }
 
 fn one() -> u64 {
@@ -88,7 +111,8 @@ struct Program {
     working: Option<(CancellationToken, JoinSet<()>, Waits)>,
 }
 
-pub fn run(url: &str) -> Outcome {
+/// `bell`: as a program that has other processes to tell.
+pub fn run(url: &str, bell: bool) -> Outcome {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -102,13 +126,21 @@ pub fn run(url: &str) -> Outcome {
         .install_recorder()?;
     let mut config = DatabaseConfig::default();
     config.url = Some(Secret::new(url));
-    if let Some(connections) = std::env::args().nth(3) {
-        config.pool.jobs_connections = connections.parse()?;
-    }
     let db = Db::open(&config)?;
-    let jobs = Jobs::new(db.clone(), JobsConfig::default())?;
-    let mut program = Program { db, jobs, working: None };
+    let mut jobs = JobsConfig::default();
+    if bell {
+        jobs.listen_url = config.url_for(veza_core::db::Role::Jobs);
+    } else {
+        jobs.doorbell = DoorbellKind::Poll;
+    }
+    let jobs = Jobs::new(db.clone(), jobs)?;
     let runtime = tokio::runtime::Runtime::new()?;
+    let tasks = runtime.block_on(async {
+        let tasks = Tasks::new();
+        jobs.start(&tasks);
+        tasks
+    });
+    let mut program = Program { db, jobs, working: None };
     for line in std::io::stdin().lock().lines() {
         let answer = match runtime.block_on(program.answer(serde_json::from_str(&line?)?)) {
             Ok(value) => json!({ "ok": value }),
@@ -118,6 +150,7 @@ pub fn run(url: &str) -> Outcome {
         writeln!(out, "{answer}")?;
         out.flush()?;
     }
+    runtime.block_on(tasks.stop(Duration::from_secs(1)));
     Ok(())
 }
 
@@ -272,7 +305,8 @@ impl Program {
         });
         let sent = Arc::new(AtomicU64::new(0));
         for _ in 0..2 {
-            let (db, sent, done, stop) = (self.db.clone(), Arc::clone(&sent), Arc::clone(&done), stop.clone());
+            let (db, sent, done, stop) =
+                (self.db.clone(), Arc::clone(&sent), Arc::clone(&done), stop.clone());
             tasks.spawn(async move {
                 while !stop.is_cancelled() {
                     if sent.load(Ordering::Relaxed) > done.load(Ordering::Relaxed) + AHEAD {

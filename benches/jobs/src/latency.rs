@@ -1,0 +1,65 @@
+//! From before the enqueueing transaction to the start of the handler, at a low rate.
+
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::options::Options;
+use crate::rounds::Rounds;
+use crate::side::Side;
+use crate::stage::{Stage, VEZA};
+use crate::table::quantile;
+
+const RATE: u32 = 50;
+const SECONDS: u32 = 20;
+const NAMES: [&str; 5] = [
+    "veza, one process",
+    "veza, worker in another process",
+    "veza, the same without a doorbell",
+    "graphile-worker",
+    "pg-boss (polls each 0.5 s, its shortest)",
+];
+/// Of the first, what nothing can be faster than.
+const COMMIT: &str = "veza, the enqueueing transaction alone";
+
+pub fn run(options: &Options, stage: &Stage) -> Outcome {
+    println!("### Enqueue to start: {RATE} jobs/s for {SECONDS} s\n");
+    let mut p50: Vec<(&str, Vec<f64>)> = NAMES.map(|name| (name, Vec::new())).into();
+    p50.push((COMMIT, Vec::new()));
+    let mut p99 = p50.clone();
+    Rounds::run(options.rounds, &NAMES, |name| {
+        let index = NAMES.iter().position(|other| *other == name).unwrap_or(0);
+        let (waits, commits) = measure(stage, index)?;
+        if index == 0 {
+            p50[NAMES.len()].1.push(quantile(&commits, 0.5));
+            p99[NAMES.len()].1.push(quantile(&commits, 0.99));
+        }
+        p50[index].1.push(quantile(&waits, 0.5));
+        p99[index].1.push(quantile(&waits, 0.99));
+        Ok(quantile(&waits, 0.99))
+    })?;
+    let [one, other, _, graphile, _] = NAMES;
+    Rounds::of(p50).print("p50 ms", &[(one, COMMIT, "≤ 1.2"), (one, graphile, ""), (other, graphile, "")]);
+    Rounds::of(p99).print("p99 ms", &[(one, graphile, "≤ 0.5"), (other, graphile, "≤ 0.5")]);
+    Ok(())
+}
+
+/// The waits, and how long enqueueing took.
+fn measure(stage: &Stage, index: usize) -> Outcome<(Vec<f64>, Vec<f64>)> {
+    let (database, how) = [(VEZA, ""), (VEZA, "bell"), (VEZA, ""), ("graphile", ""), ("boss", "")][index];
+    let mut producer = Side::start_as(stage, database, how)?;
+    let mut worker = if index == 0 { None } else { Some(Side::start_as(stage, database, how)?) };
+    stage.clear(database)?;
+    stage.settle(database)?;
+    worker.as_mut().unwrap_or(&mut producer).ask(&json!({ "do": "work" }))?;
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let commits = producer.ask(&json!({ "do": "pace", "rate": RATE, "seconds": SECONDS }))?;
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    let waits = milliseconds(&worker.as_mut().unwrap_or(&mut producer).ask(&json!({ "do": "rest" }))?);
+    let wanted = usize::try_from(RATE * SECONDS)?;
+    if waits.len() < wanted { Err(format!("{} of {wanted} jobs ran", waits.len()).into()) } else { Ok((waits, milliseconds(&commits))) }
+}
+
+/// Nanoseconds in, milliseconds out.
+pub fn milliseconds(waits: &Value) -> Vec<f64> {
+    waits.as_array().into_iter().flatten().filter_map(Value::as_f64).map(|nanos| nanos / 1e6).collect()
+}
