@@ -10,7 +10,6 @@ use crate::stage::{Stage, VEZA};
 use crate::table::quantile;
 
 const RATE: u32 = 50;
-const SECONDS: u32 = 20;
 const NAMES: [&str; 5] = [
     "veza, one process",
     "veza, worker in another process",
@@ -22,13 +21,14 @@ const NAMES: [&str; 5] = [
 const COMMIT: &str = "veza, the enqueueing transaction alone";
 
 pub fn run(options: &Options, stage: &Stage) -> Outcome {
-    println!("### Enqueue to start: {RATE} jobs/s for {SECONDS} s\n");
+    let seconds = options.seconds * 3 / 2;
+    println!("### Enqueue to start: {RATE} jobs/s for {seconds} s\n");
     let mut p50: Vec<(&str, Vec<f64>)> = NAMES.map(|name| (name, Vec::new())).into();
     p50.push((COMMIT, Vec::new()));
     let mut p99 = p50.clone();
     Rounds::run(options.rounds, &NAMES, |name| {
         let index = NAMES.iter().position(|other| *other == name).unwrap_or(0);
-        let (waits, commits) = measure(stage, index)?;
+        let (waits, commits) = measure(stage, index, seconds)?;
         if index == 0 {
             p50[NAMES.len()].1.push(quantile(&commits, 0.5));
             p99[NAMES.len()].1.push(quantile(&commits, 0.99));
@@ -44,7 +44,7 @@ pub fn run(options: &Options, stage: &Stage) -> Outcome {
 }
 
 /// The waits, and how long enqueueing took.
-fn measure(stage: &Stage, index: usize) -> Outcome<(Vec<f64>, Vec<f64>)> {
+fn measure(stage: &Stage, index: usize, seconds: u32) -> Outcome<(Vec<f64>, Vec<f64>)> {
     let (database, how) = [(VEZA, ""), (VEZA, "bell"), (VEZA, ""), ("graphile", ""), ("boss", "")][index];
     let mut producer = Side::start_as(stage, database, how)?;
     let mut worker = if index == 0 { None } else { Some(Side::start_as(stage, database, how)?) };
@@ -52,10 +52,10 @@ fn measure(stage: &Stage, index: usize) -> Outcome<(Vec<f64>, Vec<f64>)> {
     stage.settle(database)?;
     worker.as_mut().unwrap_or(&mut producer).ask(&json!({ "do": "work" }))?;
     std::thread::sleep(std::time::Duration::from_secs(1));
-    let commits = producer.ask(&json!({ "do": "pace", "rate": RATE, "seconds": SECONDS }))?;
+    let commits = producer.ask(&json!({ "do": "pace", "rate": RATE, "seconds": seconds }))?;
     std::thread::sleep(std::time::Duration::from_millis(1_500));
     let waits = milliseconds(&worker.as_mut().unwrap_or(&mut producer).ask(&json!({ "do": "rest" }))?);
-    let wanted = usize::try_from(RATE * SECONDS)?;
+    let wanted = usize::try_from(RATE * seconds)?;
     if waits.len() < wanted { Err(format!("{} of {wanted} jobs ran", waits.len()).into()) } else { Ok((waits, milliseconds(&commits))) }
 }
 

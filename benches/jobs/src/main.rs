@@ -38,7 +38,7 @@ fn main() -> Outcome {
     if let (Some("side"), Some(url)) = (words.next().as_deref(), words.next()) {
         return veza::run(&url, words.next().as_deref() == Some("bell"));
     }
-    let options = Options::read()?;
+    let options = Options::read(&PARTS.map(|(name, _)| name))?;
     let stage = Stage::build(&options.dir)?;
     if options.hold {
         println!("{}", stage.url(veza_postgres::SUPERUSER, stage::VEZA));

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use crate::Outcome;
 
 pub const USAGE: &str = "\
-cargo run --release --manifest-path benches/jobs/Cargo.toml -- [--NAME VALUE]…
+cargo run --release --manifest-path benches/jobs/Cargo.toml -- [PART]… [--NAME VALUE]…
 
-  --only PART;PART    only these of: drain, engine, enqueue, latency, pinned, tenants, wal
-  --rounds N          rounds, in each of which every contender has a turn [5]
-  --jobs N            jobs of one drain [50000]
-  --seconds N         length of one measurement of enqueueing [10]
-  --pinned N          seconds for which a snapshot is held open [60]
+  PART                only these of: drain, engine, enqueue, latency, pinned, tenants, wal
+  --rounds N          rounds, in each of which every contender has a turn [3]
+  --jobs N            jobs of one drain [30000]
+  --seconds N         length of one measurement of enqueueing and of latency [8]
+  --pinned N          seconds for which a snapshot is held open [30]
   --waiting N         jobs that the large tenant has waiting [1000000]
   --dir DIR           where the database goes [the directory for temporary files]
   --hold 1            set up, print how to reach it, and wait for a line";
@@ -28,22 +28,26 @@ pub struct Options {
 }
 
 impl Options {
-    pub fn read() -> Outcome<Self> {
+    /// Reads the command line; `parts` are the words that may stand alone.
+    pub fn read(parts: &[&str]) -> Outcome<Self> {
         let mut words = std::env::args().skip(1);
         let mut options = Self {
             only: Vec::new(),
-            rounds: 5,
-            jobs: 50_000,
-            seconds: 10,
-            pinned: 60,
+            rounds: 3,
+            jobs: 30_000,
+            seconds: 8,
+            pinned: 30,
             waiting: 1_000_000,
             dir: std::env::temp_dir(),
             hold: false,
         };
         while let Some(name) = words.next() {
+            if parts.contains(&name.as_str()) {
+                options.only.push(name);
+                continue;
+            }
             let value = words.next().ok_or(USAGE)?;
             match name.as_str() {
-                "--only" => options.only = value.split(';').map(str::to_owned).collect(),
                 "--rounds" => options.rounds = value.parse()?,
                 "--jobs" => options.jobs = value.parse()?,
                 "--seconds" => options.seconds = value.parse()?,

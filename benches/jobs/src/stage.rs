@@ -77,10 +77,6 @@ impl Stage {
         self.cluster.url(role, database)
     }
 
-    pub fn socket_dir(&self) -> &Path {
-        self.cluster.socket_dir()
-    }
-
     /// A superuser's connection, past the tenant boundary.
     pub fn connect(&self, database: &str) -> Outcome<PgConnection> {
         self.connect_as(SUPERUSER, database)
@@ -123,6 +119,22 @@ impl Stage {
             _ => "SELECT count(*) AS value FROM pgmq.q_noop",
         };
         let number: Number = diesel::sql_query(sql).get_result(&mut self.connect(database)?)?;
+        Ok(number.value)
+    }
+
+    /// For how many transactions the oldest snapshot has been held.
+    pub fn oldest_snapshot(&self, database: &str) -> Outcome<i64> {
+        let sql = "SELECT coalesce(max(age(backend_xmin)), 0)::bigint AS value FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let number: Number = diesel::sql_query(sql).get_result(&mut self.connect(database)?)?;
+        Ok(number.value)
+    }
+
+    /// Rows of Veza's queues that are deleted and still there, as PostgreSQL's statistics have it.
+    pub fn dead_rows(&self) -> Outcome<i64> {
+        let sql = "SELECT coalesce(sum(n_dead_tup), 0)::bigint AS value FROM pg_stat_user_tables \
+                   WHERE schemaname = 'jobs'";
+        let number: Number = diesel::sql_query(sql).get_result(&mut self.connect(VEZA)?)?;
         Ok(number.value)
     }
 
