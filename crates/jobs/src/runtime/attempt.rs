@@ -82,7 +82,6 @@ pub(crate) async fn attempt(
     let _entered = span.enter();
     let retry = registry.get(job.kind.as_str()).map_or(Retry::DEFAULT, |registered| registered.retry);
     let now = db.clock().now();
-    let noise = u32::from_be_bytes(veza_core::bytes(&**db.random()));
     let ending = match (came, stop.why.get()) {
         (_, Some(Interruption::Lost)) => return (lease, None),
         (Came::Back(Ok(outcome)), _) => ended_well(outcome, now),
@@ -91,7 +90,11 @@ pub(crate) async fn attempt(
         (Came::Back(Err(error)), None) => Err(error),
         (Came::Interrupted, None) => Err(JobError::Retry(format!("timed out after {} ms", job.timeout_ms))),
     };
-    (lease, Some(ending.unwrap_or_else(|error| failed(&job, &error, retry, now, noise))))
+    let ending = ending.unwrap_or_else(|error| {
+        let noise = u32::from_be_bytes(veza_core::bytes(&**db.random()));
+        failed(&job, &error, retry, now, noise)
+    });
+    (lease, Some(ending))
 }
 
 async fn run(registry: &Registry, job: &Claimed, context: Context, stop: &Stop) -> Came {

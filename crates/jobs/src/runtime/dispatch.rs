@@ -4,9 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
@@ -42,7 +39,8 @@ pub(crate) struct Dispatcher {
     queues: HashMap<String, Fair>,
     running: HashMap<Id, Running>,
     tasks: JoinSet<()>,
-    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// Tasks, so that the database is asked while we hand over what it gave before.
+    answers: JoinSet<Answer>,
     claims: usize,
     polling: bool,
     next_poll: Instant,
@@ -70,7 +68,7 @@ impl Dispatcher {
             shared,
             running: HashMap::new(),
             tasks: JoinSet::new(),
-            answers: FuturesUnordered::new(),
+            answers: JoinSet::new(),
             claims: 0,
             polling: false,
             next_poll: Instant::now(),
@@ -105,7 +103,7 @@ impl Dispatcher {
                     }
                 }
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
-                Some(answer) = self.answers.next() => self.answered(answer),
+                Some(answer) = self.answers.join_next() => self.answered(came(answer)),
                 () = tokio::time::sleep_until(self.next_poll), if !self.polling => self.poll(),
             }
         }
@@ -134,11 +132,11 @@ impl Dispatcher {
                 return;
             }
             self.claims += 1;
-            self.answers.push(self.ask(asked));
+            self.ask(asked);
         }
     }
 
-    fn ask(&self, asked: Vec<(String, Turn)>) -> BoxFuture<'static, Answer> {
+    fn ask(&mut self, asked: Vec<(String, Turn)>) {
         let db = self.shared.jobs.db().clone();
         let token = Token::generate(&**db.random());
         let claim = Claim { process: Some(self.shared.process), token, visibility_ms: None };
@@ -149,25 +147,23 @@ impl Dispatcher {
             floor: turn.floor,
         };
         let wants: Vec<Want> = asked.iter().map(want).collect();
-        async move {
+        self.answers.spawn(async move {
             let outcome = db.dispatch(Reason("jobs.claim"), move |tx| engine::claim(tx, claim, &wants)).await;
             if outcome.is_err() {
                 tokio::time::sleep(PAUSE).await;
             }
             Answer::Claimed { token, asked, outcome }
-        }
-        .boxed()
+        });
     }
 
     fn poll(&mut self) {
         self.polling = true;
         let shared = Arc::clone(&self.shared);
-        let asking = async move {
+        self.answers.spawn(async move {
             let began = Instant::now();
             let outcome = shared.jobs.db().dispatch(Reason("jobs.poll"), poll).await;
             Answer::Polled { took: began.elapsed(), outcome: Box::new(outcome) }
-        };
-        self.answers.push(asking.boxed());
+        });
     }
 
     fn answered(&mut self, answer: Answer) {
@@ -212,6 +208,8 @@ impl Dispatcher {
                 None => fair.answer(turn, 0, None, false),
             }
         }
+        // The next claim is under way meanwhile.
+        self.claim();
         let now = self.shared.jobs.db().clock().now();
         for job in claimed {
             let waited = (now - job.ready_at).to_std().unwrap_or_default();
@@ -289,8 +287,8 @@ impl Dispatcher {
 
     /// Lets go: first what runs may end, then it is told to stop, then it is given back.
     async fn drain(&mut self) {
-        while let Some(answer) = self.answers.next().await {
-            if let Answer::Claimed { token, outcome: Ok(claimed), .. } = answer {
+        while let Some(answer) = self.answers.join_next().await {
+            if let Answer::Claimed { token, outcome: Ok(claimed), .. } = came(answer) {
                 return_unbegun(&self.endings, token, &claimed).await;
             }
         }
@@ -303,6 +301,11 @@ impl Dispatcher {
         self.interrupt(Interruption::GivenBack, |_| true);
         while self.tasks.join_next().await.is_some() {}
     }
+}
+
+/// A claim's panic is ours.
+fn came(answer: Result<Answer, JoinError>) -> Answer {
+    answer.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 async fn return_unbegun(endings: &mpsc::Sender<Settlement>, token: Token, claimed: &[Claimed]) {
