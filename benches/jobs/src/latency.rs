@@ -9,7 +9,7 @@ use crate::side::Side;
 use crate::stage::{Stage, VEZA};
 use crate::table::quantile;
 
-const RATE: u32 = 50;
+const RATE: u32 = 100;
 const NAMES: [&str; 5] = [
     "veza, one process",
     "veza, worker in another process",
@@ -21,7 +21,7 @@ const NAMES: [&str; 5] = [
 const COMMIT: &str = "veza, the enqueueing transaction alone";
 
 pub fn run(options: &Options, stage: &Stage) -> Outcome {
-    let seconds = options.seconds * 3 / 2;
+    let seconds = options.seconds;
     println!("### Enqueue to start: {RATE} jobs/s for {seconds} s\n");
     let mut p50: Vec<(&str, Vec<f64>)> = NAMES.map(|name| (name, Vec::new())).into();
     p50.push((COMMIT, Vec::new()));
@@ -56,7 +56,11 @@ fn measure(stage: &Stage, index: usize, seconds: u32) -> Outcome<(Vec<f64>, Vec<
     std::thread::sleep(std::time::Duration::from_millis(1_500));
     let waits = milliseconds(&worker.as_mut().unwrap_or(&mut producer).ask(&json!({ "do": "rest" }))?);
     let wanted = usize::try_from(RATE * seconds)?;
-    if waits.len() < wanted { Err(format!("{} of {wanted} jobs ran", waits.len()).into()) } else { Ok((waits, milliseconds(&commits))) }
+    if waits.len() < wanted {
+        Err(format!("{} of {wanted} jobs ran", waits.len()).into())
+    } else {
+        Ok((waits, milliseconds(&commits)))
+    }
 }
 
 /// Nanoseconds in, milliseconds out.

@@ -9,8 +9,8 @@ cargo run --release --manifest-path benches/jobs/Cargo.toml -- [PART]… [--NAME
 
   PART                only these of: drain, engine, enqueue, latency, pinned, tenants, wal
   --rounds N          rounds, in each of which every contender has a turn [3]
-  --jobs N            jobs of one drain [30000]
-  --seconds N         length of one measurement of enqueueing and of latency [8]
+  --jobs N            jobs of one drain [60000]
+  --seconds N         length of one measurement of enqueueing or of latency [8]
   --pinned N          seconds for which a snapshot is held open [30]
   --waiting N         jobs that the large tenant has waiting [1000000]
   --dir DIR           where the database goes [the directory for temporary files]
@@ -34,7 +34,7 @@ impl Options {
         let mut options = Self {
             only: Vec::new(),
             rounds: 3,
-            jobs: 30_000,
+            jobs: 60_000,
             seconds: 8,
             pinned: 30,
             waiting: 1_000_000,
