@@ -1,7 +1,6 @@
 //! The engine's two statements beside those of pgmq, over the same driver.
 
 use std::sync::Barrier;
-use std::time::Instant;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -11,7 +10,7 @@ use diesel::sql_types::{
 use uuid::Uuid;
 
 use crate::Outcome;
-use crate::machine::nanos;
+use crate::machine::{nanos, seconds_since};
 use crate::options::Options;
 use crate::rounds::Rounds;
 use crate::stage::{Stage, VEZA};
@@ -177,14 +176,14 @@ fn measure(stage: &Stage, way: &Way, batch: usize, jobs: usize) -> Outcome<f64> 
             })
             .collect();
         barrier.wait();
-        let began = Instant::now();
+        let began = nanos();
         let done = threads
             .into_iter()
             .map(|thread| thread.join().map_err(|_panic| "a thread panicked")?)
             .sum::<Outcome<usize>>();
         (began, done)
     });
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = seconds_since(began);
     match (done?, stage.left(way.database)?) {
         (done, 0) if done == jobs => Ok(jobs as f64 / seconds),
         (done, left) => Err(format!("{}: {done} of {jobs}, {left} left", way.name).into()),

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use veza_jobs::{
 };
 
 use crate::Outcome;
-use crate::machine::nanos;
+use crate::machine::{nanos, seconds_since};
 
 /// Does nothing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -124,8 +124,7 @@ pub fn run(url: &str, bell: bool) -> Outcome {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &buckets)?
         .install_recorder()?;
-    let mut config = DatabaseConfig::default();
-    config.url = Some(Secret::new(url));
+    let config = DatabaseConfig { url: Some(Secret::new(url)), ..DatabaseConfig::default() };
     let db = Db::open(&config)?;
     let mut jobs = JobsConfig::default();
     if bell {
@@ -200,24 +199,24 @@ impl Program {
             }
             std::future::ready(Ok::<_, JobError>(()))
         };
-        let began = Instant::now();
+        let began = nanos();
         let runtime = Runtime::builder(&self.jobs)
             .queue(Noop::QUEUE, Concurrency::new(1_000))
             .handler::<Noop, _>(handler)
             .build()?;
         // It ends when what was done is acknowledged.
         runtime.run_until(all.cancelled()).await;
-        Ok(json!(began.elapsed().as_secs_f64()))
+        Ok(json!(seconds_since(began)))
     }
 
     async fn send(&self, writers: u64, seconds: f64) -> Outcome<Value> {
-        let end = Instant::now() + Duration::from_secs_f64(seconds);
+        let began = nanos();
         let mut sending = JoinSet::new();
         for _ in 0..writers {
             let db = self.db.clone();
             sending.spawn(async move {
                 let mut sent = 0_u64;
-                while Instant::now() < end {
+                while seconds_since(began) < seconds {
                     db.tenant(&caller(0), |tx| enqueue(tx, &Noop { n: 1 })).await?;
                     sent += 1;
                 }
