@@ -43,4 +43,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-21-104000_jobs_create_schedules",
         sql: include_str!("../../../../migrations/2026-11-21-104000_jobs_create_schedules/up.sql"),
     },
+    Migration {
+        name: "2026-11-21-105000_jobs_disable_jit",
+        sql: include_str!("../../../../migrations/2026-11-21-105000_jobs_disable_jit/up.sql"),
+    },
 ];
