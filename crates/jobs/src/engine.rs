@@ -133,6 +133,26 @@ macro_rules! with_keys {
     };
 }
 
+#[derive(QueryableByName)]
+struct Held {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+    #[diesel(sql_type = SqlUuid)]
+    job_id: JobId,
+}
+
+/// Gives back all that a claim leased, as if nobody had begun it; answers how many jobs. It reads all leases, of
+/// which there are as many as jobs run.
+pub(crate) fn unclaim(tx: &mut DispatchTx<'_>, token: Token) -> Result<usize, DbError> {
+    let held = diesel::sql_query("SELECT tenant_id, job_id FROM jobs.leases WHERE token = $1");
+    let held: Vec<Held> = tx.load(held.bind::<SqlUuid, _>(token.0))?;
+    let again = |held: &Held| {
+        let lease = Lease { tenant: held.tenant_id, job: held.job_id, token };
+        (lease, Ending::Again { run_at: None, step: -1, meta: None })
+    };
+    Ok(end(tx, &held.iter().map(again).collect::<Vec<_>>())?.len())
+}
+
 /// Ends leases, and gives the jobs of which that was still ours to do.
 pub(crate) fn end(tx: &mut impl Query, endings: &[(Lease, Ending)]) -> Result<Vec<JobId>, DbError> {
     let mut ended = finish(tx, endings)?;

@@ -17,6 +17,7 @@ use crate::runtime::attempt::{Interruption, Stop, attempt};
 use crate::runtime::fair::{Fair, Turn};
 use crate::runtime::poll::{Poll, poll};
 use crate::runtime::settle::{Settlement, settle};
+use crate::runtime::unclaim::unclaim;
 
 /// What came back from the database.
 enum Answer {
@@ -41,6 +42,8 @@ pub(crate) struct Dispatcher {
     tasks: JoinSet<()>,
     /// Tasks, so that the database is asked while we hand over what it gave before.
     answers: JoinSet<Answer>,
+    /// Claims whose answers were lost.
+    unclaims: JoinSet<()>,
     claims: usize,
     polling: bool,
     next_poll: Instant,
@@ -69,6 +72,7 @@ impl Dispatcher {
             running: HashMap::new(),
             tasks: JoinSet::new(),
             answers: JoinSet::new(),
+            unclaims: JoinSet::new(),
             claims: 0,
             polling: false,
             next_poll: Instant::now(),
@@ -104,6 +108,7 @@ impl Dispatcher {
                 }
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 Some(answer) = self.answers.join_next() => self.answered(came(answer)),
+                Some(_) = self.unclaims.join_next() => {}
                 () = tokio::time::sleep_until(self.next_poll), if !self.polling => self.poll(),
             }
         }
@@ -174,6 +179,7 @@ impl Dispatcher {
                     Ok(claimed) => self.begin(token, &asked, claimed),
                     Err(error) => {
                         tracing::warn!(%error, "jobs cannot be claimed");
+                        self.unclaims.spawn(unclaim(self.shared.jobs.db().clone(), token));
                         for (queue, turn) in &asked {
                             if let Some(fair) = self.queues.get_mut(queue) {
                                 fair.failed(turn);
@@ -288,8 +294,14 @@ impl Dispatcher {
     /// Lets go: first what runs may end, then it is told to stop, then it is given back.
     async fn drain(&mut self) {
         while let Some(answer) = self.answers.join_next().await {
-            if let Answer::Claimed { token, outcome: Ok(claimed), .. } = came(answer) {
-                return_unbegun(&self.endings, token, &claimed).await;
+            match came(answer) {
+                Answer::Claimed { token, outcome: Ok(claimed), .. } => {
+                    return_unbegun(&self.endings, token, &claimed).await;
+                }
+                Answer::Claimed { token, outcome: Err(_), .. } => {
+                    self.unclaims.spawn(unclaim(self.shared.jobs.db().clone(), token));
+                }
+                Answer::Polled { .. } => {}
             }
         }
         let patience = self.shared.jobs.config().drain_timeout.as_duration();

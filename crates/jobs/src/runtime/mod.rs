@@ -7,6 +7,7 @@ mod fair;
 mod poll;
 pub(crate) mod registry;
 mod settle;
+mod unclaim;
 mod upkeep;
 
 use std::collections::BTreeMap;

@@ -24,6 +24,7 @@ mod replays;
 mod runtime;
 mod schedules;
 mod topics;
+mod unclaim;
 #[cfg(feature = "webhook")]
 mod webhook;
 mod work;

@@ -139,7 +139,8 @@ fn the_api_is_described_whole() {
     let paths = document["paths"].as_object().unwrap();
     // Counted in the source, because what is registered and what is described must not part.
     let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let nouns = ["tenant", "jobs", "storage", "chat", "stream"].map(|noun| crates.join(noun).join("src/http"));
+    let nouns =
+        ["tenant", "jobs", "storage", "chat", "stream"].map(|noun| crates.join(noun).join("src/http"));
     let sources = [crates.join("web/src"), crates.join("server/src/page")].into_iter().chain(nouns);
     let files = sources.flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());
     let text: String = files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
