@@ -54,7 +54,7 @@ impl Thief {
             (server.try_clone().unwrap(), client.try_clone().unwrap(), self.clone(), Arc::clone(&stage));
         std::thread::spawn(move || this.answers(from, to, &seen));
         let (mut from, mut to) = (client.try_clone().unwrap(), &server);
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
             let said = String::from_utf8_lossy(&buffer[..length]);
             if said.contains("jobs.claim(") {
@@ -70,7 +70,7 @@ impl Thief {
     }
 
     fn answers(&self, mut from: UnixStream, mut to: UnixStream, stage: &AtomicU32) {
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
             let said = String::from_utf8_lossy(&buffer[..length]);
             match stage.load(Ordering::SeqCst) {
