@@ -48,9 +48,9 @@ pub enum Error {
         "a queue of this name was deleted less than a minute ago, or its messages are still being removed"
     )]
     QueueDeletedRecently,
-    /// The organisation has as many queues as it may have.
-    #[error("an organisation has at most {0} queues")]
-    QueueLimit(usize),
+    /// Bindings or schedules send to the queue.
+    #[error("bindings or schedules send to the queue; remove them first")]
+    QueueInUse,
     /// As many wait for messages as the process can bear.
     #[error("too many receivers wait here; try again, or without waiting")]
     ReceiversBusy,
@@ -64,7 +64,7 @@ pub enum Error {
         max: u8,
     },
     /// The tenant has as many as it may have.
-    #[error("there may be {max} of this noun: {noun}")]
+    #[error("there may be {max} of these: {noun}")]
     LimitReached {
         /// Of what.
         noun: &'static str,
@@ -86,6 +86,9 @@ pub enum Error {
     /// Only what is dead or deferred can be retried.
     #[error("the job is running")]
     NotRetriable,
+    /// Organisations share the queue, so one of them cannot set what it gets of it.
+    #[error("organisations share this queue; the operator sets what each gets of it")]
+    SharedQueue,
     /// Twenty redrives of the tenant go on.
     #[error("twenty redrives go on already")]
     RedriveLimit,
@@ -158,10 +161,11 @@ codes! {
     Error::KeyTaken => Conflict, "jobs.unique_key.taken", "Another job has this one's unique key; it can be retried when that has ended.";
     Error::NotRetriable => Conflict, "jobs.job.running", "It runs. Only a dead or a deferred job can be retried.";
     Error::RedriveLimit => Conflict, "jobs.redrive.limit", "Twenty redrives of this organisation go on; wait for one or cancel it.";
+    Error::SharedQueue => Forbidden, "jobs.lane.shared", "Organisations set limits of their own pull queues; those of others are the operator's.";
     Error::QueueExists => Conflict, "jobs.queue.exists", "A queue of this name has other settings; change it instead.";
     Error::QueueNotEmpty => Conflict, "jobs.queue.not_empty", "Purge the queue first, or remove it with `force=true`.";
     Error::QueueDeletedRecently => Conflict, "jobs.queue.deleted_recently", "A minute after a queue was removed, and when its messages are gone, its name is free again.";
-    Error::QueueLimit(_) => QuotaExceeded, "jobs.queue.limit", "Remove queues that are not used.";
+    Error::QueueInUse => Conflict, "jobs.queue.in_use", "Remove its bindings and schedules first.";
     Error::ReceiversBusy => Unavailable, "jobs.receive.busy", "Too many receivers wait at this process; wait as long as Retry-After says.";
     Error::TooManyReceivers(_) => RateLimited, "jobs.receive.too_many_waiting", "Too many of the organisation's receivers wait at this process; wait as long as Retry-After says.";
     Error::TooManyHops { .. } => Conflict, "jobs.event.too_many_hops", "Events cause each other in a circle; break it.";

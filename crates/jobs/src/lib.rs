@@ -25,10 +25,11 @@ pub mod webhook;
 
 pub use self::{
     admin::{
-        Cancelled, DeadFilter, Failure, Hold, HoldScope, JobFilter, JobPosition, JobState, JobView,
-        LaneChange, LaneLimits, Purged, QueueCounts, QueuePurge, Redrive, RedriveRequest, RedriveState,
-        cancel, cancel_redrive, counts, get, get_lane, get_redrive, hold, list, list_holds, list_redrives,
-        operator, pause, purge_dead, purge_queue, redrive, resume, retry, set_lane,
+        Cancelled, DeadFilter, Failure, Hold, HoldPosition, HoldScope, JobFilter, JobPosition, JobState,
+        JobView, Lane, LaneChange, LaneLimits, Purged, QueueCounts, QueuePurge, Redrive, RedriveRequest,
+        RedriveState, cancel, cancel_redrive, counts, get, get_lane, get_redrive, hold, lane, list,
+        list_counts, list_holds, list_lanes, list_redrives, operator, pause, purge_dead, purge_queue, redrive,
+        resume, retry, set_lane,
     },
     boundary::CATALOGUE_EXCEPTIONS,
     config::{DoorbellKind, JobsConfig},

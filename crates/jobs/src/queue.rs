@@ -25,6 +25,14 @@ impl QueueName {
         if is_name(name) { Ok(Self(format!("{PULL}{name}").into())) } else { Err(Error::QueueName) }
     }
 
+    /// Either: `pull:` and the name of a queue of the pull API, or the name of a program's queue.
+    pub fn parse(name: &str) -> Result<Self, Error> {
+        match name.strip_prefix(PULL) {
+            Some(name) => Self::pull(name),
+            None => Self::new(name.to_owned()),
+        }
+    }
+
     /// As it is in the database, where it was checked before.
     pub(crate) fn stored(name: String) -> Self {
         Self(name.into())
@@ -69,6 +77,12 @@ mod tests {
         for wrong in ["", "pull:mail", "Mail", "1mail", "a b", "é", &"a".repeat(64)] {
             assert!(QueueName::new(wrong.to_owned()).is_err(), "{wrong}");
             assert!(QueueName::pull(wrong).is_err(), "{wrong}");
+        }
+        assert!(
+            QueueName::parse("pull:mail").unwrap().is_pull() && !QueueName::parse("mail").unwrap().is_pull()
+        );
+        for wrong in ["pull:", "pull:pull:mail", ":mail", "other:mail"] {
+            assert!(QueueName::parse(wrong).is_err(), "{wrong}");
         }
         assert!(QueueName::new("property.events-2_x").is_ok());
     }

@@ -47,4 +47,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-21-105000_jobs_disable_jit",
         sql: include_str!("../../../../migrations/2026-11-21-105000_jobs_disable_jit/up.sql"),
     },
+    Migration {
+        name: "2026-11-21-106000_jobs_keep_queues_in_use",
+        sql: include_str!("../../../../migrations/2026-11-21-106000_jobs_keep_queues_in_use/up.sql"),
+    },
 ];

@@ -1,8 +1,9 @@
 //! How many jobs there are, without counting them.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
 use serde::Serialize;
+use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, TenantScope};
 
 use crate::error::Error;
@@ -10,6 +11,7 @@ use crate::permission::ReadJobs;
 
 /// A tenant's jobs of one queue.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, QueryableByName)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct QueueCounts {
     /// The queue as the database has it: those of the pull API begin with `pull:`.
     #[diesel(sql_type = Text)]
@@ -54,11 +56,33 @@ pub(crate) const COLUMNS: &str =
 
 /// The tenant's queues that ever had a job, by name, exact to the transaction.
 pub fn counts(tx: &mut impl TenantScope, _: &Permit<ReadJobs>) -> Result<Vec<QueueCounts>, Error> {
+    load(tx, None, None)
+}
+
+/// The same, page by page.
+pub fn list_counts(
+    tx: &mut impl TenantScope,
+    _: &Permit<ReadJobs>,
+    page: &PageRequest<String>,
+) -> Result<Page<QueueCounts>, Error> {
+    let counts = load(tx, page.after.as_deref(), Some(page.fetch()))?;
+    Ok(Page::new(page, counts, |counts| counts.queue.clone()))
+}
+
+fn load(
+    tx: &mut impl TenantScope,
+    after: Option<&str>,
+    at_most: Option<i64>,
+) -> Result<Vec<QueueCounts>, Error> {
     let statement = diesel::sql_query(format!(
         "SELECT queue::text AS queue, {SUMS} FROM ( \
-             SELECT {COLUMNS} FROM jobs.counts WHERE tenant_id = $1 \
-             UNION ALL SELECT {COLUMNS} FROM jobs.deltas WHERE tenant_id = $1 \
-         ) AS c GROUP BY 1 ORDER BY 1"
+             SELECT {COLUMNS} FROM jobs.counts WHERE tenant_id = $1 AND ($2 IS NULL OR queue > $2) \
+             UNION ALL SELECT {COLUMNS} FROM jobs.deltas WHERE tenant_id = $1 AND ($2 IS NULL OR queue > $2) \
+         ) AS c GROUP BY c.queue ORDER BY c.queue LIMIT $3"
     ));
-    Ok(tx.load(statement.bind::<SqlUuid, _>(tx.tenant()))?)
+    let statement = statement
+        .bind::<SqlUuid, _>(tx.tenant())
+        .bind::<Nullable<Text>, _>(after)
+        .bind::<Nullable<BigInt>, _>(at_most);
+    Ok(tx.load(statement)?)
 }

@@ -51,7 +51,13 @@ impl DeadFilter {
 
     /// Where among the dead of the queue to begin: a position that is before all of them.
     pub(crate) fn begin(&self) -> (Timestamp, Uuid) {
-        (self.died_from.unwrap_or(DateTime::UNIX_EPOCH), Uuid::nil())
+        // PostgreSQL has fewer years than a calendar.
+        (self.died_from.unwrap_or_default().max(DateTime::UNIX_EPOCH), Uuid::nil())
+    }
+
+    /// Until when they died.
+    pub(crate) fn until(&self, now: Timestamp) -> Timestamp {
+        self.died_until.map_or(now, |until| until.min(now).max(DateTime::UNIX_EPOCH))
     }
 }
 
@@ -180,7 +186,7 @@ pub fn purge_dead(
         .bind::<Text, _>(filter.queue.as_str())
         .bind::<Timestamptz, _>(passed_at)
         .bind::<SqlUuid, _>(passed_job)
-        .bind::<Timestamptz, _>(filter.died_until.unwrap_or(tx.now()))
+        .bind::<Timestamptz, _>(filter.until(tx.now()))
         .bind::<Nullable<Text>, _>(filter.kind.as_deref())
         .bind::<Nullable<Text>, _>(filter.reason.as_deref())
         .bind::<BigInt, _>(BATCH);

@@ -1,9 +1,11 @@
 //! Holds: nothing of a lane begins while somebody holds it. What runs goes on.
 
+use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use serde::Serialize;
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use veza_core::page::{Page, PageRequest};
 use veza_core::{
     DbError, DispatchTx, Permit, Query, SystemTx, TenantId, TenantScope, TenantTx, Timestamp, Write,
 };
@@ -21,6 +23,7 @@ const REASON: usize = 500;
 /// Who holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum HeldBy {
     /// The tenant itself paused its queue.
     Tenant,
@@ -42,10 +45,12 @@ impl HeldBy {
 
 /// A hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Hold {
-    /// Whose jobs wait; `None` is everybody's.
+    /// Whose jobs wait; nothing is everybody's.
+    #[cfg_attr(feature = "http", schema(value_type = Option<uuid::Uuid>))]
     pub tenant: Option<TenantId>,
-    /// The queue as the database has it; `None` is all of them.
+    /// The queue, those of the pull API begin with `pull:`; nothing is all of them.
     pub queue: Option<String>,
     /// Who holds.
     pub held_by: HeldBy,
@@ -53,7 +58,7 @@ pub struct Hold {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Since when.
-    pub held_at: Timestamp,
+    pub held_at: DateTime<Utc>,
 }
 
 /// What an operator holds: of all tenants or of one, all queues or one.
@@ -120,15 +125,33 @@ pub fn resume(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, queue: &QueueName) 
     Ok(lifted)
 }
 
-/// What holds the tenant's queues, what holds everybody's included.
-pub fn list_holds(tx: &mut impl TenantScope, _: &Permit<ReadJobs>) -> Result<Vec<Hold>, Error> {
+/// Where in the list of holds a page ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldPosition(String, String, Uuid);
+
+/// What holds the tenant's queues, by their name, what holds everybody's included.
+pub fn list_holds(
+    tx: &mut impl TenantScope,
+    _: &Permit<ReadJobs>,
+    page: &PageRequest<HoldPosition>,
+) -> Result<Page<Hold>, Error> {
+    let HoldPosition(queue, held_by, tenant) =
+        page.after.clone().unwrap_or_else(|| HoldPosition(String::new(), String::new(), Uuid::nil()));
     let holds = diesel::sql_query(
         "SELECT tenant_id, queue::text AS queue, held_by, held_at, \
                 CASE WHEN held_by = 'tenant' THEN reason END AS reason \
-         FROM jobs.holds WHERE tenant_id IN ($1, '00000000-0000-0000-0000-000000000000') ORDER BY queue, held_by",
-    );
-    let holds: Vec<Row> = tx.load(holds.bind::<SqlUuid, _>(tx.tenant()))?;
-    Ok(holds.into_iter().map(Hold::from).collect())
+         FROM jobs.holds WHERE tenant_id IN ($1, '00000000-0000-0000-0000-000000000000') \
+           AND (queue, held_by, tenant_id) > ($2, $3, $4) \
+         ORDER BY jobs.holds.queue, held_by, tenant_id LIMIT $5",
+    )
+    .bind::<SqlUuid, _>(tx.tenant())
+    .bind::<Text, _>(queue)
+    .bind::<Text, _>(held_by)
+    .bind::<SqlUuid, _>(tenant)
+    .bind::<BigInt, _>(page.fetch());
+    let holds: Vec<Row> = tx.load(holds)?;
+    let position = |row: &Row| HoldPosition(row.queue.clone(), row.held_by.clone(), row.tenant_id);
+    Ok(Page::new(page, holds, position).map(Hold::from))
 }
 
 /// The operator's hold. It is durable once the transaction is committed.

@@ -2,7 +2,7 @@
 
 use diesel::QueryableByName;
 use diesel::sql_types::{Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use veza_core::{FieldError, Query, TenantScope, TenantTx, Write};
 
 use crate::enqueue::CHANNEL;
@@ -37,9 +37,16 @@ pub struct LaneChange {
     /// From 1 to 1000.
     pub weight: Option<i32>,
     /// From 1 to 1000000.
+    #[serde(deserialize_with = "given")]
     pub max_running: Option<Option<i32>>,
     /// From 1 to 100000000.
+    #[serde(deserialize_with = "given")]
     pub per_minute: Option<Option<i32>>,
+}
+
+/// A null that is there takes a limit away; a field that is not there does not.
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<i32>>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 impl LaneChange {

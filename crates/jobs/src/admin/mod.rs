@@ -5,6 +5,7 @@ pub(crate) mod count;
 pub(crate) mod dead;
 pub mod hold;
 pub(crate) mod lane;
+pub(crate) mod lanes;
 pub(crate) mod list;
 pub mod operator;
 pub(crate) mod purge;
@@ -13,10 +14,11 @@ pub(crate) mod view;
 
 pub use self::{
     cancel::{Cancelled, cancel},
-    count::{QueueCounts, counts},
+    count::{QueueCounts, counts, list_counts},
     dead::{DeadFilter, Purged, purge_dead, retry},
-    hold::{Hold, HoldScope, list_holds, pause, resume},
+    hold::{Hold, HoldPosition, HoldScope, list_holds, pause, resume},
     lane::{LaneChange, LaneLimits, get_lane, set_lane},
+    lanes::{Lane, lane, list_lanes},
     list::{JobFilter, JobPosition, list},
     purge::{QueuePurge, purge_queue},
     redrive::{Redrive, RedriveRequest, RedriveState, cancel_redrive, get_redrive, list_redrives, redrive},

@@ -112,7 +112,7 @@ impl Jobs {
     /// [`Error::Forbidden`] without the permission [`ManageJobs`], [`Error::Invalid`] for a filter that
     /// breaks a rule.
     pub async fn purge_dead(&self, caller: &Caller, filter: &DeadFilter) -> Result<usize, Error> {
-        let until = filter.died_until.unwrap_or(self.db().clock().now());
+        let until = filter.until(self.db().clock().now());
         let filter = Arc::new(DeadFilter { died_until: Some(until), ..filter.clone() });
         let (mut jobs, mut from) = (0, None);
         loop {

@@ -1,8 +1,9 @@
 //! Redrives: very many dead letters on their way back, in steps that a restart does not undo.
 
+use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use veza_core::page::{Page, PageRequest};
 use veza_core::{DbError, DispatchTx, Permit, Query, TenantId, TenantScope, TenantTx, Timestamp, Write};
 
@@ -12,6 +13,7 @@ use crate::error::Error;
 use crate::id::RedriveId;
 use crate::job::HEAD_START;
 use crate::permission::{ManageJobs, ReadJobs};
+use crate::pull;
 use crate::queue::QueueName;
 
 /// What to take back, how fast, and where to.
@@ -26,8 +28,9 @@ pub struct RedriveRequest {
 }
 
 /// What a redrive is up to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum RedriveState {
     /// It goes on.
     Running,
@@ -38,24 +41,24 @@ pub enum RedriveState {
 }
 
 /// A redrive as it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Redrive {
     /// The redrive.
+    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: RedriveId,
-    /// The name of the queue whose dead letters they are.
+    /// The queue whose dead letters they are; those of the pull API begin with `pull:`.
     pub queue: String,
-    /// Whether that is a queue of the pull API.
-    pub pull: bool,
     /// Of this kind alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Dead for this reason alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The name of the queue that they go to, when it is another.
+    /// The queue that they go to, when it is another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Its rate.
+    /// So many jobs per minute at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_minute: Option<i32>,
     /// What it is up to.
@@ -65,10 +68,10 @@ pub struct Redrive {
     /// Jobs that it left dead, because another has their unique key or somebody else took them back.
     pub skipped: i64,
     /// When it began.
-    pub started_at: Timestamp,
+    pub started_at: DateTime<Utc>,
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Timestamp>,
+    pub finished_at: Option<DateTime<Utc>>,
 }
 
 /// Redrives of a tenant that go on at the same time.
@@ -104,7 +107,6 @@ struct Row {
 
 impl From<Row> for Redrive {
     fn from(row: Row) -> Self {
-        let queue = QueueName::stored(row.queue);
         let state = match row.finished_at {
             None => RedriveState::Running,
             Some(_) if row.cancelled => RedriveState::Cancelled,
@@ -112,11 +114,10 @@ impl From<Row> for Redrive {
         };
         Self {
             id: row.redrive_id,
-            queue: queue.name().to_owned(),
-            pull: queue.is_pull(),
+            queue: row.queue,
             kind: row.kind,
             reason: row.reason,
-            to: row.target.map(|target| QueueName::stored(target).name().to_owned()),
+            to: row.target,
             per_minute: row.per_minute,
             state,
             moved: row.moved,
@@ -158,6 +159,10 @@ pub fn redrive(
     if open(tx)? >= OPEN {
         return Err(Error::RedriveLimit);
     }
+    pull::keep(tx, &request.filter.queue, "/queue")?;
+    if let Some(to) = &request.to {
+        pull::keep(tx, to, "/to")?;
+    }
     let (now, filter) = (tx.now(), &request.filter);
     let (passed_at, passed_job) = filter.begin();
     let id: RedriveId = tx.new_id();
@@ -172,7 +177,7 @@ pub fn redrive(
         .bind::<Text, _>(filter.queue.as_str())
         .bind::<Nullable<Text>, _>(filter.kind.as_deref())
         .bind::<Nullable<Text>, _>(filter.reason.as_deref())
-        .bind::<Timestamptz, _>(filter.died_until.map_or(now, |until| until.min(now)))
+        .bind::<Timestamptz, _>(filter.until(now))
         .bind::<Nullable<Text>, _>(request.to.as_ref().map(QueueName::as_str))
         .bind::<Nullable<Integer>, _>(request.per_minute)
         .bind::<Timestamptz, _>(now)

@@ -1,5 +1,6 @@
 //! Jobs as people see them.
 
+use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Json, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize};
@@ -9,11 +10,11 @@ use veza_core::{Permit, Query, TenantId, TenantScope, Timestamp};
 use crate::error::Error;
 use crate::id::JobId;
 use crate::permission::ReadJobs;
-use crate::queue::QueueName;
 
 /// Where a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum JobState {
     /// It may run now.
     Waiting,
@@ -60,24 +61,25 @@ impl std::fmt::Display for JobState {
 
 /// One failure in a job's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Failure {
     /// Which attempt failed, from 1.
     pub attempt: i16,
     /// When.
-    pub at: Timestamp,
+    pub at: DateTime<Utc>,
     /// What it said.
     pub error: String,
 }
 
 /// A job as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct JobView {
     /// The job.
+    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: JobId,
-    /// The name of its queue.
+    /// Its queue; those of the pull API begin with `pull:`.
     pub queue: String,
-    /// Whether that is a queue of the pull API.
-    pub pull: bool,
     /// What kind of work it is.
     pub kind: String,
     /// Where it is.
@@ -91,16 +93,16 @@ pub struct JobView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<i16>,
     /// When it was enqueued.
-    pub enqueued_at: Timestamp,
+    pub enqueued_at: DateTime<Utc>,
     /// Since when it may run, or from when on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub run_at: Option<Timestamp>,
+    pub run_at: Option<DateTime<Utc>>,
     /// When the last attempt began, while it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub claimed_at: Option<Timestamp>,
+    pub claimed_at: Option<DateTime<Utc>>,
     /// When it ended or died.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Timestamp>,
+    pub finished_at: Option<DateTime<Utc>>,
     /// Why it is dead: `failed`, `fatal`, `lost` or `rejected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -109,6 +111,7 @@ pub struct JobView {
     pub error: Option<String>,
     /// The last failures, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "http", schema(required = false))]
     pub errors: Vec<Failure>,
     /// How far it says that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,12 +167,10 @@ pub(crate) struct Row {
 
 impl From<Row> for JobView {
     fn from(row: Row) -> Self {
-        let queue = QueueName::stored(row.queue);
         let errors = row.meta.and_then(|mut meta| meta.get_mut("errors").map(Value::take));
         Self {
             id: row.job_id,
-            queue: queue.name().to_owned(),
-            pull: queue.is_pull(),
+            queue: row.queue,
             kind: row.kind,
             state: JobState::parse(&row.state).unwrap_or(JobState::Done),
             priority: row.priority,

@@ -261,7 +261,7 @@ fn check(message: &NewMessage) -> Result<(), Error> {
 }
 
 /// PostgreSQL keeps every character but this one.
-fn holds_nul(value: &Value) -> bool {
+pub(crate) fn holds_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(holds_nul),

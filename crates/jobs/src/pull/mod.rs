@@ -13,10 +13,12 @@ mod receive;
 mod receivers;
 mod removal;
 mod settings;
+mod users;
 
 pub use self::ending::{
     Acknowledged, Acknowledgement, Extended, Extension, Rejected, Rejection, acknowledge, extend, reject,
 };
+pub(crate) use self::message::holds_nul;
 pub use self::message::{
     Batch, BatchEntry, BatchOutcome, FailedEntry, KIND, MAX_BATCH, MAX_DELAY_SECONDS, NewMessage, SentEntry,
     SentMessage, send, send_batch,
@@ -27,6 +29,7 @@ pub(crate) use self::receivers::Receivers;
 pub use self::removal::Purged;
 pub(crate) use self::removal::expire;
 pub use self::settings::QueueChange;
+pub(crate) use self::users::keep;
 
 /// The longest visibility timeout and pause, in seconds: twelve hours.
 pub const MAX_VISIBILITY_SECONDS: i32 = 43_200;

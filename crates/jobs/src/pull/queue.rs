@@ -13,7 +13,7 @@ use crate::permission::{ManageJobs, ReadJobs};
 use crate::queue::QueueName;
 
 /// How many queues an organisation may have.
-pub const MAX_QUEUES: usize = 1_000;
+pub const MAX_QUEUES: i64 = 1_000;
 
 /// A queue. The numbers of messages are approximate: what is under way in other transactions is not in
 /// them.
@@ -137,8 +137,8 @@ pub fn create(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, new: &NewQueue) -> 
         };
     }
     forget_removed(tx, &lane)?;
-    if count(tx)? >= i64::try_from(MAX_QUEUES).unwrap_or(i64::MAX) {
-        return Err(Error::QueueLimit(MAX_QUEUES));
+    if count(tx)? >= MAX_QUEUES {
+        return Err(Error::LimitReached { noun: "queue", max: MAX_QUEUES });
     }
     let insert = diesel::sql_query(
         "INSERT INTO jobs.queues (tenant_id, name, visibility_timeout_ms, delay_ms, max_receives, max_message_bytes, \

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use veza_core::{Caller, DbError, DispatchTx, Permit, Query, TenantScope, TenantTx, Timestamp, Write};
 
 use super::queue::{Target, changeable};
+use super::users;
 use crate::error::Error;
 use crate::permission::ManageJobs;
 use crate::queue::QueueName;
@@ -43,7 +44,8 @@ impl Jobs {
     /// caller goes away meanwhile is swept by whoever runs jobs. Its name is free again a minute later.
     ///
     /// # Errors
-    /// [`Error::QueueNotEmpty`] when it holds messages, dead letters included, and `force` is not set.
+    /// [`Error::QueueNotEmpty`] when it holds messages, dead letters included, and `force` is not set;
+    /// [`Error::QueueInUse`] when a binding or a schedule sends to it.
     pub async fn remove_queue(
         &self,
         caller: &Caller,
@@ -115,6 +117,7 @@ fn mark(
             return Err(Error::QueueNotEmpty);
         }
     }
+    users::release(tx, &lane)?;
     let statement = diesel::sql_query(
         "UPDATE jobs.queues SET removed_at = $3, updated_at = $3, version = version + 1 WHERE tenant_id = $1 AND name = $2",
     )

@@ -23,11 +23,11 @@ pub const MAX_SCHEDULES: i64 = 1_000;
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct NewSchedule {
-    name: String,
-    timing: Timing,
-    job: ScheduledJob,
-    missed: Missed,
-    paused: bool,
+    pub(super) name: String,
+    pub(super) timing: Timing,
+    pub(super) job: ScheduledJob,
+    pub(super) missed: Missed,
+    pub(super) paused: bool,
 }
 
 impl NewSchedule {
@@ -61,7 +61,7 @@ impl NewSchedule {
     /// Binds everything that a schedule is, as $1 to $18.
     fn bind<'q>(
         &'q self,
-        tx: &TenantTx<'_>,
+        tx: &mut TenantTx<'_>,
         id: ScheduleId,
         sql: String,
     ) -> Result<BoxedSqlQuery<'q, diesel::pg::Pg, SqlQuery>, Error> {
@@ -94,6 +94,10 @@ impl NewSchedule {
 }
 
 /// Makes a schedule. Its first tick is the first after now.
+///
+/// # Errors
+/// [`Error::Invalid`] for what breaks a rule: also for a message to a pull queue that does not exist.
+/// [`Error::NameTaken`], [`Error::LimitReached`].
 pub fn create_schedule(
     tx: &mut TenantTx<'_>,
     _: &Permit<ManageJobs>,
@@ -108,7 +112,8 @@ pub fn create_schedule(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1, $19) \
          ON CONFLICT (tenant_id, name) DO NOTHING RETURNING {COLUMNS}"
     );
-    let insert = new.bind(tx, tx.new_id(), sql)?.bind::<Timestamptz, _>(tx.now());
+    let id = tx.new_id();
+    let insert = new.bind(tx, id, sql)?.bind::<Timestamptz, _>(tx.now());
     let row: Option<Row> = tx.find_result(insert)?;
     row.map(Schedule::from).ok_or(Error::NameTaken("schedule"))
 }
@@ -116,18 +121,16 @@ pub fn create_schedule(
 /// Makes a schedule anew; it keeps its id and its last tick, and its next one is the first after now.
 ///
 /// # Errors
-/// [`Error::VersionMismatch`] when `version` is given and is not its version any more.
+/// [`Error::VersionMismatch`] when `versions` are given and its version is none of them; those of
+/// [`create_schedule`].
 pub fn update_schedule(
     tx: &mut TenantTx<'_>,
     _: &Permit<ManageJobs>,
     id: ScheduleId,
-    version: Option<i64>,
+    versions: Option<&[i64]>,
     new: &NewSchedule,
 ) -> Result<Schedule, Error> {
-    let before = find(tx, id, "FOR UPDATE")?;
-    if version.is_some_and(|version| version != before.version) {
-        return Err(Error::VersionMismatch);
-    }
+    changeable(tx, id, versions)?;
     let sql = format!(
         "UPDATE jobs.schedules SET name = $3, cron = $4, every_s = $5, zone = $6, missed = $7, missed_max = $8, \
          queue = $9, kind = $10, payload = $11, priority = $12, max_attempts = $13, timeout_ms = $14, keep = $15, \
@@ -168,9 +171,32 @@ pub fn run_now(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, id: ScheduleId) ->
 }
 
 /// Removes a schedule. Jobs that are in queues stay there.
-pub fn remove_schedule(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, id: ScheduleId) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::VersionMismatch`] when `versions` are given and its version is none of them.
+pub fn remove_schedule(
+    tx: &mut TenantTx<'_>,
+    _: &Permit<ManageJobs>,
+    id: ScheduleId,
+    versions: Option<&[i64]>,
+) -> Result<(), Error> {
+    changeable(tx, id, versions)?;
     let delete = diesel::sql_query("DELETE FROM jobs.schedules WHERE tenant_id = $1 AND schedule_id = $2")
         .bind::<SqlUuid, _>(tx.tenant())
         .bind::<SqlUuid, _>(id);
-    if tx.execute(delete)? == 0 { Err(Error::NotFound("schedule")) } else { Ok(()) }
+    tx.execute(delete)?;
+    Ok(())
+}
+
+/// Locks a schedule for a change, when it has one of the versions.
+pub(super) fn changeable(
+    tx: &mut TenantTx<'_>,
+    id: ScheduleId,
+    versions: Option<&[i64]>,
+) -> Result<Row, Error> {
+    let before = find(tx, id, "FOR UPDATE")?;
+    if versions.is_some_and(|versions| !versions.contains(&before.version)) {
+        return Err(Error::VersionMismatch);
+    }
+    Ok(before)
 }

@@ -7,6 +7,7 @@ use crate::enqueue::NewJob;
 use crate::error::Error;
 use crate::id::ScheduleId;
 use crate::job::{Job, Options, Retry};
+use crate::pull;
 use crate::queue::QueueName;
 
 /// A job as a schedule keeps it.
@@ -40,10 +41,11 @@ impl ScheduledJob {
         })
     }
 
-    /// A message to a tenant's queue of the pull API.
+    /// A message to a tenant's queue of the pull API, received as often as the queue says when the schedule
+    /// is made or changed. The queue stays as long as the schedule does.
     pub fn message(queue: &str, payload: Value) -> Result<Self, Error> {
         let queue = QueueName::pull(queue)?;
-        let (kind, options) = ("message".to_owned(), Options::default());
+        let (kind, options) = (pull::KIND.to_owned(), Options::default());
         Ok(Self { queue, kind, payload, options, attempts: Retry::DEFAULT.attempts })
     }
 
@@ -56,8 +58,9 @@ impl ScheduledJob {
         Ok(job)
     }
 
-    /// Whether it can be enqueued, before it is kept.
-    pub(super) fn check(&self, tx: &TenantTx<'_>) -> Result<NewJob, Error> {
-        self.now(tx, tx.new_id(), None)
+    /// The job as it is kept: one that can be enqueued, in a queue that there is.
+    pub(super) fn check(&self, tx: &mut TenantTx<'_>) -> Result<NewJob, Error> {
+        let attempts = pull::keep(tx, &self.queue, "/queue")?.unwrap_or(self.attempts);
+        Self { attempts, ..self.clone() }.now(tx, tx.new_id(), None)
     }
 }

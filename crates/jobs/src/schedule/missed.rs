@@ -11,6 +11,7 @@ pub const MAX_CAUGHT_UP: u8 = 100;
 /// minute late is not missed, and always runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum Missed {
     /// Nothing.
     Skip,

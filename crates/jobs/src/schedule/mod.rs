@@ -14,6 +14,7 @@ mod cron;
 mod due;
 mod job;
 mod missed;
+mod patch;
 mod row;
 mod tick;
 mod timing;
@@ -28,6 +29,7 @@ pub use self::{
     cron::Cron,
     job::ScheduledJob,
     missed::{MAX_CAUGHT_UP, Missed},
+    patch::{ScheduleChange, change_schedule},
     row::{Schedule, schedule, schedules},
     timing::{MAX_EVERY, Timing},
     zone::Zone,

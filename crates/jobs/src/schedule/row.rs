@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{
     BigInt, Bool, Integer, Json, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, TenantScope, Timestamp};
@@ -21,10 +22,12 @@ use crate::permission::ReadJobs;
 use crate::queue::QueueName;
 
 /// A job that is enqueued again and again.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Schedule {
     /// The schedule.
     #[serde(rename = "schedule_id")]
+    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: ScheduleId,
     /// Its name, one in the tenant.
     pub name: String,
@@ -38,7 +41,7 @@ pub struct Schedule {
     pub zone: String,
     /// What becomes of ticks that nobody was there for.
     pub missed: Missed,
-    /// Where its jobs wait.
+    /// Where its jobs wait; queues of the pull API begin with `pull:`.
     pub queue: String,
     /// The kind of its jobs.
     pub kind: String,
@@ -48,14 +51,14 @@ pub struct Schedule {
     pub paused: bool,
     /// The tick to come; none when there is none for decades.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_at: Option<Timestamp>,
+    pub next_at: Option<DateTime<Utc>>,
     /// The last tick that was enqueued.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_at: Option<Timestamp>,
-    /// Grows with each change.
+    pub last_at: Option<DateTime<Utc>>,
+    /// Grows with each change; the ETag.
     pub version: i64,
     /// When it was made.
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
 }
 
 pub(super) const COLUMNS: &str = "schedule_id, name, cron, every_s, zone, missed, missed_max, queue, kind, payload, \
@@ -66,13 +69,13 @@ pub(super) struct Row {
     #[diesel(sql_type = SqlUuid)]
     pub(super) schedule_id: ScheduleId,
     #[diesel(sql_type = Text)]
-    name: String,
+    pub(super) name: String,
     #[diesel(sql_type = Nullable<Text>)]
-    cron: Option<String>,
+    pub(super) cron: Option<String>,
     #[diesel(sql_type = Nullable<BigInt>)]
     every_s: Option<i64>,
     #[diesel(sql_type = Text)]
-    zone: String,
+    pub(super) zone: String,
     #[diesel(sql_type = Text)]
     missed: String,
     #[diesel(sql_type = SmallInt)]
@@ -92,7 +95,7 @@ pub(super) struct Row {
     #[diesel(sql_type = Bool)]
     keep: bool,
     #[diesel(sql_type = Bool)]
-    paused: bool,
+    pub(super) paused: bool,
     #[diesel(sql_type = Timestamptz)]
     anchor_at: Timestamp,
     #[diesel(sql_type = Nullable<Timestamptz>)]
@@ -114,6 +117,10 @@ impl Row {
                 Timing::every(Duration::from_secs(seconds), self.anchor_at)
             }
         }
+    }
+
+    pub(super) fn kind(&self) -> &str {
+        &self.kind
     }
 
     pub(super) fn missed(&self) -> Missed {

@@ -1,5 +1,6 @@
 //! Bindings: which events of an exchange go to which queue.
 
+use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Json, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize};
@@ -8,21 +9,17 @@ use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Query, TenantScope, TenantTx, Timestamp, Write};
 
 use super::event::Event;
-use super::exchange::{self, Exchange, ExchangeKind, within};
+use super::exchange;
 use super::filter::Filter;
 use super::pattern::Pattern;
-use super::replay;
 use crate::error::Error;
 use crate::id::BindingId;
 use crate::permission::{ManageJobs, ReadJobs};
-use crate::queue::QueueName;
-
-/// Bindings of one exchange.
-pub const MAX_BINDINGS: i64 = 1_000;
 
 /// What of an event a filter looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum FilterScope {
     /// The attributes.
     #[default]
@@ -32,7 +29,7 @@ pub enum FilterScope {
 }
 
 impl FilterScope {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Attributes => "attributes",
             Self::Body => "body",
@@ -41,17 +38,19 @@ impl FilterScope {
 }
 
 /// Sends events of an exchange to a queue.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Binding {
     /// The binding.
     #[serde(rename = "binding_id")]
+    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: BindingId,
     /// The exchange.
     pub exchange: String,
     /// The routing keys that it wants. Exchanges that are `fanout` have `#` here.
     pub pattern: String,
     /// Which of these events it wants.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Value>,
     /// What the filter looks at.
     pub filter_scope: FilterScope,
@@ -60,64 +59,11 @@ pub struct Binding {
     /// It gets nothing; what comes meanwhile can be replayed if it is kept.
     pub paused: bool,
     /// When it was made.
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
 }
 
-/// What makes a binding.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewBinding {
-    /// The routing keys that it wants: all when absent. For `direct` the routing key itself.
-    #[serde(default)]
-    pub pattern: Option<String>,
-    /// Which of these events it wants.
-    #[serde(default)]
-    pub filter: Option<Value>,
-    /// What the filter looks at.
-    #[serde(default)]
-    pub filter_scope: FilterScope,
-    /// Where events go.
-    pub queue: String,
-    /// Also what was published since then, as far as it is kept.
-    #[serde(default)]
-    pub from: Option<Timestamp>,
-}
-
-impl NewBinding {
-    /// All events go to `queue`.
-    pub fn new(queue: impl Into<String>) -> Self {
-        Self {
-            pattern: None,
-            filter: None,
-            filter_scope: FilterScope::Attributes,
-            queue: queue.into(),
-            from: None,
-        }
-    }
-
-    /// Only those whose routing keys match.
-    #[must_use]
-    pub fn pattern(mut self, pattern: impl Into<String>) -> Self {
-        self.pattern = Some(pattern.into());
-        self
-    }
-
-    /// Only those that pass the filter.
-    #[must_use]
-    pub fn filter(mut self, scope: FilterScope, policy: Value) -> Self {
-        (self.filter_scope, self.filter) = (scope, Some(policy));
-        self
-    }
-
-    /// Also those that were published since then and are kept.
-    #[must_use]
-    pub fn from(mut self, moment: Timestamp) -> Self {
-        self.from = Some(moment);
-        self
-    }
-}
-
-const COLUMNS: &str = "binding_id, exchange, pattern, filter, filter_scope, queue, paused, created_at";
+pub(super) const COLUMNS: &str =
+    "binding_id, exchange, pattern, filter, filter_scope, queue, paused, created_at";
 
 #[derive(QueryableByName)]
 pub(super) struct Row {
@@ -172,68 +118,6 @@ pub(super) fn wants(event: &Event, pattern: &str, filter: Option<&Value>, scope:
     Filter::parse(policy).is_ok_and(|filter| filter.matches(looked_at))
 }
 
-/// Binds a queue to an exchange. From the commit on it gets every event that it wants; with
-/// [`from`](NewBinding::from) also older ones that are kept, each once, beginning within seconds.
-pub fn bind(
-    tx: &mut TenantTx<'_>,
-    _: &Permit<ManageJobs>,
-    exchange: &str,
-    new: &NewBinding,
-) -> Result<Binding, Error> {
-    let queue = target(&new.queue)?;
-    if let Some(policy) = &new.filter {
-        Filter::parse(policy)?;
-    }
-    let exchange = exchange::find(tx, exchange, "FOR UPDATE")?;
-    let pattern = pattern(&exchange, new.pattern.as_deref())?;
-    if new.from.is_some() && exchange.keep_days == 0 {
-        return Err(Error::field("/from", "not_kept", "only where the exchange has `keep_days`"));
-    }
-    let count = "SELECT count(*) AS count FROM \
-                 (SELECT FROM jobs.bindings WHERE tenant_id = $1 AND exchange = $2 LIMIT 1000) AS b";
-    let count = diesel::sql_query(count).bind::<SqlUuid, _>(tx.tenant()).bind::<Text, _>(&exchange.name);
-    within(tx, count, "binding", MAX_BINDINGS)?;
-    let insert = diesel::sql_query(format!(
-        "INSERT INTO jobs.bindings (tenant_id, binding_id, exchange, pattern, filter, filter_scope, queue, paused, \
-         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, false, $8) RETURNING {COLUMNS}"
-    ))
-    .bind::<SqlUuid, _>(tx.tenant())
-    .bind::<SqlUuid, _>(tx.new_id::<crate::id::BindingNoun>())
-    .bind::<Text, _>(&exchange.name)
-    .bind::<Text, _>(pattern.as_str())
-    .bind::<Nullable<Json>, _>(new.filter.as_ref())
-    .bind::<Text, _>(new.filter_scope.as_str())
-    .bind::<Text, _>(queue.as_str())
-    .bind::<Timestamptz, _>(tx.now());
-    let binding = Binding::from(tx.get_result::<Row, _>(insert)?);
-    if let Some(from) = new.from {
-        replay::missed(tx, &exchange, binding.id, from)?;
-    }
-    Ok(binding)
-}
-
-fn target(queue: &str) -> Result<QueueName, Error> {
-    let name = match queue.strip_prefix("pull:") {
-        Some(name) => QueueName::pull(name),
-        None => QueueName::new(queue.to_owned()),
-    };
-    let rule = "a queue's name, or `pull:` and the name of a queue of the pull API";
-    name.map_err(|_its_rule| Error::field("/queue", "name", rule))
-}
-
-fn pattern(exchange: &Exchange, pattern: Option<&str>) -> Result<Pattern, Error> {
-    let refused = |rule: &'static str| Error::field("/pattern", "unfit", rule);
-    match (exchange.kind, pattern) {
-        (ExchangeKind::Topic, Some(pattern)) => pattern.parse(),
-        (ExchangeKind::Topic, None) | (ExchangeKind::Fanout, None | Some("#")) => Ok(Pattern::everything()),
-        (ExchangeKind::Fanout, Some(_)) => Err(refused("none: a fanout exchange looks at no routing key")),
-        (ExchangeKind::Direct, pattern) => {
-            let exact = pattern.map(str::parse::<Pattern>).transpose()?.filter(Pattern::is_exact);
-            exact.ok_or_else(|| refused("a routing key without wildcards: the exchange is direct"))
-        }
-    }
-}
-
 /// One binding.
 pub fn binding(tx: &mut impl TenantScope, _: &Permit<ReadJobs>, id: BindingId) -> Result<Binding, Error> {
     find(tx, id)
@@ -246,12 +130,16 @@ pub(super) fn find(tx: &mut impl TenantScope, id: BindingId) -> Result<Binding, 
 }
 
 /// Bindings of an exchange, oldest first.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such exchange.
 pub fn bindings(
     tx: &mut impl TenantScope,
     _: &Permit<ReadJobs>,
     exchange: &str,
     page: &PageRequest<BindingId>,
 ) -> Result<Page<Binding>, Error> {
+    exchange::find(tx, exchange, "")?;
     let query = diesel::sql_query(format!(
         "SELECT {COLUMNS} FROM jobs.bindings WHERE tenant_id = $1 AND exchange = $2 \
          AND ($3 IS NULL OR binding_id > $3) ORDER BY binding_id LIMIT $4"

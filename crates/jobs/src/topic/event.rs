@@ -1,5 +1,7 @@
 //! What happened, as those get it who wanted to know.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,13 +12,11 @@ use crate::error::Error;
 use crate::handler::JobError;
 use crate::id::EventId;
 use crate::job::{Job, Options, Retry};
+use crate::pull;
 use crate::queue::QueueName;
 
 /// How far an event may be from its first cause.
 pub const MAX_HOPS: u8 = 16;
-
-/// The kind of the jobs of pull queues.
-const MESSAGE: &str = "message";
 
 /// Something that happened. It is the job of a [`Subscription`](crate::topic::Subscription)'s handler,
 /// and as JSON the message in a pull queue.
@@ -65,11 +65,18 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// A binding of a tenant.
-    pub(crate) fn binding(queue: String) -> Self {
+    /// A binding of a tenant, with the settings of its pull queue.
+    pub(crate) fn binding(queue: String, attempts: Option<i16>, delay_ms: Option<i32>) -> Self {
         let queue = QueueName::stored(queue);
-        let kind = if queue.is_pull() { MESSAGE } else { Event::KIND };
-        Self { queue, kind: kind.to_owned(), options: Options::default() }
+        let kind = if queue.is_pull() { pull::KIND } else { Event::KIND };
+        let mut options = Options::default();
+        if let Some(attempts) = attempts.and_then(|attempts| u16::try_from(attempts).ok()) {
+            options = options.attempts(attempts);
+        }
+        if let Some(delay) = delay_ms.and_then(|delay| u64::try_from(delay).ok()).filter(|delay| *delay > 0) {
+            options = options.delay(Duration::from_millis(delay));
+        }
+        Self { queue, kind: kind.to_owned(), options }
     }
 
     /// The job that brings it an event; `payload` is the event as JSON.

@@ -1,6 +1,6 @@
 //! Exchanges: where events are published.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ pub const MAX_KEEP_DAYS: u16 = 90;
 /// How an exchange tells events apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum ExchangeKind {
     /// By patterns of routing keys.
     #[default]
@@ -49,7 +50,8 @@ impl ExchangeKind {
 }
 
 /// Where a tenant's events are published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Exchange {
     /// Its name: the rule is that of queues.
     pub name: String,
@@ -58,22 +60,23 @@ pub struct Exchange {
     pub kind: ExchangeKind,
     /// For how many days its events can be replayed; 0 is not at all.
     pub keep_days: u16,
-    /// Grows with each change.
+    /// Grows with each change; the ETag.
     pub version: i64,
     /// When it was made.
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
 }
 
 /// What makes an exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct NewExchange {
-    /// Its name.
+    /// 1 to 63 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter.
     pub name: String,
     /// How it tells events apart.
     #[serde(rename = "type", default)]
     pub kind: ExchangeKind,
-    /// For how many days its events can be replayed, 90 at most.
+    /// For how many days its events can be replayed, 90 at most; 0 when absent: not at all.
     #[serde(default)]
     pub keep_days: u16,
 }
@@ -141,7 +144,7 @@ pub fn exchange(tx: &mut impl TenantScope, _: &Permit<ReadJobs>, name: &str) -> 
     find(tx, name, "")
 }
 
-pub(super) fn find(tx: &mut impl TenantScope, name: &str, lock: &'static str) -> Result<Exchange, Error> {
+pub(crate) fn find(tx: &mut impl TenantScope, name: &str, lock: &'static str) -> Result<Exchange, Error> {
     let sql = format!(
         "SELECT name, kind, keep_days, version, created_at FROM jobs.exchanges \
          WHERE tenant_id = $1 AND name = $2 {lock}"
@@ -170,19 +173,16 @@ pub fn exchanges(
 /// Changes for how many days events are kept. Those that are kept already are kept by the new number.
 ///
 /// # Errors
-/// [`Error::VersionMismatch`] when `version` is given and is not its version any more.
+/// [`Error::VersionMismatch`] when `versions` are given and its version is none of them.
 pub fn update_exchange(
     tx: &mut TenantTx<'_>,
     _: &Permit<ManageJobs>,
     name: &str,
-    version: Option<i64>,
+    versions: Option<&[i64]>,
     keep_days: u16,
 ) -> Result<Exchange, Error> {
+    changeable(tx, name, versions)?;
     let days = days(keep_days)?;
-    let before = find(tx, name, "FOR UPDATE")?;
-    if version.is_some_and(|version| version != before.version) {
-        return Err(Error::VersionMismatch);
-    }
     let update = diesel::sql_query(
         "UPDATE jobs.exchanges SET keep_days = $3, version = version + 1 WHERE tenant_id = $1 AND name = $2 \
          RETURNING name, kind, keep_days, version, created_at",
@@ -195,11 +195,30 @@ pub fn update_exchange(
 
 /// Removes an exchange with its bindings and their replays. Jobs that are in queues stay there. Its kept
 /// events cannot be replayed any more, also when an exchange of the same name is made later.
-pub fn remove_exchange(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, name: &str) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::VersionMismatch`] when `versions` are given and its version is none of them.
+pub fn remove_exchange(
+    tx: &mut TenantTx<'_>,
+    _: &Permit<ManageJobs>,
+    name: &str,
+    versions: Option<&[i64]>,
+) -> Result<(), Error> {
+    changeable(tx, name, versions)?;
     let delete = diesel::sql_query("DELETE FROM jobs.exchanges WHERE tenant_id = $1 AND name = $2")
         .bind::<SqlUuid, _>(tx.tenant())
         .bind::<Text, _>(name);
-    if tx.execute(delete)? == 0 { Err(Error::NotFound("exchange")) } else { Ok(()) }
+    tx.execute(delete)?;
+    Ok(())
+}
+
+/// Locks an exchange for a change, when it has one of the versions.
+fn changeable(tx: &mut TenantTx<'_>, name: &str, versions: Option<&[i64]>) -> Result<(), Error> {
+    let before = find(tx, name, "FOR UPDATE")?;
+    if versions.is_some_and(|versions| !versions.contains(&before.version)) {
+        return Err(Error::VersionMismatch);
+    }
+    Ok(())
 }
 
 /// Exchanges are named like queues.

@@ -4,11 +4,13 @@
 //! the exchange that matches gets one job in its queue, with that queue's retries, limits and dead
 //! letters. Tenants make bindings; programs declare a [`Subscription`] for all tenants.
 
+mod bind;
 mod binding;
 mod condition;
 mod event;
 mod exchange;
 mod filter;
+mod outside;
 mod pattern;
 mod publish;
 mod replay;
@@ -16,13 +18,15 @@ mod replaying;
 mod subscription;
 
 pub use self::{
-    binding::{Binding, FilterScope, MAX_BINDINGS, NewBinding, bind, binding, bindings, pause, unbind},
+    bind::{MAX_BINDINGS, NewBinding, bind},
+    binding::{Binding, FilterScope, binding, bindings, pause, unbind},
     event::{Event, MAX_HOPS},
     exchange::{
         Exchange, ExchangeKind, MAX_EXCHANGES, MAX_KEEP_DAYS, NewExchange, create_exchange, exchange,
         exchanges, remove_exchange, update_exchange,
     },
     filter::{Filter, MAX_FILTER_KEYS, MAX_FILTER_VALUES},
+    outside::{NewEvent, post},
     pattern::{MAX_ROUTING_KEY, Pattern},
     publish::{PublishOptions, Published, publish},
     replay::{MAX_REPLAYS, Replay, replay, replays},

@@ -1,8 +1,8 @@
 //! Publishing: in the caller's own transaction, so that an event exists exactly when the rest does.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, Integer, Json, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
-use serde::Serialize;
+use diesel::sql_types::{Array, Bool, Integer, Json, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use veza_core::{Query, TenantScope, TenantTx, Write};
@@ -15,6 +15,7 @@ use super::subscription;
 use crate::enqueue::{MAX_PAYLOAD, insert};
 use crate::error::Error;
 use crate::id::EventId;
+use crate::queue::QueueName;
 
 /// What goes with an event.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,6 +23,7 @@ use crate::id::EventId;
 pub struct PublishOptions {
     attributes: Map<String, Value>,
     hops: u8,
+    outside: bool,
 }
 
 impl PublishOptions {
@@ -48,12 +50,20 @@ impl PublishOptions {
         self.hops = hops;
         self
     }
+
+    /// Who publishes is no program of ours: no program gets it as a job.
+    pub(super) fn outside(mut self) -> Self {
+        self.outside = true;
+        self
+    }
 }
 
 /// What publishing did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Published {
     /// The event.
+    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub event_id: EventId,
     /// How many queues got it.
     pub deliveries: usize,
@@ -81,6 +91,9 @@ struct Route {
     max_attempts: Option<i16>,
     #[diesel(sql_type = Nullable<Integer>)]
     timeout_ms: Option<i32>,
+    /// Of the pull queue.
+    #[diesel(sql_type = Nullable<Integer>)]
+    delay_ms: Option<i32>,
 }
 
 /// Bytes of payloads in one statement.
@@ -107,6 +120,7 @@ pub fn publish(
     if options.hops > MAX_HOPS {
         return Err(Error::TooManyHops { max: MAX_HOPS });
     }
+    let outside = options.outside;
     let event = Event {
         event_id: tx.new_id(),
         exchange: exchange.to_owned(),
@@ -122,9 +136,11 @@ pub fn publish(
     }
     let routes = routes(tx, &event)?;
     let kept = routes.iter().any(|route| route.keep_days > 0);
-    let wanted: Vec<Route> = routes.into_iter().filter(|route| route.wants(&event)).collect();
+    let allowed = |route: &Route| !outside || route.is_pull();
+    let wanted: Vec<Route> =
+        routes.into_iter().filter(|route| allowed(route) && route.wants(&event)).collect();
     if kept {
-        keep(tx, &event, wanted.iter().filter_map(|route| route.binding_id).collect())?;
+        keep(tx, &event, outside, wanted.iter().filter_map(|route| route.binding_id).collect())?;
     }
     deliver(tx, &payload, wanted.iter().filter_map(Route::target))
         .map(|deliveries| Published { event_id: event.event_id, deliveries })
@@ -135,13 +151,15 @@ pub fn publish(
 fn routes(tx: &mut TenantTx<'_>, event: &Event) -> Result<Vec<Route>, Error> {
     let query = diesel::sql_query(
         "SELECT NULL AS subscription, b.binding_id, e.keep_days, b.pattern, b.filter, b.filter_scope, b.queue, \
-                NULL::smallint AS max_attempts, NULL::integer AS timeout_ms \
+                q.max_receives::smallint AS max_attempts, NULL::integer AS timeout_ms, q.delay_ms \
          FROM jobs.exchanges AS e LEFT JOIN jobs.bindings AS b \
            ON b.tenant_id = e.tenant_id AND b.exchange = e.name AND NOT b.paused \
           AND (e.kind <> 'direct' OR b.pattern = $3) \
+         LEFT JOIN jobs.queues AS q \
+           ON q.tenant_id = b.tenant_id AND q.name = substr(b.queue, 6) AND b.queue LIKE 'pull:%' \
          WHERE e.tenant_id = $1 AND e.name = $2 \
          UNION ALL \
-         SELECT s.name, NULL, 0::smallint, s.pattern, NULL, NULL, s.queue, s.max_attempts, s.timeout_ms \
+         SELECT s.name, NULL, 0::smallint, s.pattern, NULL, NULL, s.queue, s.max_attempts, s.timeout_ms, NULL \
          FROM jobs.subscriptions AS s WHERE s.exchange = $2",
     );
     let query = query
@@ -157,11 +175,15 @@ impl Route {
         self.pattern.as_deref().is_some_and(|pattern| wants(event, pattern, self.filter.as_ref(), scope))
     }
 
+    fn is_pull(&self) -> bool {
+        self.queue.as_deref().is_some_and(|queue| QueueName::stored(queue.to_owned()).is_pull())
+    }
+
     fn target(&self) -> Option<Target> {
         let queue = self.queue.clone()?;
         Some(match &self.subscription {
             Some(name) => subscription::target(name, queue, self.max_attempts, self.timeout_ms),
-            None => Target::binding(queue),
+            None => Target::binding(queue, self.max_attempts, self.delay_ms),
         })
     }
 }
@@ -186,10 +208,10 @@ fn deliver(
     Ok(deliveries)
 }
 
-fn keep(tx: &mut TenantTx<'_>, event: &Event, delivered: Vec<Uuid>) -> Result<(), Error> {
+fn keep(tx: &mut TenantTx<'_>, event: &Event, outside: bool, delivered: Vec<Uuid>) -> Result<(), Error> {
     let insert = diesel::sql_query(
         "INSERT INTO jobs.events (tenant_id, exchange, published_at, event_id, routing_key, hops, attributes, body, \
-         delivered) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         delivered, outside) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind::<SqlUuid, _>(tx.tenant())
     .bind::<Text, _>(&event.exchange)
@@ -199,7 +221,8 @@ fn keep(tx: &mut TenantTx<'_>, event: &Event, delivered: Vec<Uuid>) -> Result<()
     .bind::<SmallInt, _>(i16::from(event.hops))
     .bind::<Json, _>(Value::Object(event.attributes.clone()))
     .bind::<Json, _>(&event.body)
-    .bind::<Array<SqlUuid>, _>(delivered);
+    .bind::<Array<SqlUuid>, _>(delivered)
+    .bind::<Bool, _>(outside);
     tx.execute(insert)?;
     Ok(())
 }

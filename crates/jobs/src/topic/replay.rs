@@ -1,9 +1,9 @@
 //! Replays: kept events on their way to a binding once more.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Nullable, Timestamptz, Uuid as SqlUuid};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Query, TenantScope, TenantTx, Timestamp};
@@ -22,31 +22,34 @@ pub const MAX_REPLAYS: i64 = 5;
 pub(super) const BEHIND: TimeDelta = TimeDelta::minutes(1);
 
 /// Kept events on their way to a binding once more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, QueryableByName)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, QueryableByName)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Replay {
     /// The replay.
     #[diesel(sql_type = SqlUuid, column_name = replay_id)]
     #[serde(rename = "replay_id")]
+    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: ReplayId,
     /// Who gets them.
     #[diesel(sql_type = SqlUuid)]
+    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub binding_id: BindingId,
     /// What was published from then on.
     #[diesel(sql_type = Timestamptz, column_name = from_at)]
-    pub from: Timestamp,
+    pub from: DateTime<Utc>,
     /// And before then.
     #[diesel(sql_type = Timestamptz, column_name = to_at)]
-    pub to: Timestamp,
+    pub to: DateTime<Utc>,
     /// How many are in the queue so far.
     #[diesel(sql_type = BigInt)]
     pub replayed: i64,
     /// When it was asked for.
     #[diesel(sql_type = Timestamptz)]
-    pub created_at: Timestamp,
+    pub created_at: DateTime<Utc>,
     /// When it was through.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Timestamp>,
+    pub finished_at: Option<DateTime<Utc>>,
 }
 
 const COLUMNS: &str = "replay_id, binding_id, from_at, to_at, replayed, created_at, finished_at";
@@ -62,13 +65,13 @@ pub fn replay(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Replay, Error> {
+    let binding = binding::find(tx, id)?;
     if from > to || from > tx.now() {
         return Err(Error::field("/from", "out_of_range", "not after `to`, and not in the future"));
     }
     if to > tx.now() {
         return Err(Error::field("/to", "out_of_range", "not in the future"));
     }
-    let binding = binding::find(tx, id)?;
     let exchange = exchange::find(tx, &binding.exchange, "FOR UPDATE")?;
     let count = diesel::sql_query(
         "SELECT count(*) AS count FROM jobs.replays \
@@ -120,12 +123,16 @@ fn insert(
 }
 
 /// Replays of a binding, oldest first; those that are through are shown for a week.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such binding.
 pub fn replays(
     tx: &mut impl TenantScope,
     _: &Permit<ReadJobs>,
     binding: BindingId,
     page: &PageRequest<ReplayId>,
 ) -> Result<Page<Replay>, Error> {
+    binding::find(tx, binding)?;
     let query = diesel::sql_query(format!(
         "SELECT {COLUMNS} FROM jobs.replays WHERE tenant_id = $1 AND binding_id = $2 \
          AND ($3 IS NULL OR replay_id > $3) ORDER BY replay_id LIMIT $4"

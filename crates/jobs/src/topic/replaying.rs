@@ -54,6 +54,8 @@ struct Open {
     filter_scope: String,
     #[diesel(sql_type = Text)]
     queue: String,
+    #[diesel(sql_type = Nullable<SmallInt>)]
+    max_attempts: Option<i16>,
 }
 
 #[derive(QueryableByName)]
@@ -72,14 +74,19 @@ struct Kept {
     body: Value,
     #[diesel(sql_type = Bool)]
     delivered: bool,
+    #[diesel(sql_type = Bool)]
+    outside: bool,
 }
 
 /// Takes the replay that has waited longest one batch further; `None` when none can go on.
 pub(crate) fn step(tx: &mut DispatchTx<'_>) -> Result<Option<Step>, Error> {
     let open = diesel::sql_query(
         "SELECT r.tenant_id, r.replay_id, r.binding_id, r.to_at, r.only_missed, r.position_at, r.position_id, r.replayed, \
-                r.created_at, b.exchange, b.pattern, b.filter, b.filter_scope, b.queue \
+                r.created_at, b.exchange, b.pattern, b.filter, b.filter_scope, b.queue, \
+                q.max_receives::smallint AS max_attempts \
          FROM jobs.replays AS r JOIN jobs.bindings AS b ON b.tenant_id = r.tenant_id AND b.binding_id = r.binding_id \
+         LEFT JOIN jobs.queues AS q \
+           ON q.tenant_id = b.tenant_id AND q.name = substr(b.queue, 6) AND b.queue LIKE 'pull:%' \
          WHERE r.finished_at IS NULL AND (r.position_at < $1 - interval '1 second' OR r.to_at <= $1) AND NOT b.paused \
          ORDER BY r.worked_at LIMIT 1 FOR UPDATE OF r SKIP LOCKED",
     );
@@ -89,11 +96,12 @@ pub(crate) fn step(tx: &mut DispatchTx<'_>) -> Result<Option<Step>, Error> {
     };
     let horizon = replay.to_at.min(settled);
     let events = replay.events(tx, horizon)?;
-    let target = Target::binding(replay.queue.clone());
+    let target = Target::binding(replay.queue.clone(), replay.max_attempts, None);
     let mut jobs = Vec::new();
     for kept in &events {
         let event = replay.event(kept);
-        if !(replay.only_missed && kept.delivered) && replay.wants(&event) {
+        let allowed = !kept.outside || target.queue.is_pull();
+        if allowed && !(replay.only_missed && kept.delivered) && replay.wants(&event) {
             let mut job = target.job(tx, to_json(&event)?)?;
             // The order of a replay is that of its events, over all its steps.
             let place = replay.replayed + i64::try_from(jobs.len()).unwrap_or(0);
@@ -119,7 +127,7 @@ impl Open {
     fn events(&self, tx: &mut DispatchTx<'_>, horizon: Timestamp) -> Result<Vec<Kept>, Error> {
         let query = diesel::sql_query(
             "SELECT e.event_id, e.published_at, e.routing_key, e.hops, e.attributes, e.body, \
-                    $7 = ANY (e.delivered) AS delivered \
+                    $7 = ANY (e.delivered) AS delivered, e.outside \
              FROM jobs.events AS e \
              WHERE e.tenant_id = $1 AND e.exchange = $2 AND (e.published_at, e.event_id) > ($3, $4) \
                AND e.published_at < $5 \

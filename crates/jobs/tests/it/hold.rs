@@ -1,5 +1,6 @@
 //! Nothing begins while somebody holds it, and each holder lifts its own hold alone.
 
+use veza_core::page::PageRequest;
 use veza_core::{Db, Reason};
 use veza_jobs::hold::{self, HeldBy};
 use veza_jobs::{Error, HoldScope, Options, QueueName, list_holds, pause, resume};
@@ -25,8 +26,9 @@ async fn set_paused(db: &Db, tenant: &TestTenant, paused: bool) {
 
 async fn holders(db: &Db, tenant: &TestTenant) -> Vec<(HeldBy, Option<String>)> {
     let permit = tenant.caller.permit().unwrap();
-    let holds = db.tenant(&tenant.caller, move |tx| list_holds(tx, &permit)).await.unwrap();
-    holds.into_iter().map(|hold| (hold.held_by, hold.reason)).collect()
+    let page = PageRequest { limit: 200, after: None };
+    let holds = db.tenant(&tenant.caller, move |tx| list_holds(tx, &permit, &page)).await.unwrap();
+    holds.items.into_iter().map(|hold| (hold.held_by, hold.reason)).collect()
 }
 
 #[tenant_test]

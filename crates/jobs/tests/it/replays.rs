@@ -89,7 +89,7 @@ async fn what_a_removed_exchange_kept_is_gone(t: DbTest) {
     create(db, alice, "events", ExchangeKind::Topic, 7).await;
     publish_numbered(&t, 0..3).await;
     let permit = alice.permit::<ManageJobs>().unwrap();
-    db.tenant(alice, move |tx| topic::remove_exchange(tx, &permit, "events")).await.unwrap();
+    db.tenant(alice, move |tx| topic::remove_exchange(tx, &permit, "events", None)).await.unwrap();
     create(db, alice, "events", ExchangeKind::Topic, 7).await;
     publish_numbered(&t, 3..5).await;
     let binding = bind(db, alice, "events", NewBinding::new("pull:new").from(Timestamp::default())).await;

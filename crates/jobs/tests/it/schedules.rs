@@ -143,7 +143,9 @@ async fn after_downtime_the_policy_decides(t: DbTest) {
         assert_eq!(schedule.last_at, (expected > 0).then_some(last), "{missed:?}");
         let permit = t.alice.caller.permit::<ManageJobs>().unwrap();
         let id = schedule.id;
-        t.db.tenant(&t.alice.caller, move |tx| schedule::remove_schedule(tx, &permit, id)).await.unwrap();
+        t.db.tenant(&t.alice.caller, move |tx| schedule::remove_schedule(tx, &permit, id, None))
+            .await
+            .unwrap();
     }
 }
 
@@ -198,19 +200,19 @@ async fn schedules_are_made_listed_changed_run_and_removed(t: TenantTest) {
         let page = schedule::schedules(tx, &read, &PageRequest { limit: 1, after: None })?;
         assert_eq!((page.items.len(), page.next_cursor.is_some()), (1, true));
         let daily = new("daily", Timing::cron("@daily", "Asia/Tokyo").unwrap());
-        let changed = schedule::update_schedule(tx, &manage, first.id, Some(1), &daily)?;
+        let changed = schedule::update_schedule(tx, &manage, first.id, Some(&[1]), &daily)?;
         assert_eq!(
             (changed.version, changed.zone.as_str(), changed.cron.as_deref()),
             (2, "Asia/Tokyo", Some("@daily"))
         );
-        let stale = schedule::update_schedule(tx, &manage, first.id, Some(1), &daily).unwrap_err();
+        let stale = schedule::update_schedule(tx, &manage, first.id, Some(&[1]), &daily).unwrap_err();
         assert!(matches!(stale, Error::VersionMismatch));
         schedule::run_now(tx, &manage, first.id)?;
         veza_jobs::assert_enqueued::<crate::work::Work>(tx, |job| job.name == "daily");
         let same =
             tx.savepoint(|tx| schedule::update_schedule(tx, &manage, first.id, None, &hourly("second")));
         assert!(matches!(same.unwrap_err(), Error::NameTaken("schedule")));
-        schedule::remove_schedule(tx, &manage, first.id)?;
+        schedule::remove_schedule(tx, &manage, first.id, None)?;
         let gone = schedule::schedule(tx, &read, first.id).unwrap_err();
         assert!(matches!(gone, Error::NotFound("schedule")));
         Ok::<_, Error>(())
@@ -231,7 +233,7 @@ async fn another_tenants_schedule_is_like_none(t: TenantTest) {
         not_found(schedule::update_schedule(tx, &manage, hers.id, None, &hourly("mine")).unwrap_err());
         not_found(schedule::pause_schedule(tx, &manage, hers.id, true).unwrap_err());
         not_found(schedule::run_now(tx, &manage, hers.id).unwrap_err());
-        not_found(schedule::remove_schedule(tx, &manage, hers.id).unwrap_err());
+        not_found(schedule::remove_schedule(tx, &manage, hers.id, None).unwrap_err());
         assert_eq!(schedule::schedules(tx, &read, &PageRequest { limit: 9, after: None })?.items.len(), 1);
         Ok::<_, Error>(())
     });
@@ -250,12 +252,20 @@ struct Count {
 async fn a_schedule_can_send_messages(t: TenantTest) {
     let job = ScheduledJob::message("inbox", json!({"report": "daily"})).unwrap();
     let new = NewSchedule::new("report", Timing::cron("@daily", "UTC").unwrap(), job);
+    let permit = t.alice.caller.permit::<ManageJobs>().unwrap();
+    let (early, queue) = (new.clone(), serde_json::from_value(json!({ "name": "inbox", "max_receives": 3 })));
+    let made = t.db.tenant(&t.alice.caller, move |tx| {
+        let refused = schedule::create_schedule(tx, &permit, &early).unwrap_err();
+        assert!(matches!(&refused, Error::Invalid(fields) if fields[0].field == "/queue"), "{refused:?}");
+        veza_jobs::pull::create(tx, &permit, queue.as_ref().unwrap())
+    });
+    made.await.unwrap();
     let schedule = create(&t.db, &t.alice.caller, new).await;
     assert_eq!((schedule.queue.as_str(), schedule.kind.as_str()), ("pull:inbox", "message"));
     let permit = t.alice.caller.permit::<ManageJobs>().unwrap();
     let count = t.db.tenant(&t.alice.caller, move |tx| {
         schedule::run_now(tx, &permit, schedule.id)?;
-        let sql = "SELECT count(*) AS count FROM jobs.ready WHERE tenant_id = $1 AND queue = 'pull:inbox'";
+        let sql = "SELECT count(*) AS count FROM jobs.ready WHERE tenant_id = $1 AND queue = 'pull:inbox' AND max_attempts = 3";
         Ok::<_, Error>(
             tx.get_result::<Count, _>(diesel::sql_query(sql).bind::<SqlUuid, _>(tx.tenant()))?.count,
         )

@@ -13,7 +13,7 @@ use veza_jobs::topic::{
     self, Binding, Event, ExchangeKind, FilterScope, NewBinding, NewExchange, PublishOptions, Published,
     Subscription,
 };
-use veza_jobs::{Context, Error, JobError, Jobs, Runtime};
+use veza_jobs::{Context, Error, JobError, Jobs, Runtime, pull};
 use veza_testing::{DbTest, TenantTest, db_test, tenant_test};
 
 use crate::work::config;
@@ -24,9 +24,17 @@ pub(crate) async fn create(db: &Db, caller: &Caller, name: &str, kind: ExchangeK
     db.tenant(caller, move |tx| topic::create_exchange(tx, &permit, &new)).await.unwrap();
 }
 
+/// Binds a queue, which is made if it is one of the pull API.
 pub(crate) async fn bind(db: &Db, caller: &Caller, exchange: &'static str, new: NewBinding) -> Binding {
     let permit = caller.permit::<ManageJobs>().unwrap();
-    db.tenant(caller, move |tx| topic::bind(tx, &permit, exchange, &new)).await.unwrap()
+    let bind = move |tx: &mut veza_core::TenantTx<'_>| {
+        if let Some(name) = new.queue.strip_prefix("pull:") {
+            let queue = serde_json::from_value(json!({ "name": name })).unwrap();
+            pull::create(tx, &permit, &queue)?;
+        }
+        topic::bind(tx, &permit, exchange, &new)
+    };
+    db.tenant(caller, bind).await.unwrap()
 }
 
 pub(crate) async fn publish(
@@ -152,12 +160,12 @@ async fn nothing_crosses_to_another_tenant(t: TenantTest) {
         not_found(topic::unbind(tx, &manage, hers.id).unwrap_err());
         not_found(topic::replay(tx, &manage, hers.id, from, to).unwrap_err());
         let page = PageRequest { limit: 10, after: None };
-        assert!(topic::replays(tx, &read, hers.id, &page)?.items.is_empty());
+        not_found(topic::replays(tx, &read, hers.id, &page).unwrap_err());
         assert_eq!(
             topic::bindings(tx, &read, "events", &PageRequest { limit: 10, after: None })?.items.len(),
             1
         );
-        topic::remove_exchange(tx, &manage, "events")
+        topic::remove_exchange(tx, &manage, "events", None)
     });
     attack.await.unwrap();
     assert_eq!(publish(db, alice, "events", "secret", json!(2)).await.deliveries, 1, "hers is still there");
@@ -177,14 +185,15 @@ async fn exchanges_are_listed_changed_and_removed(t: TenantTest) {
         assert!(first.next_cursor.is_some());
         let rest = topic::exchanges(tx, &read, &PageRequest { limit: 2, after: Some("b".to_owned()) })?;
         assert_eq!((rest.items.len(), rest.next_cursor), (1, None));
-        let changed = topic::update_exchange(tx, &manage, "a", Some(1), 30)?;
+        let changed = topic::update_exchange(tx, &manage, "a", Some(&[1]), 30)?;
         assert_eq!((changed.keep_days, changed.version), (30, 2));
-        let stale = topic::update_exchange(tx, &manage, "a", Some(1), 31).unwrap_err();
+        let stale = topic::update_exchange(tx, &manage, "a", Some(&[1]), 31).unwrap_err();
         assert!(matches!(stale, Error::VersionMismatch));
-        topic::bind(tx, &manage, "a", &NewBinding::new("pull:q"))?;
-        topic::remove_exchange(tx, &manage, "a")?;
+        topic::bind(tx, &manage, "a", &NewBinding::new("program"))?;
+        topic::remove_exchange(tx, &manage, "a", None)?;
         assert!(matches!(topic::exchange(tx, &read, "a").unwrap_err(), Error::NotFound("exchange")));
-        assert!(topic::bindings(tx, &read, "a", &PageRequest { limit: 2, after: None })?.items.is_empty());
+        let bindings = topic::bindings(tx, &read, "a", &PageRequest { limit: 2, after: None });
+        assert!(matches!(bindings.unwrap_err(), Error::NotFound("exchange")));
         Ok::<_, Error>(())
     });
     steps.await.unwrap();

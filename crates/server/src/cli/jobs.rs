@@ -274,11 +274,7 @@ pub struct JobsLimitArgs {
 }
 
 fn queue(text: &str) -> Result<QueueName, String> {
-    let name = match text.strip_prefix("pull:") {
-        Some(name) => QueueName::pull(name),
-        None => QueueName::new(text.to_owned()),
-    };
-    name.map_err(|error| error.to_string())
+    QueueName::parse(text).map_err(|error| error.to_string())
 }
 
 fn state(text: &str) -> Result<JobState, &'static str> {

@@ -66,9 +66,7 @@ fn line(owner: TenantId, job: &JobView, json: bool) -> String {
     }
     let at = moment(job).map_or(String::new(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string());
     let attempts = job.max_attempts.map_or(job.attempt.to_string(), |most| format!("{}/{most}", job.attempt));
-    let pull = if job.pull { "pull:" } else { "" };
     let JobView { id, queue, kind, state, .. } = job;
-    let queue = format!("{pull}{queue}");
     let error = job.error.as_deref().or(job.errors.last().map(|failure| failure.error.as_str()));
     let error = error.and_then(|error| error.lines().next()).unwrap_or_default();
     let line =

@@ -85,8 +85,6 @@ fn line(owner: TenantId, redrive: &Redrive) -> String {
         RedriveState::Finished => "finished",
         RedriveState::Cancelled => "cancelled",
     };
-    let pull = if redrive.pull { "pull:" } else { "" };
     let Redrive { id, queue, moved, skipped, .. } = redrive;
-    let queue = format!("{pull}{queue}");
     format!("{id}  {owner}  {queue:<20}  {state:<9}  {moved} moved, {skipped} skipped\n")
 }
