@@ -14,6 +14,7 @@ mod bad_input;
 mod catalogue;
 mod idempotency;
 mod invitations;
+mod jobs;
 mod mail;
 mod members;
 mod organizations;

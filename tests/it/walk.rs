@@ -24,13 +24,41 @@ async fn victims(app: &App) -> BTreeMap<&'static str, String> {
     let queue = alice.post("/v1/jobs/queues", &queue).await.expect(201);
     let message = json!({ "body": "canary-message" });
     alice.post("/v1/jobs/queues/canary-queue/messages", &message).await.expect(201);
-    BTreeMap::from([
+    let of_jobs = jobs(alice).await;
+    let mut victims = BTreeMap::from([
         ("role_id", id(&role)),
         ("key_id", id(&key)),
         ("invitation_id", id(&invitation)),
         ("queue", queue["name"].as_str().unwrap().to_owned()),
         ("person_id", app.alice.session["person_id"].as_str().unwrap().to_owned()),
         ("session_id", app.alice.session["session_id"].as_str().unwrap().to_owned()),
+    ]);
+    victims.extend(of_jobs);
+    victims
+}
+
+/// What alice has of jobs, beside her queue and its message.
+async fn jobs(alice: &Client) -> BTreeMap<&'static str, String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let waiting = alice.get("/v1/jobs?state=waiting").await.expect(200);
+    let exchange = json!({ "name": "canary-exchange", "keep_days": 7 });
+    alice.post("/v1/jobs/exchanges", &exchange).await.expect(201);
+    let binding = json!({ "queue": "pull:canary-queue" });
+    let binding = alice.post("/v1/jobs/exchanges/canary-exchange/bindings", &binding).await.expect(201);
+    let schedule =
+        json!({ "name": "canary-schedule", "cron": "@yearly", "queue": "pull:canary-queue", "payload": 1 });
+    let schedule = alice.post("/v1/jobs/schedules", &schedule).await.expect(201);
+    let redrive = json!({ "queue": "pull:canary-queue", "reason": "lost", "per_minute": 1 });
+    let redrive = alice.post("/v1/jobs/redrives", &redrive).await.expect(201);
+    let pause = json!({ "reason": "canary-reason" });
+    assert_eq!(alice.post("/v1/jobs/lanes/pull:canary-queue/pause", &pause).await.status, 204);
+    BTreeMap::from([
+        ("job_id", text(&waiting["items"][0]["id"])),
+        ("lane", "pull:canary-queue".to_owned()),
+        ("exchange", "canary-exchange".to_owned()),
+        ("binding_id", text(&binding["binding_id"])),
+        ("schedule_id", text(&schedule["schedule_id"])),
+        ("redrive_id", text(&redrive["id"])),
     ])
 }
 
@@ -38,6 +66,9 @@ async fn victims(app: &App) -> BTreeMap<&'static str, String> {
 fn sample(document: &Value, schema: &Value) -> Value {
     if let Some(name) = schema["$ref"].as_str() {
         return sample(document, document.pointer(name.trim_start_matches('#')).unwrap());
+    }
+    if let Some(example) = schema.get("example").or_else(|| schema["examples"].get(0)) {
+        return example.clone();
     }
     let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str()).unwrap_or("object");
     match kind {
@@ -51,6 +82,7 @@ fn sample(document: &Value, schema: &Value) -> Value {
             Value::Object(required.iter().map(property).collect())
         }
         "array" => json!([]),
+        "string" if schema["format"] == "date-time" => json!("2026-01-01T00:00:00Z"),
         "string" => json!("member"),
         "integer" | "number" => json!(1),
         "boolean" => json!(true),
@@ -90,7 +122,11 @@ async fn foreign_ids_answer_like_ids_that_do_not_exist(t: DbTest) {
         UNION ALL SELECT i::text FROM tenant.invitations i UNION ALL SELECT m::text FROM tenant.memberships m
         UNION ALL SELECT s::text FROM tenant.sessions s UNION ALL SELECT o::text FROM tenant.organizations o
         UNION ALL SELECT q::text FROM jobs.queues q UNION ALL SELECT r::text FROM jobs.ready r
-        UNION ALL SELECT l::text FROM jobs.leases l UNION ALL SELECT d::text FROM jobs.dead d) x)";
+        UNION ALL SELECT l::text FROM jobs.leases l UNION ALL SELECT d::text FROM jobs.dead d
+        UNION ALL SELECT e::text FROM jobs.exchanges e UNION ALL SELECT b::text FROM jobs.bindings b
+        UNION ALL SELECT s::text FROM jobs.schedules s UNION ALL SELECT r::text FROM jobs.redrives r
+        UNION ALL SELECT h::text FROM jobs.holds h UNION ALL SELECT l::text FROM jobs.lanes l
+        UNION ALL SELECT e::text FROM jobs.events e UNION ALL SELECT r::text FROM jobs.replays r) x)";
     let before = t.database.superuser().text(dump);
     let document = app.anonymous().get("/openapi.json").await.expect(200);
     let mut walked = 0;
@@ -121,7 +157,7 @@ async fn foreign_ids_answer_like_ids_that_do_not_exist(t: DbTest) {
             walked += 1;
         }
     }
-    assert!(walked >= 21, "only {walked} routes take an id");
+    assert!(walked >= 45, "only {walked} routes take an id");
     assert_eq!(t.database.superuser().text(dump), before, "nothing of anybody's changed");
 }
 
@@ -144,22 +180,36 @@ async fn lists_and_reads_hold_nothing_foreign(t: DbTest) {
         if item.get("get").is_none() || path.contains('{') {
             continue;
         }
-        let reply = app.mallory.client.get(path).await;
-        assert!(reply.status < 500, "{path}: {}", reply.text);
-        for canary in &canaries {
-            assert!(!reply.text.contains(canary.as_str()), "{path} holds {canary}");
-        }
-        let cursor = app.alice.client.get(&format!("{path}?limit=1")).await.json()["next_cursor"].clone();
-        if let Some(cursor) = cursor.as_str() {
-            let page = app.mallory.client.get(&format!("{path}?cursor={cursor}")).await;
+        for query in queries(&item["get"]) {
+            let reply = app.mallory.client.get(&format!("{path}?{query}")).await;
+            assert!(reply.status < 500, "{path}?{query}: {}", reply.text);
+            for canary in &canaries {
+                assert!(!reply.text.contains(canary.as_str()), "{path}?{query} holds {canary}");
+            }
+            let hers = app.alice.client.get(&format!("{path}?{query}&limit=1")).await;
+            let Some(cursor) = hers.json()["next_cursor"].as_str().map(str::to_owned) else { continue };
+            let page = app.mallory.client.get(&format!("{path}?{query}&cursor={cursor}")).await;
             for canary in &canaries {
                 assert!(
                     !page.text.contains(canary.as_str()),
-                    "{path} holds {canary} behind a foreign cursor"
+                    "{path}?{query} holds {canary} behind a foreign cursor"
                 );
             }
         }
     }
+}
+
+/// The queries of a list that has to be told something: one for each value that it can be told.
+fn queries(operation: &Value) -> Vec<String> {
+    let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let told =
+        parameters.iter().find(|parameter| parameter["required"] == true && parameter["in"] == "query");
+    let Some(told) = told else { return vec![String::new()] };
+    let values = told["schema"]["enum"].as_array().expect("a value that the document names");
+    values
+        .iter()
+        .map(|value| format!("{}={}", told["name"].as_str().unwrap(), value.as_str().unwrap()))
+        .collect()
 }
 
 #[db_test]

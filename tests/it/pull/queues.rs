@@ -70,7 +70,7 @@ async fn an_organisation_has_a_thousand_queues_and_lists_them_in_pages(t: DbTest
         app.alice.tenant
     ));
     queue(alice, "last", json!({})).await;
-    alice.post(QUEUES, &json!({ "name": "more" })).await.expect_problem(403, "jobs.queue.limit");
+    alice.post(QUEUES, &json!({ "name": "more" })).await.expect_problem(403, "jobs.limit_reached");
     queue(&app.mallory.client, "more", json!({})).await;
     let mut names = Vec::new();
     let mut path = format!("{QUEUES}?limit=200");

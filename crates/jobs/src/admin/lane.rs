@@ -45,6 +45,7 @@ pub struct LaneChange {
 }
 
 /// A null that is there takes a limit away; a field that is not there does not.
+#[allow(clippy::option_option, reason = "null and nothing differ")]
 fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<i32>>, D::Error> {
     Option::deserialize(value).map(Some)
 }

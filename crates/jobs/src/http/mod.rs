@@ -1,15 +1,24 @@
 //! The routes below `/v1/jobs`.
 
+mod bindings;
+mod exchanges;
+mod jobs;
+mod lanes;
 mod messages;
 mod queues;
+mod redrives;
+mod schedule_bodies;
+mod schedules;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Data;
 use serde::Serialize;
+use veza_core::TenantScope;
 use veza_web::{IfMatch, Problem, Routes};
 
 use crate::error::Error;
+use crate::queue::QueueName;
 use crate::service::Jobs;
 
 /// What the handlers share.
@@ -25,6 +34,13 @@ pub fn routes(jobs: Jobs) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
         routes.app_data(state.clone());
         queues::routes(routes);
         messages::routes(routes);
+        lanes::routes(routes);
+        redrives::routes(routes);
+        exchanges::routes(routes);
+        bindings::routes(routes);
+        schedules::routes(routes);
+        // Last, because a job's id stands where the others have a word.
+        jobs::routes(routes);
     }
 }
 
@@ -60,4 +76,34 @@ macro_rules! missing {
         )*
     };
 }
-missing!(NoQueue = "queue");
+missing!(
+    NoQueue = "queue",
+    NoLane = "lane",
+    NoJob = "job",
+    NoRedrive = "redrive",
+    NoExchange = "exchange",
+    NoBinding = "binding",
+    NoSchedule = "schedule"
+);
+
+/// The queue that a field names.
+fn queue(field: &'static str, name: &str) -> Result<QueueName, Error> {
+    let rule = "a program's queue, or `pull:` and the name of a pull queue";
+    QueueName::parse(name).map_err(|_its_rule| Error::field(field, "name", rule))
+}
+
+/// The pull queue that the field `/queue` names: nobody outside makes jobs of a program.
+fn pull_queue(name: &str) -> Result<QueueName, Error> {
+    let rule = "`pull:` and the name of a pull queue; only programs send to queues of programs";
+    let queue = QueueName::parse(name).ok().filter(QueueName::is_pull);
+    queue.ok_or_else(|| Error::field("/queue", "not_pull", rule))
+}
+
+/// The queue of a lane that the tenant has.
+fn lane_of(tx: &mut impl TenantScope, field: &'static str, name: &str) -> Result<QueueName, Error> {
+    let queue = queue(field, name)?;
+    match crate::lanes::find(tx, &queue) {
+        Err(Error::NotFound(_)) => Err(Error::field(field, "unknown", "a queue that there is")),
+        found => found.map(|_lane| queue),
+    }
+}

@@ -23,7 +23,7 @@ const SWEPT: i32 = 500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Purged {
-    /// How many messages it removed.
+    /// How many it removed.
     pub removed: i64,
 }
 

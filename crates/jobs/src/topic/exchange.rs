@@ -144,7 +144,7 @@ pub fn exchange(tx: &mut impl TenantScope, _: &Permit<ReadJobs>, name: &str) -> 
     find(tx, name, "")
 }
 
-pub(crate) fn find(tx: &mut impl TenantScope, name: &str, lock: &'static str) -> Result<Exchange, Error> {
+pub(super) fn find(tx: &mut impl TenantScope, name: &str, lock: &'static str) -> Result<Exchange, Error> {
     let sql = format!(
         "SELECT name, kind, keep_days, version, created_at FROM jobs.exchanges \
          WHERE tenant_id = $1 AND name = $2 {lock}"
