@@ -205,7 +205,7 @@ fn queries(operation: &Value) -> Vec<String> {
     let told =
         parameters.iter().find(|parameter| parameter["required"] == true && parameter["in"] == "query");
     let Some(told) = told else { return vec![String::new()] };
-    let values = told["schema"]["enum"].as_array().expect("a value that the document names");
+    let values = told["schema"]["enum"].as_array().unwrap();
     values
         .iter()
         .map(|value| format!("{}={}", told["name"].as_str().unwrap(), value.as_str().unwrap()))

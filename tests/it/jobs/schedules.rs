@@ -1,7 +1,7 @@
 //! Schedules over HTTP.
 
 use serde_json::{Value, json};
-use veza::core::Caller;
+use veza::core::{Caller, Principal, Scopes, TenantTx};
 use veza::jobs::schedule::{NewSchedule, ScheduledJob, Timing, create_schedule};
 use veza::jobs::topic::Event;
 use veza_testing::{App, AppBuilder, TenantTest, tenant_test};
@@ -105,8 +105,7 @@ async fn bad_schedules_name_what_is_wrong(t: TenantTest) {
 }
 
 async fn of_program(app: &App) -> String {
-    let caller =
-        Caller::verified(app.alice.tenant, veza::core::Principal::System, veza::core::Scopes::new(["*"]));
+    let caller = Caller::verified(app.alice.tenant, Principal::System, Scopes::new(["*"]));
     let event = json!({ "event_id": uuid::Uuid::nil(), "exchange": "e", "routing_key": "k", "hops": 0,
         "published_at": "2026-01-01T00:00:00Z", "body": "the program's" });
     let event: Event = serde_json::from_value(event).unwrap();
@@ -116,7 +115,7 @@ async fn of_program(app: &App) -> String {
         ScheduledJob::new(&event).unwrap(),
     );
     let permit = caller.permit().unwrap();
-    let make = move |tx: &mut veza::core::TenantTx<'_>| create_schedule(tx, &permit, &new);
+    let make = move |tx: &mut TenantTx<'_>| create_schedule(tx, &permit, &new);
     app.platform.jobs.db().tenant(&caller, make).await.unwrap().id.to_string()
 }
 

@@ -1,5 +1,6 @@
 //! Jobs one by one.
 
+use base64::Engine;
 use serde_json::json;
 use veza_testing::{AppBuilder, DbTest, TenantTest, db_test, tenant_test};
 
@@ -53,7 +54,6 @@ async fn what_cannot_be_listed_is_named(t: TenantTest) {
     let refused = alice.get(&format!("{JOBS}?state=dead&kind=a%00")).await;
     refused.expect_problem(400, "core.text.invalid");
     // A position far outside of what PostgreSQL knows as a time.
-    use base64::Engine;
     let position = json!(["", 0, i64::MIN, uuid::Uuid::nil()]).to_string();
     let cursor = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(position);
     let beyond = alice.get(&format!("{JOBS}?state=deferred&cursor={cursor}")).await;

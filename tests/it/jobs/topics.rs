@@ -2,10 +2,10 @@
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
-use veza::core::Caller;
+use veza::core::{Caller, Principal, Scopes, TenantTx};
 use veza::jobs::topic::{self, Event, NewBinding, PublishOptions, Subscription};
 use veza::jobs::{Context, JobError, Runtime};
-use veza_testing::{App, AppBuilder, Client, DbTest, TenantTest, db_test, tenant_test};
+use veza_testing::{AppBuilder, Client, DbTest, TenantTest, db_test, tenant_test};
 
 use super::{all, field};
 use crate::pull::{QUEUES, numbers, one, queue, receive, robot};
@@ -117,13 +117,6 @@ fn of_programs(t: &DbTest) -> i64 {
     t.database.superuser().count("SELECT count(*) FROM jobs.ready WHERE queue NOT LIKE 'pull:%'")
 }
 
-async fn in_program<T: Send + 'static>(
-    app: &App,
-    work: impl FnMut(&mut veza::core::TenantTx<'_>) -> Result<T, veza::jobs::Error> + Send + 'static,
-) -> T {
-    app.platform.jobs.db().tenant(&Caller::system(app.alice.tenant), work).await.unwrap()
-}
-
 #[db_test]
 async fn nobody_outside_makes_jobs_of_a_program(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
@@ -132,25 +125,21 @@ async fn nobody_outside_makes_jobs_of_a_program(t: DbTest) {
     let handler = async |_: Event, _: Context| Ok::<_, JobError>(());
     let subscription = Subscription::new("index", "events", "#");
     Runtime::builder(&app.platform.jobs)
-        .subscribe(subscription, move |event, cx| handler(event, cx))
+        .subscribe(subscription, handler)
         .build()
         .unwrap()
         .declare()
         .await
         .unwrap();
-    let binding = in_program(&app, |tx| {
-        let permit = Caller::verified(
-            veza::core::TenantScope::tenant(tx),
-            veza::core::Principal::System,
-            veza::core::Scopes::new(["*"]),
-        )
-        .permit()?;
-        topic::bind(tx, &permit, "events", &NewBinding::new("program"))
-    })
-    .await;
+    let caller = Caller::verified(app.alice.tenant, Principal::System, Scopes::new(["*"]));
+    let permit = caller.permit().unwrap();
+    let bind = move |tx: &mut TenantTx<'_>| topic::bind(tx, &permit, "events", &NewBinding::new("program"));
+    let binding = app.platform.jobs.db().tenant(&caller, bind).await.unwrap();
     assert_eq!(publish(alice, "a", json!("forged")).await["deliveries"], 0);
     assert_eq!(of_programs(&t), 0);
-    let own = in_program(&app, |tx| topic::publish(tx, "events", "a", &1, PublishOptions::default())).await;
+    let publish_own =
+        |tx: &mut TenantTx<'_>| topic::publish(tx, "events", "a", &1, PublishOptions::default());
+    let own = app.platform.jobs.db().tenant(&caller, publish_own).await.unwrap();
     assert_eq!((own.deliveries, of_programs(&t)), (2, 2));
     // A replay brings the program's own event to its binding, and not the other one.
     let (from, to) = (Utc::now() - TimeDelta::minutes(5), Utc::now());

@@ -109,6 +109,8 @@ fn mark(
     versions: Option<&[i64]>,
 ) -> Result<QueueName, Error> {
     let lane = changeable(tx, name, versions)?;
+    // First, so that nobody purges a queue which may not go anyway.
+    users::release(tx, &lane)?;
     if !force {
         let statement = diesel::sql_query("SELECT jobs.is_empty($1, $2) AS empty")
             .bind::<SqlUuid, _>(tx.tenant())
@@ -117,7 +119,6 @@ fn mark(
             return Err(Error::QueueNotEmpty);
         }
     }
-    users::release(tx, &lane)?;
     let statement = diesel::sql_query(
         "UPDATE jobs.queues SET removed_at = $3, updated_at = $3, version = version + 1 WHERE tenant_id = $1 AND name = $2",
     )

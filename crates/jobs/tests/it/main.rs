@@ -14,6 +14,7 @@ mod dead;
 mod doorbell;
 mod enqueue;
 mod hold;
+mod in_use;
 mod isolation;
 mod lane;
 mod list;
