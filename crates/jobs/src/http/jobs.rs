@@ -8,12 +8,12 @@ use veza_core::TenantTx;
 use veza_web::{Authenticated, List, PageParams, PageQuery, PathOf, Problem, Routes};
 
 use super::{NoJob, State, queue};
-use crate::cancel::Cancelled;
-use crate::count::{self, QueueCounts};
-use crate::dead;
+use crate::admin::cancel::Cancelled;
+use crate::admin::count::{self, QueueCounts};
+use crate::admin::dead;
+use crate::admin::list::{JobFilter, JobPosition};
+use crate::admin::view::{self, JobState, JobView};
 use crate::id::JobId;
-use crate::list::{JobFilter, JobPosition};
-use crate::view::{self, JobState, JobView};
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
     routes.service(list).service(counts).service(get).service(retry).service(cancel);

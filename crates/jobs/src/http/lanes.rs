@@ -8,10 +8,10 @@ use veza_core::{Permit, TenantTx};
 use veza_web::{Authenticated, Deadline, Json, List, PageParams, PageQuery, PathOf, Problem, Routes};
 
 use super::{NoLane, State};
+use crate::admin::hold::{self, Hold, HoldPosition};
+use crate::admin::lane::{LaneChange, set_lane};
+use crate::admin::lanes::{self, Lane};
 use crate::error::Error;
-use crate::hold::{self, Hold, HoldPosition};
-use crate::lane::{LaneChange, set_lane};
-use crate::lanes::{self, Lane};
 use crate::permission::ManageJobs;
 use crate::pull::Purged;
 use crate::queue::QueueName;

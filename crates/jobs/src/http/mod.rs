@@ -102,7 +102,7 @@ fn pull_queue(name: &str) -> Result<QueueName, Error> {
 /// The queue of a lane that the tenant has.
 fn lane_of(tx: &mut impl TenantScope, field: &'static str, name: &str) -> Result<QueueName, Error> {
     let queue = queue(field, name)?;
-    match crate::lanes::find(tx, &queue) {
+    match crate::admin::lanes::find(tx, &queue) {
         Err(Error::NotFound(_)) => Err(Error::field(field, "unknown", "a queue that there is")),
         found => found.map(|_lane| queue),
     }

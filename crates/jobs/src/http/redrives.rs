@@ -12,12 +12,12 @@ use veza_web::{
 };
 
 use super::{NoRedrive, State, lane_of};
-use crate::dead::DeadFilter;
+use crate::admin::dead::DeadFilter;
+use crate::admin::redrive::{self, Redrive, RedriveRequest};
 use crate::error::Error;
 use crate::id::RedriveId;
 use crate::permission::ManageJobs;
 use crate::pull::Purged;
-use crate::redrive::{self, Redrive, RedriveRequest};
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
     routes.service(purge).service(create).service(list).service(get).service(cancel);
