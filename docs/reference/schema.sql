@@ -1062,12 +1062,13 @@ CREATE TABLE jobs.events (
     hops smallint NOT NULL,
     attributes json NOT NULL,
     body json NOT NULL,
-    delivered uuid[] NOT NULL
+    delivered uuid[] NOT NULL,
+    outside boolean DEFAULT false NOT NULL
 )
 PARTITION BY RANGE (published_at);
 ALTER TABLE ONLY jobs.events FORCE ROW LEVEL SECURITY;
 ALTER TABLE jobs.events OWNER TO veza_owner;
-COMMENT ON TABLE jobs.events IS 'An event that is kept to be replayed. delivered names the bindings that got it when it was published. A partition is a day, and is dropped whole.';
+COMMENT ON TABLE jobs.events IS 'An event that is kept to be replayed. delivered names the bindings that got it when it was published; one from outside the program goes to pull queues alone. A partition is a day, and is dropped whole.';
 
 CREATE TABLE jobs.events_default (
     tenant_id uuid NOT NULL,
@@ -1078,7 +1079,8 @@ CREATE TABLE jobs.events_default (
     hops smallint NOT NULL,
     attributes json NOT NULL,
     body json NOT NULL,
-    delivered uuid[] NOT NULL
+    delivered uuid[] NOT NULL,
+    outside boolean DEFAULT false NOT NULL
 );
 ALTER TABLE ONLY jobs.events_default FORCE ROW LEVEL SECURITY;
 ALTER TABLE jobs.events_default OWNER TO veza_owner;
@@ -1582,6 +1584,8 @@ CREATE INDEX idempotency_keys_by_age ON core.idempotency_keys USING btree (creat
 CREATE INDEX usage_events_by_time ON core.usage_events USING btree (tenant_id, occurred_at);
 
 CREATE INDEX bindings_by_exchange ON jobs.bindings USING btree (tenant_id, exchange, binding_id);
+
+CREATE INDEX bindings_by_queue ON jobs.bindings USING btree (tenant_id, queue);
 
 CREATE INDEX dead_by_time ON jobs.dead USING btree (tenant_id, queue, died_at, job_id);
 
