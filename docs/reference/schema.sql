@@ -46,6 +46,7 @@ CREATE FUNCTION jobs.awaited(tenants uuid[], queues text[]) RETURNS TABLE(tenant
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 #variable_conflict use_column
 BEGIN
@@ -64,6 +65,7 @@ CREATE FUNCTION jobs.backlog() RETURNS TABLE(tenant_id uuid, queue text, rank bi
     SET enable_seqscan TO 'off'
     SET enable_sort TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 #variable_conflict use_column
 BEGIN
@@ -91,6 +93,7 @@ CREATE FUNCTION jobs.bury(at_time timestamp with time zone, tenants uuid[], ids 
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 BEGIN
     RETURN QUERY
@@ -152,6 +155,7 @@ CREATE FUNCTION jobs.claim(process uuid, the_token uuid, at_time timestamp with 
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 DECLARE
     rooms integer[];
@@ -243,6 +247,7 @@ CREATE FUNCTION jobs.discard(tenant uuid, lane text, before timestamp with time 
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 DECLARE
     removed bigint;
@@ -295,6 +300,7 @@ CREATE FUNCTION jobs.end_waiting(at_time timestamp with time zone, tenant uuid, 
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 BEGIN
     RETURN QUERY
@@ -328,6 +334,7 @@ ALTER FUNCTION jobs.end_waiting(at_time timestamp with time zone, tenant uuid, i
 CREATE FUNCTION jobs.enqueue(tenant uuid, at_time timestamp with time zone, ids uuid[], queues text[], kinds text[], payloads text[], priorities smallint[], ranks bigint[], due timestamp with time zone[], attempts smallint[], timeouts integer[], keeps boolean[], keys text[], metas text[]) RETURNS void
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 BEGIN
     INSERT INTO jobs.ready (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
@@ -358,6 +365,7 @@ CREATE FUNCTION jobs.expire(at_time timestamp with time zone, after_tenant uuid,
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 #variable_conflict use_column
 DECLARE
@@ -394,6 +402,7 @@ CREATE FUNCTION jobs.finish(at_time timestamp with time zone, tenants uuid[], id
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 BEGIN
     RETURN QUERY
@@ -424,6 +433,7 @@ ALTER FUNCTION jobs.finish(at_time timestamp with time zone, tenants uuid[], ids
 
 CREATE FUNCTION jobs.fold(at_most integer) RETURNS integer
     LANGUAGE plpgsql
+    SET jit TO 'off'
     AS $$
 DECLARE
     folded integer;
@@ -472,6 +482,7 @@ CREATE FUNCTION jobs.hasten(at_time timestamp with time zone, head_start bigint,
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 #variable_conflict use_column
 BEGIN
@@ -502,6 +513,7 @@ CREATE FUNCTION jobs.is_empty(tenant uuid, lane text) RETURNS boolean
     SET enable_seqscan TO 'off'
     SET enable_sort TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 BEGIN
     RETURN (SELECT 1 FROM jobs.ready AS r WHERE r.tenant_id = tenant AND r.queue = lane
@@ -525,6 +537,7 @@ CREATE FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time 
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 DECLARE
     removed bigint;
@@ -560,6 +573,7 @@ CREATE FUNCTION jobs.promote(at_time timestamp with time zone, at_most integer, 
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 #variable_conflict use_column
 BEGIN
@@ -620,6 +634,7 @@ CREATE FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uuid[], 
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 BEGIN
     RETURN QUERY
@@ -653,6 +668,7 @@ ALTER FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uuid[], i
 
 CREATE FUNCTION jobs.rescue(at_time timestamp with time zone, silence interval, at_most integer) RETURNS TABLE(tenant_id uuid, queue text, rank bigint, count bigint, buried bigint)
     LANGUAGE plpgsql
+    SET jit TO 'off'
     AS $$
 #variable_conflict use_column
 BEGIN
@@ -714,6 +730,7 @@ CREATE FUNCTION jobs.revive(at_time timestamp with time zone, head_start bigint,
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 #variable_conflict use_column
 BEGIN
@@ -813,6 +830,7 @@ CREATE FUNCTION jobs.step_redrive(at_time timestamp with time zone, head_start b
     SET enable_seqscan TO 'off'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
     AS $$
 #variable_conflict use_column
 DECLARE
