@@ -153,15 +153,15 @@ impl Background {
     }
 }
 
-/// Waits until `holds`, ten seconds at most.
+/// Waits until `holds`, thirty seconds at most.
 pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         if holds().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("not within ten seconds: {what}");
+    panic!("not within thirty seconds: {what}");
 }
 
 /// What a tenant's counts of the queue `work` say.
