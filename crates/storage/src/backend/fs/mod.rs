@@ -1,0 +1,146 @@
+//! A directory on a local or network file system.
+//!
+//! A blob is written to a temporary file in the same file system, synced, and then linked to its name,
+//! which fails when the name exists; the directory is synced after it. Nobody ever sees a part of a blob.
+//! Every name is made of ids, and every file is opened below the handle of the root directory without
+//! following symbolic links.
+
+mod blocking;
+mod directory;
+mod errno;
+mod join;
+mod list;
+mod read;
+mod temporary;
+mod upload;
+mod write;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use veza_core::Random;
+
+use self::blocking::blocking;
+use self::directory::Root;
+use super::{
+    Backend, ByteRange, Caps, Download, Listed, Operation, Part, Pending, Presigned, Stored, UploadId,
+    check_keys,
+};
+use crate::{BlobKey, Body, Error};
+
+/// How to use a directory.
+#[derive(Debug, Clone)]
+pub struct FsConfig {
+    /// The directory. It is made where it is missing, for this user alone; others must not be able to write
+    /// to it.
+    pub root: PathBuf,
+    /// Bytes that are read or written in one go on a thread of the blocking pool.
+    pub step: usize,
+    /// Write temporary files without a name, which the kernel removes by itself, where the file system can.
+    pub anonymous: bool,
+}
+
+impl FsConfig {
+    /// The usual settings for a directory.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), step: 256 * 1024, anonymous: true }
+    }
+}
+
+/// Blobs in a directory. Cheap to clone. Several processes may use one directory at a time.
+#[derive(Debug, Clone)]
+pub struct FsBackend {
+    root: Arc<Root>,
+}
+
+impl FsBackend {
+    /// Opens the directory, and removes the temporary files of processes that died.
+    pub async fn open(config: FsConfig, random: Arc<dyn Random>) -> Result<Self, Error> {
+        let root = blocking(move || {
+            let root = Root::open(&config, random)?;
+            temporary::sweep(&root)?;
+            Ok(root)
+        })
+        .await?;
+        Ok(Self { root: Arc::new(root) })
+    }
+
+    /// Does short work on the directory in the blocking pool.
+    fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Root) -> Result<T, Error> + Send + 'static,
+    ) -> Pending<'static, T> {
+        let root = Arc::clone(&self.root);
+        blocking(move || work(&root)).boxed()
+    }
+}
+
+impl Backend for FsBackend {
+    fn caps(&self) -> Caps {
+        // 2⁶³ − 1 is what the kernel's file offsets can say.
+        Caps { exclusive_put: true, equal_parts: false, min_part: 1, max_put: i64::MAX.unsigned_abs(), presign: false }
+    }
+
+    fn put(&self, key: BlobKey, len: Option<u64>, body: Body) -> Pending<'_, Stored> {
+        write::put(Arc::clone(&self.root), key, len, body).boxed()
+    }
+
+    fn get(&self, key: BlobKey, range: Option<ByteRange>) -> Pending<'_, Download> {
+        let root = Arc::clone(&self.root);
+        blocking(move || read::get(&root, key, range)).boxed()
+    }
+
+    fn head(&self, key: BlobKey) -> Pending<'_, Stored> {
+        self.run(move |root| read::head(root, key))
+    }
+
+    fn delete_many<'a>(&'a self, keys: &'a [BlobKey]) -> Pending<'a, ()> {
+        let keys = keys.to_vec();
+        self.run(move |root| {
+            check_keys(&keys)?;
+            write::delete(root, &keys)
+        })
+    }
+
+    fn list(&self, after: Option<BlobKey>, limit: usize) -> Pending<'_, Vec<Listed>> {
+        self.run(move |root| list::list(root, after, limit.min(super::MAX_KEYS)))
+    }
+
+    fn begin(&self, key: BlobKey) -> Pending<'_, UploadId> {
+        self.run(move |root| upload::begin(root, key))
+    }
+
+    fn part<'a>(
+        &'a self,
+        key: BlobKey,
+        upload: &'a UploadId,
+        number: u16,
+        len: u64,
+        body: Body,
+    ) -> Pending<'a, Part> {
+        upload::part(Arc::clone(&self.root), key, upload, number, len, body).boxed()
+    }
+
+    fn complete<'a>(&'a self, key: BlobKey, upload: &'a UploadId, parts: &'a [Part]) -> Pending<'a, Stored> {
+        join::complete(Arc::clone(&self.root), key, upload, parts).boxed()
+    }
+
+    fn abort<'a>(&'a self, key: BlobKey, upload: &'a UploadId) -> Pending<'a, ()> {
+        let upload = upload.clone();
+        self.run(move |root| upload::abort(root, key, &upload))
+    }
+
+    fn uploads(&self, key: BlobKey) -> Pending<'_, Vec<UploadId>> {
+        self.run(move |root| upload::uploads(root, key))
+    }
+
+    fn copy(&self, from: BlobKey, to: BlobKey) -> Pending<'_, Stored> {
+        self.run(move |root| write::copy(root, from, to))
+    }
+
+    fn presign<'a>(&'a self, _: &'a Operation, _: BlobKey, _: Duration) -> Pending<'a, Option<Presigned>> {
+        async { Ok(None) }.boxed()
+    }
+}

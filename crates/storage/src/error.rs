@@ -1,0 +1,149 @@
+//! What can go wrong, as facts.
+
+use std::time::Duration;
+
+use veza_core::fault::{CodeDoc, Fault, Kind};
+
+use crate::digest::Algorithm;
+
+/// The error of somebody else: of the source of a body, of a client library.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Any failure of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The backend has no such blob.
+    #[error("there is no such blob")]
+    NotFound,
+    /// The backend has no such multipart upload: it was completed, aborted, or is another key's.
+    #[error("there is no such upload")]
+    UploadNotFound,
+    /// The key has its bytes; they are never replaced.
+    #[error("the blob exists")]
+    Exists,
+    /// The device or the account of the backend has no space left.
+    #[error("the backend is full")]
+    Full,
+    /// The backend does not answer, or asks to come back later.
+    #[error("the backend is not available: {reason}")]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+        /// For the log.
+        reason: String,
+    },
+    /// The backend knows us and says no: a wrong secret, a missing right.
+    #[error("the backend refuses: {0}")]
+    Refused(String),
+    /// The backend cannot do this at all.
+    #[error("the backend cannot {0}")]
+    Unsupported(&'static str),
+    /// Stored bytes are not what was written.
+    #[error("stored bytes are damaged: {0}")]
+    Corrupt(&'static str),
+    /// The range begins behind the end of the blob.
+    #[error("the range begins behind the {len} bytes of the blob")]
+    RangeUnsatisfiable {
+        /// Bytes of the blob.
+        len: u64,
+    },
+    /// The body has another length than was announced.
+    #[error("the body was announced with {expected} bytes and has {actual} or more")]
+    Length {
+        /// Announced.
+        expected: u64,
+        /// What came; the rest was not read when it was too much.
+        actual: u64,
+    },
+    /// The body has more bytes than the backend can take.
+    #[error("the backend takes {max} bytes")]
+    TooLarge {
+        /// Bytes.
+        max: u64,
+    },
+    /// The body has another digest than was announced.
+    #[error("the body's {0} is another than was announced")]
+    DigestMismatch(Algorithm),
+    /// The parts named at completion are not the parts that were uploaded.
+    #[error("part {number} {reason}")]
+    Part {
+        /// Which one.
+        number: u16,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The source of the body broke off.
+    #[error("the body broke off: {0}")]
+    Body(BoxError),
+    /// Something is set up in a way that cannot work.
+    #[error("{0}")]
+    Setup(String),
+    /// The operating system or a library failed in a way that has no name here.
+    #[error("{what}: {source}")]
+    Failed {
+        /// What was being done.
+        what: &'static str,
+        /// Why it failed.
+        source: BoxError,
+    },
+    /// A key cannot be made, wrapped or unwrapped.
+    #[error("cryptography failed: {0}")]
+    Crypto(&'static str),
+}
+
+macro_rules! codes {
+    ($($pattern:pat => $kind:ident, $code:literal, $meaning:literal;)*) => {
+        impl Error {
+            fn own(&self) -> (Kind, &'static str) {
+                match self {
+                    $($pattern => (Kind::$kind, $code),)*
+                }
+            }
+        }
+
+        /// Every error code of this crate.
+        pub const CODES: &[CodeDoc] = &[
+            $(CodeDoc { code: $code, kind: Kind::$kind, meaning: $meaning },)*
+        ];
+    };
+}
+
+codes! {
+    Error::NotFound => NotFound, "storage.blob.not_found", "The backend has no such blob.";
+    Error::UploadNotFound => NotFound, "storage.upload.not_found", "The upload was completed or aborted, or never began.";
+    Error::Exists => Conflict, "storage.blob.exists", "The blob has its bytes; they are never replaced.";
+    Error::Full => Unavailable, "storage.backend.full", "The backend has no space left; the operator must make some.";
+    Error::Unavailable { .. } => Unavailable, "storage.backend.unavailable", "The backend does not answer; try again as Retry-After says.";
+    Error::Refused(_) => Internal, "storage.backend.refused", "The backend refuses the program's credentials; the operator must correct them.";
+    Error::Unsupported(_) => Internal, "storage.backend.unsupported", "The backend that the operator chose cannot do this.";
+    Error::Corrupt(_) => Internal, "storage.blob.corrupt", "Stored bytes are damaged; restore them from a copy.";
+    Error::RangeUnsatisfiable { .. } => Invalid, "storage.range.unsatisfiable", "The range begins behind the end.";
+    Error::Length { .. } => Invalid, "storage.body.length", "The body has another length than was announced.";
+    Error::TooLarge { .. } => Invalid, "storage.body.too_large", "The body has more bytes than the backend can take.";
+    Error::DigestMismatch(_) => Invalid, "storage.body.digest_mismatch", "The body has another digest than was announced: send it again.";
+    Error::Part { .. } => Invalid, "storage.upload.part_invalid", "A part named at completion is missing or another one.";
+    Error::Body(_) => Invalid, "storage.body.interrupted", "The body broke off: send it again.";
+    Error::Setup(_) => Internal, "storage.setup", "The storage is configured in a way that cannot work.";
+    Error::Failed { .. } => Internal, "storage.backend.failed", "The backend failed in an unforeseen way.";
+    Error::Crypto(_) => Internal, "storage.crypto", "A key cannot be made, wrapped or unwrapped.";
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        self.own().0
+    }
+
+    fn code(&self) -> &'static str {
+        self.own().1
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Error::Unavailable { retry_after, .. } => Some(*retry_after),
+            // Somebody has to make space: an hour is a guess at how long that takes a person.
+            Error::Full => Some(Duration::from_hours(1)),
+            _ => None,
+        }
+    }
+}
