@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn a_key_is_read_only_in_the_form_it_is_written() {
-        let key = BlobKey::new(TenantId::from_verified(Uuid::from_u128(7)), BlobId::from_uuid(Uuid::from_u128(9)));
+        let key =
+            BlobKey::new(TenantId::from_verified(Uuid::from_u128(7)), BlobId::from_uuid(Uuid::from_u128(9)));
         let text = key.to_string();
         assert_eq!(BlobKey::parse(&text), Some(key));
         for other in [text.replace('-', ""), format!("/{text}"), format!("{text}/"), "a/b".to_owned()] {
@@ -89,7 +90,10 @@ mod tests {
     #[test]
     fn keys_order_as_their_text_and_bytes() {
         let key = |tenant, blob| {
-            BlobKey::new(TenantId::from_verified(Uuid::from_u128(tenant)), BlobId::from_uuid(Uuid::from_u128(blob)))
+            BlobKey::new(
+                TenantId::from_verified(Uuid::from_u128(tenant)),
+                BlobId::from_uuid(Uuid::from_u128(blob)),
+            )
         };
         let keys = [key(1, 9), key(2, 3), key(2, 1 << 100), key(1 << 120, 0)];
         assert!(keys.is_sorted());

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use veza_core::TenantId;
 
 use crate::{BlobKey, Body, Error};
 
@@ -48,9 +49,14 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// Removes blobs, at most [`MAX_KEYS`]. One that is absent is removed already.
     fn delete_many<'a>(&'a self, keys: &'a [BlobKey]) -> Pending<'a, ()>;
 
-    /// Blobs in the order of their keys, beginning behind `after`, at most `limit` (and [`MAX_KEYS`]).
-    /// Fewer than that do not mean the end; none do. For audits.
-    fn list(&self, after: Option<BlobKey>, limit: usize) -> Pending<'_, Vec<Listed>>;
+    /// Blobs of a tenant, or of all, in the order of their keys, beginning behind `after`, at most `limit`
+    /// (and [`MAX_KEYS`]). Fewer than that do not mean the end; none do. For audits.
+    fn list(
+        &self,
+        tenant: Option<TenantId>,
+        after: Option<BlobKey>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Listed>>;
 
     /// Begins a multipart upload.
     fn begin(&self, key: BlobKey) -> Pending<'_, UploadId>;

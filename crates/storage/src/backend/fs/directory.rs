@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use veza_core::{Random, bytes};
 
 use super::FsConfig;
+use super::blocking::Pool;
 use super::errno::{failed, failed_io};
 use super::temporary;
 use crate::{BlobKey, Error};
@@ -35,6 +36,7 @@ pub(super) struct Root {
     pub(super) temporary: Arc<OwnedFd>,
     pub(super) uploads: OwnedFd,
     pub(super) step: usize,
+    pub(super) pool: Pool,
     /// Files can be made without a name, and get one later.
     pub(super) anonymous: bool,
     random: Arc<dyn Random>,
@@ -49,7 +51,7 @@ impl Slot {
     pub(super) fn of(key: BlobKey) -> Self {
         let blob = key.blob().to_string();
         // An id's text has 36 ASCII characters.
-        let digits = |range| blob.get(range).unwrap_or_default().to_owned();
+        let digits = |range: std::ops::Range<usize>| blob.get(range).unwrap_or_default().to_owned();
         Self([key.tenant().to_string(), digits(0..5), digits(5..7)])
     }
 
@@ -63,7 +65,7 @@ impl Slot {
 }
 
 impl Root {
-    pub(super) fn open(config: &FsConfig, random: Arc<dyn Random>) -> Result<Self, Error> {
+    pub(super) fn open(config: &FsConfig, pool: Pool, random: Arc<dyn Random>) -> Result<Self, Error> {
         if config.step == 0 {
             return Err(Error::Setup("the step must have at least one byte".to_owned()));
         }
@@ -73,6 +75,7 @@ impl Root {
             temporary: Arc::new(ensure(&root, "temporary")?),
             uploads: ensure(&root, "uploads")?,
             step: config.step,
+            pool,
             anonymous: config.anonymous,
             random,
             durable: Mutex::new(HashSet::new()),

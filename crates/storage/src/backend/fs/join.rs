@@ -10,7 +10,6 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, fsync, ftruncate, linkat, openat, renameat};
 use rustix::io::Errno;
 
-use super::blocking::blocking;
 use super::directory::Root;
 use super::errno::failed;
 use super::temporary::attach;
@@ -20,8 +19,17 @@ use super::{Part, Stored, UploadId, read};
 use crate::backend::check_parts;
 use crate::{BlobKey, Error};
 
-/// A directory of parts while they are joined, and the name of the joined file.
+/// An upload while its parts are joined.
 struct Join {
+    parts: Parts,
+    /// The joined file.
+    file: OwnedFd,
+    /// It is the blob already.
+    published: bool,
+}
+
+/// The directory of parts, and the name of the joined file in it.
+struct Parts {
     directory: OwnedFd,
     name: String,
     joined: String,
@@ -38,45 +46,60 @@ pub(super) async fn complete(
     let name = directory_name(key, upload)?;
     let (first, rest) = parts.split_first().ok_or(Error::Part { number: 1, reason: "is missing" })?;
     let (store, begin, others) = (Arc::clone(&root), first.clone(), rest.to_vec());
-    let (join, file) = blocking(move || Join::begin(&store, name, &begin, &others)).await?;
-    let join = Arc::new(join);
-    let (file, published) = file;
-    let file = Arc::new(file);
+    let pool = root.pool.clone();
+    let join = Arc::new(pool.run(move || Join::begin(&store, name, &begin, &others)).await?);
     let mut len = first.len;
     for part in rest {
-        if !published {
-            let (join, file, part) = (Arc::clone(&join), Arc::clone(&file), part.clone());
+        if !join.published {
+            let (join, part) = (Arc::clone(&join), part.clone());
             // One at a time: a dropped future stops the work at the next part.
-            blocking(move || append(&join.part(&part)?, &*file, len, part.len)).await?;
+            pool.run(move || append(&join.part(&part)?, &join.file, len, part.len)).await?;
         }
         len = len.saturating_add(part.len);
     }
-    blocking(move || join.finish(&root, key, &file)).await?;
+    pool.run(move || join.finish(&root, key)).await?;
     Ok(Stored { len })
 }
 
 impl Join {
-    /// Looks at all parts, and opens the joined file: the first part, and whether it is the blob already.
-    fn begin(root: &Root, name: String, first: &Part, rest: &[Part]) -> Result<(Self, (OwnedFd, bool)), Error> {
+    /// Looks at all parts, and opens the joined file, which is the first part.
+    fn begin(root: &Root, name: String, first: &Part, rest: &[Part]) -> Result<Self, Error> {
         let directory = upload::open(root, &name)?;
         lock(&directory)?;
         let joined = format!("joined-{}-{}-{}", first.number, first.len, first.tag);
-        let this = Self { directory, name, joined };
-        let file = match this.open_joined(first.number) {
-            Err(Error::Part { .. }) => this.rename(first)?,
+        let parts = Parts { directory, name, joined };
+        let file = match parts.open_joined(first.number) {
+            Err(Error::Part { .. }) => parts.rename(first)?,
             other => other?,
         };
-        let links = fstat(&file).map_err(failed("look at a file"))?.st_nlink;
-        let published = links > 1;
+        let published = fstat(&file).map_err(failed("look at a file"))?.st_nlink > 1;
         if !published {
             for part in rest {
-                this.part(part)?;
+                parts.open(part)?;
             }
             ftruncate(&file, first.len).map_err(failed("cut the joined file"))?;
         }
-        Ok((this, (file, published)))
+        Ok(Self { parts, file, published })
     }
 
+    fn part(&self, part: &Part) -> Result<OwnedFd, Error> {
+        self.parts.open(part)
+    }
+
+    fn finish(&self, root: &Root, key: BlobKey) -> Result<(), Error> {
+        fsync(&self.file).map_err(failed("fsync a file"))?;
+        let Parts { directory, name, joined } = &self.parts;
+        attach(root, key, |target, blob| {
+            match linkat(directory, joined.as_str(), target, blob, AtFlags::empty()) {
+                Err(Errno::EXIST) if self.parts.is_joined(target, blob) => Ok(()),
+                other => other,
+            }
+        })?;
+        upload::remove(root, name, directory)
+    }
+}
+
+impl Parts {
     fn open_joined(&self, number: u16) -> Result<OwnedFd, Error> {
         // A tag is the caller's word, and must not lead out of the directory.
         if self.joined.contains('/') {
@@ -87,14 +110,14 @@ impl Join {
     }
 
     fn rename(&self, first: &Part) -> Result<OwnedFd, Error> {
-        self.part(first)?;
+        self.open(first)?;
         renameat(&self.directory, first.number.to_string(), &self.directory, self.joined.as_str())
             .map_err(part_absent(first.number))?;
         self.open_joined(first.number)
     }
 
     /// Opens a part, which must be the one that the caller means.
-    fn part(&self, part: &Part) -> Result<OwnedFd, Error> {
+    fn open(&self, part: &Part) -> Result<OwnedFd, Error> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&self.directory, part.number.to_string(), flags, Mode::empty())
             .map_err(part_absent(part.number))?;
@@ -104,18 +127,6 @@ impl Join {
         } else {
             Err(Error::Part { number: part.number, reason: "was replaced" })
         }
-    }
-
-    fn finish(&self, root: &Root, key: BlobKey, file: &OwnedFd) -> Result<(), Error> {
-        fsync(file).map_err(failed("fsync a file"))?;
-        let linked = attach(root, key, |target, blob| {
-            match linkat(&self.directory, self.joined.as_str(), target, blob, AtFlags::empty()) {
-                Err(Errno::EXIST) if self.is_joined(target, blob) => Ok(()),
-                other => other,
-            }
-        });
-        linked?;
-        upload::remove(root, &self.name, &self.directory)
     }
 
     /// Whether a blob is the joined file: an earlier attempt came so far.

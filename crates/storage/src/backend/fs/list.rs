@@ -16,11 +16,20 @@ struct Walk {
     found: Vec<Listed>,
 }
 
-/// At most `limit` blobs behind `after`.
-pub(super) fn list(root: &Root, after: Option<BlobKey>, limit: usize) -> Result<Vec<Listed>, Error> {
+/// At most `limit` blobs behind `after`, of one tenant or of all.
+pub(super) fn list(
+    root: &Root,
+    tenant: Option<TenantId>,
+    after: Option<BlobKey>,
+    limit: usize,
+) -> Result<Vec<Listed>, Error> {
     let mut walk = Walk { after, limit, found: Vec::new() };
     let least = after.map(|key| key.tenant().to_string()).unwrap_or_default();
-    for name in names(&root.blobs, &least)? {
+    let names = match tenant {
+        Some(tenant) => vec![tenant.to_string()],
+        None => names(&root.blobs, &least)?,
+    };
+    for name in names.into_iter().filter(|name| *name >= least) {
         let Some(tenant) = canonical(&name).map(TenantId::from_verified) else { continue };
         if let Some(directory) = enter(&root.blobs, &name)? {
             walk.tenant(tenant, &directory)?;

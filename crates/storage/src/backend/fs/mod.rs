@@ -20,9 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use veza_core::Random;
+use veza_core::{Random, TenantId};
 
-use self::blocking::blocking;
+use self::blocking::Pool;
 use self::directory::Root;
 use super::{
     Backend, ByteRange, Caps, Download, Listed, Operation, Part, Pending, Presigned, Stored, UploadId,
@@ -38,6 +38,8 @@ pub struct FsConfig {
     pub root: PathBuf,
     /// Bytes that are read or written in one go on a thread of the blocking pool.
     pub step: usize,
+    /// How many threads of the blocking pool may wait for this directory at a time.
+    pub threads: usize,
     /// Write temporary files without a name, which the kernel removes by itself, where the file system can.
     pub anonymous: bool,
 }
@@ -45,7 +47,7 @@ pub struct FsConfig {
 impl FsConfig {
     /// The usual settings for a directory.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), step: 256 * 1024, anonymous: true }
+        Self { root: root.into(), step: 256 * 1024, threads: 32, anonymous: true }
     }
 }
 
@@ -58,12 +60,16 @@ pub struct FsBackend {
 impl FsBackend {
     /// Opens the directory, and removes the temporary files of processes that died.
     pub async fn open(config: FsConfig, random: Arc<dyn Random>) -> Result<Self, Error> {
-        let root = blocking(move || {
-            let root = Root::open(&config, random)?;
-            temporary::sweep(&root)?;
-            Ok(root)
-        })
-        .await?;
+        let pool = Pool::new(config.threads)?;
+        let open = {
+            let pool = pool.clone();
+            move || {
+                let root = Root::open(&config, pool, random)?;
+                temporary::sweep(&root)?;
+                Ok(root)
+            }
+        };
+        let root = pool.run(open).await?;
         Ok(Self { root: Arc::new(root) })
     }
 
@@ -73,14 +79,21 @@ impl FsBackend {
         work: impl FnOnce(&Root) -> Result<T, Error> + Send + 'static,
     ) -> Pending<'static, T> {
         let root = Arc::clone(&self.root);
-        blocking(move || work(&root)).boxed()
+        let pool = root.pool.clone();
+        async move { pool.run(move || work(&root)).await }.boxed()
     }
 }
 
 impl Backend for FsBackend {
     fn caps(&self) -> Caps {
         // 2⁶³ − 1 is what the kernel's file offsets can say.
-        Caps { exclusive_put: true, equal_parts: false, min_part: 1, max_put: i64::MAX.unsigned_abs(), presign: false }
+        Caps {
+            exclusive_put: true,
+            equal_parts: false,
+            min_part: 1,
+            max_put: i64::MAX.unsigned_abs(),
+            presign: false,
+        }
     }
 
     fn put(&self, key: BlobKey, len: Option<u64>, body: Body) -> Pending<'_, Stored> {
@@ -88,8 +101,7 @@ impl Backend for FsBackend {
     }
 
     fn get(&self, key: BlobKey, range: Option<ByteRange>) -> Pending<'_, Download> {
-        let root = Arc::clone(&self.root);
-        blocking(move || read::get(&root, key, range)).boxed()
+        self.run(move |root| read::get(root, key, range))
     }
 
     fn head(&self, key: BlobKey) -> Pending<'_, Stored> {
@@ -104,8 +116,13 @@ impl Backend for FsBackend {
         })
     }
 
-    fn list(&self, after: Option<BlobKey>, limit: usize) -> Pending<'_, Vec<Listed>> {
-        self.run(move |root| list::list(root, after, limit.min(super::MAX_KEYS)))
+    fn list(
+        &self,
+        tenant: Option<TenantId>,
+        after: Option<BlobKey>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Listed>> {
+        self.run(move |root| list::list(root, tenant, after, limit.min(super::MAX_KEYS)))
     }
 
     fn begin(&self, key: BlobKey) -> Pending<'_, UploadId> {

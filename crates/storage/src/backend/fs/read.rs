@@ -10,7 +10,7 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
 use rustix::io::{Errno, pread};
 
-use super::blocking::blocking;
+use super::blocking::Pool;
 use super::directory::Root;
 use super::errno::{absent, failed};
 use super::{ByteRange, Download, Stored};
@@ -24,7 +24,7 @@ pub(super) fn get(root: &Root, key: BlobKey, range: Option<ByteRange>) -> Result
         Some(range) => range.within(len)?,
         None => 0..len,
     };
-    Ok(Download { len, range: range.clone(), body: body(file, range, root.step) })
+    Ok(Download { len, range: range.clone(), body: body(file, range, root.step, root.pool.clone()) })
 }
 
 /// The length of a blob.
@@ -52,16 +52,16 @@ pub(super) fn len(file: &OwnedFd) -> Result<u64, Error> {
     u64::try_from(stat.st_size).map_err(|_negative| Error::Corrupt("a file has no length"))
 }
 
-fn body(file: OwnedFd, range: Range<u64>, step: usize) -> Body {
+fn body(file: OwnedFd, range: Range<u64>, step: usize, pool: Pool) -> Body {
     let step = u64::try_from(step).unwrap_or(u64::MAX);
-    Box::pin(stream::try_unfold((Arc::new(file), range), move |(file, range)| async move {
+    Box::pin(stream::try_unfold((Arc::new(file), range, pool), move |(file, range, pool)| async move {
         if range.is_empty() {
             return Ok(None);
         }
         let end = range.end.min(range.start.saturating_add(step));
         let source = Arc::clone(&file);
-        let bytes = blocking(move || read_at(&source, range.start, end - range.start)).await?;
-        Ok(Some((Bytes::from(bytes), (file, end..range.end))))
+        let bytes = pool.run(move || read_at(&source, range.start, end - range.start)).await?;
+        Ok(Some((Bytes::from(bytes), (file, end..range.end, pool))))
     }))
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fsync, linkat, openat, unlinkat};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fstat, fsync, linkat, openat, unlinkat};
 use rustix::io::Errno;
 
 use super::directory::{Root, names};
@@ -41,15 +41,18 @@ impl Temporary {
             let name = root.random_name();
             let file = openat(&*root.temporary, name.as_str(), flags, OWN)
                 .map_err(failed("make a temporary file"))?;
-            let this =
-                Self { file: file.into(), name: Some(name), directory: Arc::clone(&root.temporary) };
+            let this = Self { file: file.into(), name: Some(name), directory: Arc::clone(&root.temporary) };
             match flock(&this.file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(this),
-                // A sweep was faster and removes it.
-                Err(Errno::WOULDBLOCK) => {}
+                Ok(()) if this.is_linked()? => return Ok(this),
+                // A sweep was faster, and removed it or is about to.
+                Ok(()) | Err(Errno::WOULDBLOCK) => {}
                 Err(errno) => return Err(failed("lock a temporary file")(errno)),
             }
         }
+    }
+
+    fn is_linked(&self) -> Result<bool, Error> {
+        Ok(fstat(&self.file).map_err(failed("look at a file"))?.st_nlink > 0)
     }
 
     /// Makes the file, which is written and synced, the blob `key`.
@@ -83,6 +86,7 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         if let Some(name) = &self.name
             && let Err(error) = unlinkat(&*self.directory, name.as_str(), AtFlags::empty())
+            && error != Errno::NOENT
         {
             tracing::warn!(%error, name, "a temporary file stays until the next start");
         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FlockOperation, Mode, Stat, flock, fstat, fsync, mkdirat, unlinkat};
 use rustix::io::Errno;
 
-use super::blocking::blocking;
 use super::directory::{Root, enter, names};
 use super::errno::failed;
 use super::temporary::Temporary;
@@ -34,16 +33,16 @@ pub(super) async fn part(
 ) -> Result<Part, Error> {
     check_number(number)?;
     let name = directory_name(key, upload)?;
-    let target = Arc::clone(&root);
+    let (target, pool) = (Arc::clone(&root), root.pool.clone());
     // Asked before the body is read, for nothing is gained by reading it.
-    let directory = blocking(move || open(&target, &name)).await?;
+    let directory = pool.run(move || open(&target, &name)).await?;
     let (temporary, len) = spool(root, Some(len), body, Temporary::named).await?;
-    blocking(move || {
+    let replace = move || {
         let tag = tag(&fstat(&temporary.file).map_err(failed("look at a file"))?);
         temporary.replace(&directory, &number.to_string())?;
         Ok(Part { number, len, tag })
-    })
-    .await
+    };
+    pool.run(replace).await
 }
 
 /// Ends an upload without a blob.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use rustix::fs::{AtFlags, copy_file_range, fsync, linkat, unlinkat};
 use rustix::io::Errno;
 
-use super::blocking::blocking;
+use super::blocking::Idle;
 use super::directory::{Root, Slot};
 use super::errno::{absent, failed, failed_io};
 use super::temporary::{Temporary, attach};
@@ -27,7 +27,7 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Stored, Error> {
     let (temporary, len) = spool(Arc::clone(&root), len, body, Temporary::new).await?;
-    blocking(move || temporary.publish(&root, key)).await?;
+    root.pool.clone().run(move || temporary.publish(&root, key)).await?;
     Ok(Stored { len })
 }
 
@@ -38,24 +38,26 @@ pub(super) async fn spool(
     body: Body,
     make: fn(&Root) -> Result<Temporary, Error>,
 ) -> Result<(Temporary, u64), Error> {
-    let step = root.step;
+    let size = root.step;
     let mut body = Batches::new(body, len);
-    let mut batch = body.next(step).await?;
-    let mut temporary: Option<Temporary> = None;
+    let mut batch = body.next(size).await?;
+    let pool = root.pool.clone();
+    let mut idle = Idle::default();
     loop {
         let root = Arc::clone(&root);
         let done = batch.is_empty();
-        let written = blocking(move || {
+        let temporary = idle.take();
+        let step = move || {
             let mut temporary = temporary.map_or_else(|| make(&root), Ok)?;
             write_all(&mut temporary, &batch)?;
             Ok(temporary)
-        })
-        .await?;
+        };
+        let written = pool.run(step).await?;
         if done {
             return Ok((written, body.meter.finish()?));
         }
-        temporary = Some(written);
-        batch = body.next(step).await?;
+        idle.keep(written);
+        batch = body.next(size).await?;
     }
 }
 
