@@ -64,6 +64,10 @@ pub(super) async fn complete(
 impl Join {
     /// Looks at all parts, and opens the joined file, which is the first part.
     fn begin(root: &Root, name: String, first: &Part, rest: &[Part]) -> Result<Self, Error> {
+        // A tag is the caller's word, and must not lead out of the directory.
+        if !first.tag.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+            return Err(Error::Part { number: first.number, reason: "was replaced" });
+        }
         let directory = upload::open(root, &name)?;
         lock(&directory)?;
         let joined = format!("joined-{}-{}-{}", first.number, first.len, first.tag);
@@ -101,10 +105,6 @@ impl Join {
 
 impl Parts {
     fn open_joined(&self, number: u16) -> Result<OwnedFd, Error> {
-        // A tag is the caller's word, and must not lead out of the directory.
-        if self.joined.contains('/') {
-            return Err(Error::Part { number, reason: "was replaced" });
-        }
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         openat(&self.directory, self.joined.as_str(), flags, Mode::empty()).map_err(part_absent(number))
     }

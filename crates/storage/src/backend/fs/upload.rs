@@ -47,9 +47,8 @@ pub(super) async fn part(
 
 /// Ends an upload without a blob.
 pub(super) fn abort(root: &Root, key: BlobKey, upload: &UploadId) -> Result<(), Error> {
-    let name = directory_name(key, upload)?;
-    match open(root, &name) {
-        Ok(directory) => {
+    match directory_name(key, upload).and_then(|name| Ok((open(root, &name)?, name))) {
+        Ok((directory, name)) => {
             lock(&directory)?;
             remove(root, &name, &directory)
         }
