@@ -6,6 +6,7 @@ pub(crate) mod copy;
 pub(crate) mod delete;
 pub(crate) mod exclusive;
 pub(crate) mod list;
+pub(crate) mod memory;
 pub(crate) mod multipart;
 pub(crate) mod names;
 pub(crate) mod put;

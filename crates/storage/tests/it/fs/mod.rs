@@ -4,6 +4,7 @@ mod crash;
 mod directory;
 mod full;
 mod join;
+mod memory;
 mod stage;
 
 /// Temporary files without a name.
