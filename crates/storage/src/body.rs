@@ -10,9 +10,14 @@ use crate::{BoxError, Error};
 /// A stream of bytes. A source that breaks says so with an error, and what read it discards the rest.
 pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
+/// Bytes of a chunk of a body that is in memory: work on one should not keep others waiting.
+const CHUNK: usize = 128 * 1024;
+
 /// A body that is in memory.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
-    Box::pin(stream::iter([Ok(bytes.into())]))
+    let mut rest = bytes.into();
+    let next = move || (!rest.is_empty()).then(|| Ok(rest.split_to(CHUNK.min(rest.len()))));
+    Box::pin(stream::iter(std::iter::from_fn(next)))
 }
 
 /// A body without bytes.

@@ -3,6 +3,7 @@
 pub mod backend;
 mod blob;
 pub mod body;
+pub mod crypt;
 pub mod digest;
 mod error;
 
