@@ -10,4 +10,5 @@
 
 mod child;
 mod conformance;
+mod crypt;
 mod fs;

@@ -5,7 +5,9 @@ mod directory;
 mod full;
 mod join;
 mod memory;
-mod stage;
+pub(crate) mod stage;
+
+pub(crate) use self::stage::Directory;
 
 /// Temporary files without a name.
 mod anonymous {

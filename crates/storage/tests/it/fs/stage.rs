@@ -11,14 +11,14 @@ use veza_storage::backend::fs::{FsBackend, FsConfig};
 use crate::conformance::stage::Stage;
 
 /// Small, so that bodies of many steps are small as well.
-pub(super) const STEP: usize = 32 * 1024;
+pub(crate) const STEP: usize = 32 * 1024;
 
 /// A directory that is removed with all in it.
 #[derive(Debug)]
-pub(super) struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let random: &dyn Random = &SystemRandom;
         let name = u64::from_le_bytes(bytes::<8>(random));
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("storage-{name:016x}"));
@@ -26,23 +26,23 @@ impl Directory {
         Self(path)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
     /// A new backend in this directory.
-    pub(super) async fn open(&self, anonymous: bool) -> FsBackend {
+    pub(crate) async fn open(&self, anonymous: bool) -> FsBackend {
         open(&self.0, anonymous).await
     }
 
     /// Where a blob lies.
-    pub(super) fn path_of(&self, key: BlobKey) -> PathBuf {
+    pub(crate) fn path_of(&self, key: BlobKey) -> PathBuf {
         let (tenant, blob) = (key.tenant().to_string(), key.blob().to_string());
         self.0.join("store/blobs").join(tenant).join(&blob[..5]).join(&blob[5..7]).join(blob)
     }
 
     /// The names of all files below a directory of the store.
-    pub(super) fn files(&self, below: &str) -> Vec<String> {
+    pub(crate) fn files(&self, below: &str) -> Vec<String> {
         let mut found = Vec::new();
         walk(&self.0.join("store").join(below), &mut found);
         found
@@ -55,7 +55,7 @@ impl Drop for Directory {
     }
 }
 
-pub(super) async fn open(path: &Path, anonymous: bool) -> FsBackend {
+pub(crate) async fn open(path: &Path, anonymous: bool) -> FsBackend {
     let config = FsConfig { step: STEP, threads: 4, anonymous, ..FsConfig::new(path.join("store")) };
     FsBackend::open(config, Arc::new(SystemRandom)).await.unwrap()
 }
@@ -71,11 +71,11 @@ fn walk(path: &Path, found: &mut Vec<String>) {
     }
 }
 
-pub(super) async fn anonymous() -> Stage {
+pub(crate) async fn anonymous() -> Stage {
     stage(true).await
 }
 
-pub(super) async fn named() -> Stage {
+pub(crate) async fn named() -> Stage {
     stage(false).await
 }
 
@@ -85,6 +85,6 @@ async fn stage(anonymous: bool) -> Stage {
     of(backend, directory)
 }
 
-pub(super) fn of(backend: FsBackend, directory: Directory) -> Stage {
+pub(crate) fn of(backend: FsBackend, directory: Directory) -> Stage {
     Stage::new(Arc::new(backend), STEP, Box::new(|| async {}.boxed()), Box::new(directory))
 }

@@ -1,0 +1,4 @@
+//! Encryption, down to the backend.
+
+mod blob;
+mod root;
