@@ -1,0 +1,105 @@
+//! The server.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::host::MultiDomain;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s_fs::FileSystem;
+use tokio::net::TcpListener;
+use veza_core::config::Secret;
+use veza_core::{SystemRandom, Tasks};
+use veza_storage::backend::s3::S3Config;
+
+use crate::faults::Faults;
+use crate::objects::Objects;
+
+const BUCKET: &str = "bucket";
+const ACCESS_KEY_ID: &str = "veza";
+const SECRET_ACCESS_KEY: &str = "not-a-secret";
+
+/// Bytes of the smallest part that is not the last: less than Amazon's, so that tests are fast.
+const MIN_PART: usize = 64 * 1024;
+
+/// An S3 server with one bucket, on a loopback port until it is dropped.
+#[derive(Debug)]
+pub struct S3Server {
+    address: SocketAddr,
+    directory: PathBuf,
+    faults: Arc<Faults>,
+    tasks: Tasks,
+}
+
+impl S3Server {
+    /// Starts a server whose objects lie in a new directory below `parent`.
+    pub async fn start(parent: &Path) -> io::Result<Self> {
+        let name = u64::from_le_bytes(veza_core::bytes::<8>(&SystemRandom));
+        let directory = parent.join(format!("s3-{name:016x}"));
+        std::fs::create_dir_all(directory.join(BUCKET))?;
+        let faults = Arc::new(Faults::default());
+        let service = service(&directory, &faults)?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let this = Self { address: listener.local_addr()?, directory, faults, tasks: Tasks::new() };
+        let tasks = this.tasks.clone();
+        this.tasks.spawn("testing_s3_listen", move |stop| async move {
+            stop.run_until_cancelled(listen(listener, service, tasks)).await;
+        });
+        Ok(this)
+    }
+
+    /// How to speak to it.
+    pub fn config(&self) -> S3Config {
+        let secret = Secret::new(SECRET_ACCESS_KEY);
+        let config = S3Config::new("eu-test-1", BUCKET, ACCESS_KEY_ID, secret);
+        let config = config.with_endpoint(format!("http://{}", self.address));
+        S3Config { min_part: 64 * 1024, part_size: MIN_PART, ..config }
+    }
+
+    /// The same with the bucket in the host's name: `bucket.localhost`.
+    pub fn virtual_host_config(&self) -> S3Config {
+        let endpoint = Some(format!("http://localhost:{}", self.address.port()));
+        S3Config { endpoint, path_style: false, ..self.config() }
+    }
+
+    /// What goes wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Where the objects of the bucket lie.
+    pub fn objects(&self) -> PathBuf {
+        self.directory.join(BUCKET)
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        self.tasks.stopping().cancel();
+        // What a request still writes may come in between; the build's directory is not kept for long.
+        let _left = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn service(directory: &Path, faults: &Arc<Faults>) -> io::Result<S3Service> {
+    let inner = FileSystem::new(directory).map_err(|error| io::Error::other(format!("{error:?}")))?;
+    let mut service = S3ServiceBuilder::new(Objects::new(inner, Arc::clone(faults), MIN_PART));
+    service.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
+    service.set_host(MultiDomain::new(["localhost"]).map_err(io::Error::other)?);
+    Ok(service.build())
+}
+
+async fn listen(listener: TcpListener, service: S3Service, tasks: Tasks) {
+    let http = Builder::new(TokioExecutor::new());
+    while let Ok((socket, _)) = listener.accept().await {
+        let connection = http.serve_connection(TokioIo::new(socket), service.clone()).into_owned();
+        tasks.spawn("testing_s3_connection", move |stop| async move {
+            // A client that goes away is no mistake of ours.
+            let _ended = stop.run_until_cancelled(connection).await;
+        });
+    }
+}
