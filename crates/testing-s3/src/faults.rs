@@ -32,7 +32,7 @@ pub enum Fault {
     Lost,
     /// The body of the answer breaks off behind so many bytes.
     Cut(usize),
-    /// The server has no space: 507.
+    /// The server has no space: `QuotaExceeded`.
     Full,
 }
 

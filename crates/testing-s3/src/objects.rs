@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
-    CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CopyPartResult, CreateMultipartUploadInput,
-    CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
-    GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, ListMultipartUploadsInput,
-    ListMultipartUploadsOutput, ListObjectsV2Input, ListObjectsV2Output, MultipartUpload, PutObjectInput,
-    PutObjectOutput, StreamingBlob, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
+    CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CopyPartResult,
+    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
+    HeadObjectOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectsV2Input,
+    ListObjectsV2Output, MultipartUpload, PutObjectInput, PutObjectOutput, StreamingBlob,
+    UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tokio::sync::Mutex;
 
@@ -42,9 +43,8 @@ impl Objects {
         match self.faults.next(request) {
             Some(Fault::Busy) => Err(s3_error!(SlowDown)),
             Some(Fault::Full) => {
-                let mut error = s3_error!(InternalError, "no space is left");
-                error.set_status_code(s3s::StatusCode::INSUFFICIENT_STORAGE);
-                Err(error)
+                let code = S3ErrorCode::Custom("QuotaExceeded".into());
+                Err(S3Error::with_message(code, "no space is left"))
             }
             other => Ok(other),
         }
@@ -69,7 +69,8 @@ impl Objects {
         let all = gather(answer.output.body).await?;
         let Some(range) = &request.input.copy_source_range else { return Ok(all) };
         let bounds = range.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
-        let bounds = bounds.and_then(|(first, last)| Some((first.parse().ok()?, last.parse::<usize>().ok()?)));
+        let bounds =
+            bounds.and_then(|(first, last)| Some((first.parse().ok()?, last.parse::<usize>().ok()?)));
         let Some((first, last)) = bounds.filter(|(first, last)| first <= last && *last < all.len()) else {
             return Err(s3_error!(InvalidRange));
         };
@@ -82,7 +83,7 @@ async fn gather(body: Option<StreamingBlob>) -> S3Result<Bytes> {
     let mut all = BytesMut::new();
     let Some(mut body) = body else { return Ok(Bytes::new()) };
     while let Some(chunk) = body.next().await {
-        all.extend_from_slice(&chunk.map_err(|error| s3_error!(error, IncompleteBody))?);
+        all.extend_from_slice(&chunk.map_err(|_broken| s3_error!(IncompleteBody))?);
     }
     Ok(all.freeze())
 }
@@ -97,7 +98,10 @@ fn lost<T>(fault: Option<Fault>, answer: T) -> S3Result<T> {
 
 #[async_trait]
 impl S3 for Objects {
-    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+    async fn head_object(
+        &self,
+        request: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
         self.inner.head_object(request).await
     }
 
@@ -133,7 +137,7 @@ impl S3 for Objects {
             let first = gather(answer.output.body.take()).await?;
             let first = first.slice(..at.min(first.len()));
             let cut = stream::iter([Ok(first), Err(std::io::Error::other("cut on request"))]);
-            answer.output.body = Some(StreamingBlob::wrap(cut.map_err(Into::<s3s::StdError>::into)));
+            answer.output.body = Some(StreamingBlob::wrap(cut));
         }
         Ok(answer)
     }
@@ -148,7 +152,10 @@ impl S3 for Objects {
         lost(fault, self.write(request).await?)
     }
 
-    async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+    async fn copy_object(
+        &self,
+        request: S3Request<CopyObjectInput>,
+    ) -> S3Result<S3Response<CopyObjectOutput>> {
         let _alone = self.writing.lock().await;
         if request.headers.contains_key("if-none-match") && !self.faults.ignores_conditions() {
             let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
@@ -175,7 +182,10 @@ impl S3 for Objects {
         }))
     }
 
-    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+    async fn upload_part(
+        &self,
+        request: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
         let fault = self.begin(Request::Part)?;
         let mut input = request.input;
         let bytes = gather(input.body.take()).await?;

@@ -49,7 +49,8 @@ impl Uploads {
 
     /// Those of a bucket, by key and id.
     pub(crate) fn list(&self, bucket: &str, prefix: &str) -> Vec<(String, String)> {
-        let of = self.open.iter().filter(|(_, upload)| upload.bucket == bucket && upload.key.starts_with(prefix));
+        let of =
+            self.open.iter().filter(|(_, upload)| upload.bucket == bucket && upload.key.starts_with(prefix));
         let mut found: Vec<_> = of.map(|(id, upload)| (upload.key.clone(), id.clone())).collect();
         found.sort();
         found

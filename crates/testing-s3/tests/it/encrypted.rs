@@ -17,7 +17,9 @@ async fn an_encrypted_blob_comes_back_in_ranges() {
     let blob = SealedBlob::whole(sealer.header(), plain.len().try_into().unwrap());
     let len = blob.sealed_len().unwrap();
     stage.backend.put(key, Some(len), sealer.seal(body::full(plain.clone()))).await.unwrap();
-    for (start, end) in [(0, plain.len()), (0, 1), (SEGMENT - 60, SEGMENT + 60), (plain.len() - 1, plain.len())] {
+    for (start, end) in
+        [(0, plain.len()), (0, 1), (SEGMENT - 60, SEGMENT + 60), (plain.len() - 1, plain.len())]
+    {
         let range = ByteRange { start: start.try_into().unwrap(), end: Some(end.try_into().unwrap()) };
         let download = blob.get(&stage.backend, key, &data_key, Some(range)).await.unwrap();
         assert!(collect(download).await.unwrap() == plain[start..end]);

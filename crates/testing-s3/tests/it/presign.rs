@@ -32,7 +32,8 @@ fn get() -> Operation {
 async fn send(request: &Presigned, body: &[u8]) -> Answer {
     let (authority, path) = request.url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let port = authority.split_once(':').unwrap().1;
-    let mut head = format!("{} /{path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n", request.method);
+    let mut head =
+        format!("{} /{path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n", request.method);
     let sized = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -69,11 +70,13 @@ async fn whoever_has_the_url_reads_that_blob() {
 
     // And no other blob, nor in another way, nor longer.
     let other = stage.small().await;
-    let moved = Presigned { url: request.url.replace(&key.to_string(), &other.to_string()), ..request.clone() };
+    let moved =
+        Presigned { url: request.url.replace(&key.to_string(), &other.to_string()), ..request.clone() };
     assert_eq!(send(&moved, b"").await.status, 403);
     let written = Presigned { method: "PUT".to_owned(), ..request.clone() };
     assert_eq!(send(&written, b"x").await.status, 403);
-    let longer = Presigned { url: request.url.replace("X-Amz-Expires=3600", "X-Amz-Expires=7200"), ..request };
+    let longer =
+        Presigned { url: request.url.replace("X-Amz-Expires=3600", "X-Amz-Expires=7200"), ..request };
     assert_eq!(send(&longer, b"").await.status, 403);
 }
 

@@ -27,7 +27,7 @@ pub(super) async fn delete_many(store: &Store, keys: &[BlobKey]) -> Result<(), E
             other => return other,
         }
     }
-    let requests = stream::iter(keys).map(|key| Ok(one(store, *key)));
+    let requests = stream::iter(keys.to_vec()).map(|key| Ok(one(store, key)));
     requests.try_buffer_unordered(CONCURRENCY).try_collect().await
 }
 

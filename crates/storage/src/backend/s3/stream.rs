@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use bytes::Bytes;
-use futures_util::Stream;
 use http_body::{Frame, SizeHint};
 
 use crate::body::Meter;
