@@ -26,6 +26,8 @@ use crate::uploads::Uploads;
 #[derive(Debug)]
 pub(crate) struct Objects {
     inner: FileSystem,
+    /// The only bucket there is. `s3s-fs` would make others when they are written to.
+    bucket: &'static str,
     uploads: Mutex<Uploads>,
     /// Held by who looks whether an object is there and then writes it.
     writing: Mutex<()>,
@@ -34,8 +36,8 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    pub(crate) fn new(inner: FileSystem, faults: Arc<Faults>, min_part: usize) -> Self {
-        Self { inner, uploads: Mutex::default(), writing: Mutex::new(()), faults, min_part }
+    pub(crate) fn new(inner: FileSystem, bucket: &'static str, faults: Arc<Faults>, min_part: usize) -> Self {
+        Self { inner, bucket, uploads: Mutex::default(), writing: Mutex::new(()), faults, min_part }
     }
 
     /// A fault before anything is done.
@@ -48,6 +50,10 @@ impl Objects {
             }
             other => Ok(other),
         }
+    }
+
+    fn check_bucket(&self, bucket: &str) -> S3Result<()> {
+        if bucket == self.bucket { Ok(()) } else { Err(s3_error!(NoSuchBucket)) }
     }
 
     async fn write(&self, mut request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
@@ -147,6 +153,7 @@ impl S3 for Objects {
         mut request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let fault = self.begin(Request::Put)?;
+        self.check_bucket(&request.input.bucket)?;
         let body = gather(request.input.body.take()).await?;
         request.input.body = Some(blob(body));
         lost(fault, self.write(request).await?)
@@ -173,6 +180,7 @@ impl S3 for Objects {
         request: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = request.input;
+        self.check_bucket(&input.bucket)?;
         let id = self.uploads.lock().await.begin(input.bucket.clone(), input.key.clone(), input.metadata);
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),

@@ -42,9 +42,10 @@ impl S3Server {
         let directory = parent.join(format!("s3-{name:016x}"));
         std::fs::create_dir_all(directory.join(BUCKET))?;
         let faults = Arc::new(Faults::default());
-        let service = service(&directory, &faults)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let this = Self { address: listener.local_addr()?, directory, faults, tasks: Tasks::new() };
+        let address = listener.local_addr()?;
+        let service = service(&directory, &faults, address.port())?;
+        let this = Self { address, directory, faults, tasks: Tasks::new() };
         let tasks = this.tasks.clone();
         this.tasks.spawn("testing_s3_listen", move |stop| async move {
             stop.run_until_cancelled(listen(listener, service, tasks)).await;
@@ -85,11 +86,12 @@ impl Drop for S3Server {
     }
 }
 
-fn service(directory: &Path, faults: &Arc<Faults>) -> io::Result<S3Service> {
+fn service(directory: &Path, faults: &Arc<Faults>, port: u16) -> io::Result<S3Service> {
     let inner = FileSystem::new(directory).map_err(|error| io::Error::other(format!("{error:?}")))?;
-    let mut service = S3ServiceBuilder::new(Objects::new(inner, Arc::clone(faults), MIN_PART));
+    let mut service = S3ServiceBuilder::new(Objects::new(inner, BUCKET, Arc::clone(faults), MIN_PART));
     service.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
-    service.set_host(MultiDomain::new(["localhost"]).map_err(io::Error::other)?);
+    let hosts = [format!("localhost:{port}"), format!("127.0.0.1:{port}")];
+    service.set_host(MultiDomain::new(&hosts).map_err(io::Error::other)?);
     Ok(service.build())
 }
 
