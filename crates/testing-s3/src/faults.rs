@@ -42,6 +42,7 @@ pub struct Faults {
     coming: Mutex<BTreeMap<Request, VecDeque<Fault>>>,
     asked: Mutex<BTreeMap<Request, usize>>,
     replaces: AtomicBool,
+    uploads_replace: AtomicBool,
     one_by_one: AtomicBool,
 }
 
@@ -54,6 +55,11 @@ impl Faults {
     /// From now on a condition of a write means nothing, as with some services.
     pub fn ignore_conditions(&self) {
         self.replaces.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on only the condition of a put means something, as with Ceph 16.
+    pub fn ignore_conditions_of_uploads(&self) {
+        self.uploads_replace.store(true, Ordering::Relaxed);
     }
 
     /// From now on `DeleteObjects` is not implemented, as with some services.
@@ -73,6 +79,10 @@ impl Faults {
 
     pub(crate) fn ignores_conditions(&self) -> bool {
         self.replaces.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn ignores_conditions_of_uploads(&self) -> bool {
+        self.uploads_replace.load(Ordering::Relaxed)
     }
 
     pub(crate) fn deletes_one_by_one(&self) -> bool {

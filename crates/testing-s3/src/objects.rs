@@ -233,7 +233,7 @@ impl S3 for Objects {
             key: input.key.clone(),
             body: Some(blob(joined)),
             metadata,
-            if_none_match: input.if_none_match,
+            if_none_match: input.if_none_match.filter(|_| !self.faults.ignores_conditions_of_uploads()),
             ..Default::default()
         };
         let put = self.write(request.map_input(|_| put)).await?;

@@ -98,7 +98,8 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
 /// What a backend can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
-    /// A put, complete or copy onto an existing key is an error. Else it replaces the bytes.
+    /// A put or complete onto an existing key is an error, also when two come at once. Else it replaces the
+    /// bytes. So it is with a copy, but that of two at once both may succeed.
     pub exclusive_put: bool,
     /// All parts of an upload but the last must have the same length.
     pub equal_parts: bool,

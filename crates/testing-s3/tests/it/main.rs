@@ -36,6 +36,11 @@ mod replacing {
     crate::conformance::conformance!(super::stage::replacing);
 }
 
+/// As services are that heed the conditions of puts alone.
+mod half {
+    crate::conformance::conformance!(super::stage::half);
+}
+
 /// Whatever the environment names.
 mod external {
     crate::conformance::conformance!(super::stage::external);

@@ -1,5 +1,6 @@
 //! Requests that somebody else makes, with a client that knows nothing of S3.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,10 +37,10 @@ async fn send(request: &Presigned, body: &[u8]) -> Answer {
         format!("{} /{path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n", request.method);
     let sized = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
     if !sized && !body.is_empty() {
-        head.push_str(&format!("content-length: {}\r\n", body.len()));
+        write!(head, "content-length: {}\r\n", body.len()).unwrap();
     }
     let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).await.unwrap();
     stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();

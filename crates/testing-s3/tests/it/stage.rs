@@ -49,6 +49,14 @@ pub(crate) async fn replacing() -> Stage {
     stage
 }
 
+pub(crate) async fn half() -> Stage {
+    let server = server().await;
+    server.faults().ignore_conditions_of_uploads();
+    let stage = stage(server.config(), server).await;
+    assert!(!stage.backend.caps().exclusive_put);
+    stage
+}
+
 pub(crate) async fn external() -> Option<Stage> {
     static SAID: Once = Once::new();
     let Some(endpoint) = variable("ENDPOINT") else {

@@ -34,16 +34,12 @@ impl Chunks {
             if piece.len() == self.size {
                 return Ok(piece.freeze());
             }
-            match self.body.next().await.transpose()? {
-                Some(chunk) => {
-                    self.meter.count(&chunk)?;
-                    self.rest = chunk;
-                }
-                None => {
-                    self.meter.finish()?;
-                    return Ok(piece.freeze());
-                }
-            }
+            let Some(chunk) = self.body.next().await.transpose()? else {
+                self.meter.finish()?;
+                return Ok(piece.freeze());
+            };
+            self.meter.count(&chunk)?;
+            self.rest = chunk;
         }
     }
 }

@@ -109,7 +109,7 @@ async fn stream_part(
     len: u64,
     body: Body,
 ) -> Result<Part, Error> {
-    let (body, mishap) = Source::new(body, len);
+    let (body, mishap) = Source::stream(body, len);
     let request = request(store, key, id, number).content_length(signed(len)).body(body);
     // Whoever sends the body decides how long it takes.
     let answer = request.customize().config_override(within(None)).send().await;
@@ -173,18 +173,35 @@ pub(super) async fn complete(store: &Store, key: BlobKey, id: &Id, parts: &[Part
         return match answer.map_err(failed("complete an upload")).map_err(upload_absent) {
             // Parts that others sent to presigned URLs have lengths that nobody told us.
             Ok(_) => Ok(Stored { len: store.head(key).await?.len }),
-            Err(error @ (Error::Exists | Error::UploadNotFound)) => {
-                match store.made_by(key, &id.write).await? {
-                    Some(head) if !id.write.is_empty() => Ok(Stored { len: head.len }),
-                    _ => Err(error),
-                }
+            Err(error @ (Error::Exists | Error::UploadNotFound | Error::Unavailable { .. })) => {
+                completed_before(store, key, id, error).await
             }
             Err(error) => Err(error),
         };
     }
 }
 
-fn completed(parts: &[Part]) -> CompletedMultipartUpload {
+/// What an error means that came although the upload may be complete.
+async fn completed_before(store: &Store, key: BlobKey, id: &Id, error: Error) -> Result<Stored, Error> {
+    if !id.write.is_empty()
+        && let Some(head) = store.made_by(key, &id.write).await?
+    {
+        return Ok(Stored { len: head.len });
+    }
+    // Ceph answers 500 when there is no such upload.
+    if matches!(error, Error::Unavailable { .. }) {
+        let request = store.client.list_parts().bucket(&store.config.bucket).key(store.name(key));
+        let answer = request.upload_id(&id.upload).max_parts(1).send().await;
+        if let Err(Error::UploadNotFound) = answer.map_err(failed("look at an upload")).map_err(upload_absent)
+        {
+            return Err(Error::UploadNotFound);
+        }
+    }
+    Err(error)
+}
+
+/// The parts as the service wants them.
+pub(super) fn completed(parts: &[Part]) -> CompletedMultipartUpload {
     let part = |part: &Part| {
         CompletedPart::builder().part_number(part.number.into()).e_tag(part.tag.clone()).build()
     };

@@ -23,10 +23,7 @@ pub(super) async fn get(
     key: BlobKey,
     range: Option<ByteRange>,
 ) -> Result<Download, Error> {
-    let header = match range.map(header).transpose() {
-        Ok(header) => header,
-        Err(()) => return unsatisfiable(&store, key).await,
-    };
+    let Ok(header) = range.map(header).transpose() else { return unsatisfiable(&store, key).await };
     let answer = match request(&store, key, header, None).await {
         Err(Error::RangeUnsatisfiable { .. }) => return unsatisfiable(&store, key).await,
         other => other?,

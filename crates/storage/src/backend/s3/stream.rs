@@ -35,7 +35,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(body: Body, len: u64) -> (ByteStream, Mishap) {
+    pub(super) fn stream(body: Body, len: u64) -> (ByteStream, Mishap) {
         let mishap = Mishap::default();
         let source =
             Self { body: Mutex::new(body), meter: Meter::new(Some(len)), mishap: mishap.clone(), len };
