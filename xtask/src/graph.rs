@@ -9,7 +9,7 @@ use crate::{Outcome, shell};
 const NOUNS: [&str; 5] = ["veza-tenant", "veza-chat", "veza-stream", "veza-storage", "veza-jobs"];
 
 /// What each crate may depend on. A crate that is not here may depend on none of ours.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("veza-web", &["veza-core"]),
     ("veza-jobs", &["veza-core", "veza-web"]),
     ("veza-storage", &["veza-core", "veza-jobs", "veza-web"]),
@@ -49,10 +49,14 @@ const ALLOWED: [(&str, &[&str]); 9] = [
             "veza-web",
         ],
     ),
+    ("veza-testing-s3", &["veza-core", "veza-storage"]),
 ];
 
-/// What nobody should compile who only wants queues.
-const HEAVY: [&str; 3] = ["actix", "aws-", "rtc"];
+/// What nobody should compile who only wants queues, or files in a directory.
+const HEAVY: [(&str, &[&str]); 2] = [
+    ("veza-jobs", &["actix", "aws-", "rtc"]),
+    ("veza-storage", &["actix", "aws-sdk", "aws-smithy", "hyper", "rtc", "rustls"]),
+];
 
 /// One arrow: who depends on whom.
 struct Edge {
@@ -69,7 +73,9 @@ pub(crate) fn run(check: bool) -> Outcome {
         return Ok(());
     }
     let mut mistakes: Vec<String> = edges.iter().filter_map(mistake).collect();
-    mistakes.extend(impurities()?);
+    for (package, heavy) in HEAVY {
+        mistakes.extend(impurities(package, heavy)?);
+    }
     if mistakes.is_empty() {
         println!("{} dependencies between our crates, all in the allowed direction", edges.len());
         return Ok(());
@@ -124,15 +130,15 @@ fn mistake(Edge { from, to, optional }: &Edge) -> Option<String> {
     })
 }
 
-fn impurities() -> Outcome<Vec<String>> {
-    let tree =
-        shell::read(shell::cargo_with("tree -p veza-jobs -e normal --no-default-features --prefix none"))?;
+fn impurities(package: &str, heavy: &[&str]) -> Outcome<Vec<String>> {
+    let arguments = format!("tree -p {package} -e normal --no-default-features --prefix none");
+    let tree = shell::read(shell::cargo_with(&arguments))?;
     let names = tree.lines().filter_map(|line| line.split_whitespace().next());
-    let mut heavy: Vec<&str> =
-        names.filter(|name| HEAVY.iter().any(|heavy| name.starts_with(heavy))).collect();
-    heavy.sort_unstable();
-    heavy.dedup();
-    Ok(heavy.into_iter().map(|name| format!("veza-jobs without features must not compile {name}")).collect())
+    let mut found: Vec<&str> =
+        names.filter(|name| heavy.iter().any(|heavy| name.starts_with(heavy))).collect();
+    found.sort_unstable();
+    found.dedup();
+    Ok(found.into_iter().map(|name| format!("{package} without features must not compile {name}")).collect())
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ redis-server, python3, python3-aiosmtpd, chromium, chromium-driver), then runs, 
     clippy    cargo clippy --workspace --all-targets -- -D warnings
     features  cargo check of single crates with the features that an embedder may choose
     tests     cargo test --workspace
+    s3        cargo clippy and test of the S3 backend, with a server in the tests' own process
     doc       cargo doc --no-deps --workspace, with warnings as errors
     gen       cargo xtask gen --check
     examples  cargo test in every directory of examples/
