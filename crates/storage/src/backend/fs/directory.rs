@@ -9,14 +9,14 @@
 //! Blobs fan out by time: five digits are three days, two more are seventeen minutes. So the order of the
 //! directories is the order of the keys, and blobs that are made together lie together.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{DirBuilder, Permissions};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fsync, mkdirat, openat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, StatxFlags, fsync, mkdirat, openat, statx, unlinkat};
 use rustix::io::Errno;
 use veza_core::{Random, bytes};
 
@@ -40,7 +40,7 @@ pub(super) struct Root {
     /// Files can be made without a name, and get one later.
     pub(super) anonymous: bool,
     random: Arc<dyn Random>,
-    durable: Mutex<HashSet<Slot>>,
+    durable: Mutex<HashMap<Slot, Identity>>,
 }
 
 /// The directory of a blob, as the three names that lead to it.
@@ -64,6 +64,24 @@ impl Slot {
     }
 }
 
+/// Tells a directory from another that has or had its name: its inode, and the time of its making, since the
+/// numbers of inodes are used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity(u64, i64, u32);
+
+impl Identity {
+    /// None where the file system does not know when it made a directory.
+    fn of(directory: &OwnedFd) -> Result<Option<Self>, Error> {
+        let wanted = StatxFlags::INO | StatxFlags::BTIME;
+        let stat = match statx(directory, "", AtFlags::EMPTY_PATH, wanted) {
+            Err(Errno::NOSYS) => return Ok(None),
+            other => other.map_err(failed("look at a directory"))?,
+        };
+        let known = StatxFlags::from_bits_retain(stat.stx_mask).contains(wanted);
+        Ok(known.then_some(Self(stat.stx_ino, stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec)))
+    }
+}
+
 impl Root {
     pub(super) fn open(config: &FsConfig, pool: Pool, random: Arc<dyn Random>) -> Result<Self, Error> {
         if config.step == 0 {
@@ -78,9 +96,10 @@ impl Root {
             pool,
             anonymous: config.anonymous,
             random,
-            durable: Mutex::new(HashSet::new()),
+            durable: Mutex::default(),
         };
         fsync(&root).map_err(failed("fsync the root"))?;
+        sync_above(&config.root);
         this.anonymous = this.anonymous && temporary::can_be_anonymous(&this);
         Ok(this)
     }
@@ -105,17 +124,13 @@ impl Root {
         let tenant = ensure(&self.blobs, tenant)?;
         let days = ensure(&tenant, days)?;
         let minutes = ensure(&days, minutes)?;
-        // Asked after the directory was opened: one that is removed is forgotten first, and nothing can be
-        // linked into it any more.
-        if !self.durable().contains(&slot) {
+        // Whoever removed the directory, also another process, and whoever made it anew: this is that one.
+        let identity = Identity::of(&minutes)?;
+        if identity.is_none() || self.durable().get(&slot).copied() != identity {
             for directory in [&days, &tenant, &self.blobs] {
                 fsync(directory).map_err(failed("fsync a directory"))?;
             }
-            let mut durable = self.durable();
-            if durable.len() >= REMEMBERED {
-                durable.clear();
-            }
-            durable.insert(slot);
+            self.remember(slot, identity);
         }
         Ok(minutes)
     }
@@ -126,14 +141,21 @@ impl Root {
         let [tenant, days, minutes] = slot.names();
         let Some(tenant) = enter(&self.blobs, tenant)? else { return Ok(()) };
         let Some(above) = enter(&tenant, days)? else { return Ok(()) };
-        self.durable().retain(|known| known.names().first() != slot.names().first());
         if remove_if_empty(&above, minutes)? {
             remove_if_empty(&tenant, days)?;
         }
         Ok(())
     }
 
-    fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<Slot>> {
+    fn remember(&self, slot: Slot, identity: Option<Identity>) {
+        let mut durable = self.durable();
+        if durable.len() >= REMEMBERED {
+            durable.clear();
+        }
+        durable.extend(identity.map(|identity| (slot, identity)));
+    }
+
+    fn durable(&self) -> MutexGuard<'_, HashMap<Slot, Identity>> {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -146,6 +168,18 @@ fn open_root(path: &Path) -> Result<OwnedFd, Error> {
     }
     openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(failed("open the root"))
+}
+
+/// Makes the way to the root durable, as far as this user may. What cannot be opened was not made by us either.
+fn sync_above(path: &Path) {
+    let path = path.canonicalize().unwrap_or_else(|_gone| path.to_owned());
+    for above in path.ancestors().skip(1) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let synced = openat(CWD, above, flags, Mode::empty()).and_then(|directory| fsync(&directory));
+        if let Err(error) = synced {
+            tracing::debug!(%error, path = %above.display(), "a directory above the root is not synced");
+        }
+    }
 }
 
 /// Opens a directory in a directory.

@@ -1,6 +1,7 @@
 //! Bodies that do not arrive whole.
 
 use veza_storage::backend::Stored;
+use veza_storage::digest::{Algorithm, Expected, check};
 use veza_storage::{Body, Error, body};
 
 use super::bodies::{breaking, hanging, pattern};
@@ -33,6 +34,18 @@ pub(crate) async fn a_body_of_another_length_leaves_nothing(stage: &Stage) {
         let key = stage.key();
         let answer = stage.backend.put(key, Some(announced), body::full(bytes)).await;
         assert!(matches!(answer, Err(Error::Length { expected, .. }) if expected == announced), "{answer:?}");
+        stage.assert_nothing(key).await;
+    }
+}
+
+pub(crate) async fn a_body_of_another_digest_leaves_nothing(stage: &Stage) {
+    for size in [0, 10, 3 * stage.border] {
+        let key = stage.key();
+        let wrong = Expected { crc64nvme: Some(7), ..Expected::default() };
+        let (body, receipt) = check(body::full(pattern(size, 18)), wrong, false);
+        let answer = stage.backend.put(key, None, body).await;
+        assert!(matches!(answer, Err(Error::DigestMismatch(Algorithm::Crc64Nvme))), "{answer:?}");
+        assert_eq!(receipt.sums(), None);
         stage.assert_nothing(key).await;
     }
 }

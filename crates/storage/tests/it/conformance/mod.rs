@@ -25,6 +25,7 @@ macro_rules! conformance {
             list: blobs_are_listed_in_order, a_listing_goes_on_behind_a_key, tenants_are_listed_apart;
             exclusive: bytes_are_never_replaced, one_of_many_writers_wins;
             broken: a_body_that_breaks_off_leaves_nothing, a_body_of_another_length_leaves_nothing,
+                a_body_of_another_digest_leaves_nothing,
                 a_dropped_put_leaves_nothing, a_dropped_part_leaves_nothing;
             multipart: parts_become_a_blob, a_single_part_may_be_empty, a_part_is_replaced,
                 wrong_parts_are_refused, an_aborted_upload_is_gone, a_completed_upload_is_gone,

@@ -81,6 +81,24 @@ async fn a_file_that_was_cut_ends_with_an_error() {
     assert!(matches!(read, Err(Error::Corrupt(_))));
 }
 
+/// Each waits for the only thread at every step, and none for ever.
+#[tokio::test]
+async fn one_thread_is_enough_for_all() {
+    let directory = Directory::new();
+    let config = FsConfig { threads: 1, step: 4_096, ..FsConfig::new(directory.path().join("store")) };
+    let backend = FsBackend::open(config, Arc::new(SystemRandom)).await.unwrap();
+    let stage = super::stage::of(backend, directory);
+    let work = (0..32).map(|seed| {
+        let stage = &stage;
+        async move {
+            let (key, bytes) = (stage.key(), pattern(40_000, seed));
+            stage.put(key, &bytes).await;
+            assert!(stage.read(key).await == bytes);
+        }
+    });
+    join_all(work).await;
+}
+
 /// Empty directories go away, while others put blobs into them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn directories_come_and_go_under_writers() {
