@@ -1,7 +1,7 @@
 //! What goes wrong on request.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A request that can fail.
@@ -41,6 +41,7 @@ pub enum Fault {
 pub struct Faults {
     coming: Mutex<BTreeMap<Request, VecDeque<Fault>>>,
     asked: Mutex<BTreeMap<Request, usize>>,
+    checksums: AtomicUsize,
     replaces: AtomicBool,
     uploads_replace: AtomicBool,
     one_by_one: AtomicBool,
@@ -70,6 +71,17 @@ impl Faults {
     /// How many requests of that kind there were.
     pub fn asked(&self, request: Request) -> usize {
         lock(&self.asked).get(&request).copied().unwrap_or_default()
+    }
+
+    /// How many bodies came with a checksum, ahead of them or behind.
+    pub fn checksums(&self) -> usize {
+        self.checksums.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_checksum<'a>(&self, mut headers: impl Iterator<Item = &'a str>) {
+        if headers.any(|name| name == "x-amz-trailer" || name.starts_with("x-amz-checksum-")) {
+            self.checksums.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn next(&self, request: Request) -> Option<Fault> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CopyPartResult,
@@ -94,6 +94,17 @@ async fn gather(body: Option<StreamingBlob>) -> S3Result<Bytes> {
     Ok(all.freeze())
 }
 
+/// Bytes that are on their way before the answer breaks off: the server sends what it has when it must wait.
+fn cut(first: Bytes) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Sync {
+    let broken = stream::once(async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        Err(std::io::Error::other("cut on request"))
+    });
+    stream::iter([Ok(first)]).chain(broken)
+}
+
 fn blob(bytes: Bytes) -> StreamingBlob {
     StreamingBlob::from(s3s::Body::from(bytes))
 }
@@ -142,8 +153,7 @@ impl S3 for Objects {
         if let Some(Fault::Cut(at)) = fault {
             let first = gather(answer.output.body.take()).await?;
             let first = first.slice(..at.min(first.len()));
-            let cut = stream::iter([Ok(first), Err(std::io::Error::other("cut on request"))]);
-            answer.output.body = Some(StreamingBlob::wrap(cut));
+            answer.output.body = Some(StreamingBlob::wrap(cut(first)));
         }
         Ok(answer)
     }
@@ -153,6 +163,7 @@ impl S3 for Objects {
         mut request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let fault = self.begin(Request::Put)?;
+        self.faults.count_checksum(request.headers.keys().map(|name| name.as_str()));
         self.check_bucket(&request.input.bucket)?;
         let body = gather(request.input.body.take()).await?;
         request.input.body = Some(blob(body));
@@ -195,6 +206,7 @@ impl S3 for Objects {
         request: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
         let fault = self.begin(Request::Part)?;
+        self.faults.count_checksum(request.headers.keys().map(|name| name.as_str()));
         let mut input = request.input;
         let bytes = gather(input.body.take()).await?;
         let mut uploads = self.uploads.lock().await;

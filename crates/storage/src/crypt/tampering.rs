@@ -111,6 +111,20 @@ async fn a_changed_bit_is_seen_wherever_it_is() {
     }
 }
 
+/// Whoever keeps the header does not need the stream's own, which must still be what was written.
+#[tokio::test]
+async fn a_changed_header_is_seen_by_who_knows_it() {
+    let victim = Victim::of(LEN).await;
+    let span = Span::new(0..10, LEN.try_into().unwrap()).unwrap();
+    for at in 0..HEADER {
+        let mut sealed = victim.sealed[..SEGMENT].to_vec();
+        sealed[at] ^= 1;
+        let (came, end) = collect(victim.opener.open(&span, chunks(&sealed, 999))).await;
+        assert!(matches!(end, Err(Error::Corrupt(_))), "{at}");
+        assert_eq!(came, b"");
+    }
+}
+
 #[tokio::test]
 async fn a_cut_is_seen_wherever_it_is() {
     let victim = Victim::of(LEN).await;

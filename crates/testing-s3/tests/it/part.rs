@@ -2,6 +2,7 @@
 
 use veza_storage::backend::s3::S3Config;
 use veza_storage::{Error, body};
+use veza_testing_s3::S3Server;
 
 use crate::conformance::bodies::{chunked, pattern};
 use crate::stage::{loopback, server, stage};
@@ -24,6 +25,7 @@ async fn a_large_part_is_sent_as_it_comes() {
             stage.put(key, &bytes).await;
             assert!(stage.read(key).await == bytes);
         }
+        assert_eq!(stage.keep::<S3Server>().faults().checksums() > 0, checksums);
     }
 }
 
