@@ -7,6 +7,8 @@ mod objects;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
+mod tls;
+#[cfg(feature = "server")]
 mod uploads;
 
 #[cfg(feature = "server")]

@@ -11,13 +11,16 @@ use s3s::auth::SimpleAuth;
 use s3s::host::MultiDomain;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use veza_core::config::Secret;
 use veza_core::{SystemRandom, Tasks};
 use veza_storage::backend::s3::S3Config;
 
 use crate::faults::Faults;
 use crate::objects::Objects;
+use crate::tls;
 
 const BUCKET: &str = "bucket";
 const ACCESS_KEY_ID: &str = "veza";
@@ -33,11 +36,21 @@ pub struct S3Server {
     directory: PathBuf,
     faults: Arc<Faults>,
     tasks: Tasks,
+    certificate: Option<PathBuf>,
 }
 
 impl S3Server {
     /// Starts a server whose objects lie in a new directory below `parent`.
     pub async fn start(parent: &Path) -> io::Result<Self> {
+        Self::begin(parent, false).await
+    }
+
+    /// Starts a server that speaks TLS, with a certificate of its own.
+    pub async fn start_tls(parent: &Path) -> io::Result<Self> {
+        Self::begin(parent, true).await
+    }
+
+    async fn begin(parent: &Path, with_tls: bool) -> io::Result<Self> {
         let name = u64::from_le_bytes(veza_core::bytes::<8>(&SystemRandom));
         let directory = parent.join(format!("s3-{name:016x}"));
         std::fs::create_dir_all(directory.join(BUCKET))?;
@@ -45,10 +58,12 @@ impl S3Server {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let service = service(&directory, &faults, address.port())?;
-        let this = Self { address, directory, faults, tasks: Tasks::new() };
+        let certificate = with_tls.then(|| directory.join("certificate.pem"));
+        let tls = certificate.as_deref().map(tls::acceptor).transpose()?;
+        let this = Self { address, directory, faults, tasks: Tasks::new(), certificate };
         let tasks = this.tasks.clone();
         this.tasks.spawn("testing_s3_listen", move |stop| async move {
-            stop.run_until_cancelled(listen(listener, service, tasks)).await;
+            stop.run_until_cancelled(listen(listener, service, tls, tasks)).await;
         });
         Ok(this)
     }
@@ -57,8 +72,10 @@ impl S3Server {
     pub fn config(&self) -> S3Config {
         let secret = Secret::new(SECRET_ACCESS_KEY);
         let config = S3Config::new("eu-test-1", BUCKET, ACCESS_KEY_ID, secret);
-        let config = config.with_endpoint(format!("http://{}", self.address));
-        S3Config { min_part: 64 * 1024, part_size: MIN_PART, ..config }
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        let config = config.with_endpoint(format!("{scheme}://{}", self.address));
+        let ca_file = self.certificate.clone();
+        S3Config { min_part: 64 * 1024, part_size: MIN_PART, ca_file, ..config }
     }
 
     /// The same with the bucket in the host's name: `bucket.localhost`.
@@ -95,13 +112,28 @@ fn service(directory: &Path, faults: &Arc<Faults>, port: u16) -> io::Result<S3Se
     Ok(service.build())
 }
 
-async fn listen(listener: TcpListener, service: S3Service, tasks: Tasks) {
-    let http = Builder::new(TokioExecutor::new());
+async fn listen(listener: TcpListener, service: S3Service, tls: Option<TlsAcceptor>, tasks: Tasks) {
     while let Ok((socket, _)) = listener.accept().await {
-        let connection = http.serve_connection(TokioIo::new(socket), service.clone()).into_owned();
+        let (service, tls) = (service.clone(), tls.clone());
         tasks.spawn("testing_s3_connection", move |stop| async move {
             // A client that goes away is no mistake of ours.
-            let _ended = stop.run_until_cancelled(connection).await;
+            let _ended = stop.run_until_cancelled(accept(socket, service, tls)).await;
         });
     }
+}
+
+async fn accept(socket: TcpStream, service: S3Service, tls: Option<TlsAcceptor>) {
+    match tls {
+        None => serve(socket, service).await,
+        Some(tls) => {
+            if let Ok(socket) = tls.accept(socket).await {
+                serve(socket, service).await;
+            }
+        }
+    }
+}
+
+async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, service: S3Service) {
+    let http = Builder::new(TokioExecutor::new());
+    let _ended = http.serve_connection(TokioIo::new(socket), service).await;
 }

@@ -31,6 +31,11 @@ mod loopback {
     crate::conformance::conformance!(super::stage::loopback);
 }
 
+/// Over TLS, where bodies are not signed.
+mod tls {
+    crate::conformance::conformance!(super::stage::tls);
+}
+
 /// As services are that ignore conditions of writes.
 mod replacing {
     crate::conformance::conformance!(super::stage::replacing);

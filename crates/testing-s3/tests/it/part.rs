@@ -5,13 +5,13 @@ use veza_storage::{Error, body};
 use veza_testing_s3::S3Server;
 
 use crate::conformance::bodies::{chunked, pattern};
-use crate::stage::{loopback, server, stage};
+use crate::stage::{loopback, server, stage, tls_server};
 
 #[tokio::test]
 async fn a_large_part_is_sent_as_it_comes() {
     // With checksums the body is sent in another encoding.
-    for checksums in [false, true] {
-        let server = server().await;
+    for (checksums, tls) in [(false, false), (true, false), (false, true), (true, true)] {
+        let server = if tls { tls_server().await } else { server().await };
         let stage = stage(S3Config { checksums: Some(checksums), ..server.config() }, server).await;
         let (key, bytes) = (stage.key(), pattern(10 * stage.border + 3, 55));
         let upload = stage.backend.begin(key).await.unwrap();

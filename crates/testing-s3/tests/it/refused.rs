@@ -7,7 +7,7 @@ use veza_core::{SystemRandom, Tasks};
 use veza_storage::backend::s3::{S3Backend, S3Config};
 use veza_storage::{Backend, BlobKey, Error, body};
 
-use crate::stage::{loopback, open, server};
+use crate::stage::{loopback, open, server, tls_server};
 
 async fn error(config: S3Config) -> Error {
     S3Backend::open(config, Tasks::new(), Arc::new(SystemRandom)).await.unwrap_err()
@@ -43,6 +43,19 @@ async fn a_wrong_signature_reads_and_writes_nothing() {
     assert!(matches!(thief.list(None, None, 10).await, Err(Error::Refused(_))));
     stage.read(key).await;
     stage.assert_absent(other).await;
+}
+
+/// One that the system does not know either: nothing is sent to it.
+#[tokio::test]
+async fn a_server_that_nobody_vouches_for_is_not_spoken_to() {
+    let server = tls_server().await;
+    let usual = S3Config { attempts: 1, ..server.config() };
+    let stranger = error(S3Config { ca_file: None, ..usual.clone() }).await;
+    assert!(matches!(stranger, Error::Unavailable { .. }), "{stranger:?}");
+    let absent = error(S3Config { ca_file: Some("/nonexistent".into()), ..usual.clone() }).await;
+    assert!(matches!(absent, Error::Setup(_)), "{absent:?}");
+    assert_eq!(server.faults().asked(veza_testing_s3::Request::Put), 0);
+    open(usual).await;
 }
 
 #[tokio::test]

@@ -17,6 +17,10 @@ pub(crate) async fn server() -> S3Server {
     S3Server::start(Path::new(env!("CARGO_TARGET_TMPDIR"))).await.unwrap()
 }
 
+pub(crate) async fn tls_server() -> S3Server {
+    S3Server::start_tls(Path::new(env!("CARGO_TARGET_TMPDIR"))).await.unwrap()
+}
+
 /// A backend, and the tasks that it starts.
 pub(crate) async fn open(config: S3Config) -> (S3Backend, Tasks) {
     let tasks = Tasks::new();
@@ -38,6 +42,11 @@ pub(crate) async fn loopback() -> Stage {
     let stage = stage(server.config(), server).await;
     assert!(stage.backend.caps().exclusive_put);
     stage
+}
+
+pub(crate) async fn tls() -> Stage {
+    let server = tls_server().await;
+    stage(server.config(), server).await
 }
 
 pub(crate) async fn replacing() -> Stage {
@@ -67,8 +76,8 @@ pub(crate) async fn external() -> Option<Stage> {
     let region = variable("REGION").unwrap_or_else(|| "us-east-1".to_owned());
     let secret = Secret::new(of("SECRET_ACCESS_KEY"));
     let config = S3Config::new(region, of("BUCKET"), of("ACCESS_KEY_ID"), secret).with_endpoint(endpoint);
-    let part_size = 5 * 1024 * 1024;
-    Some(stage(S3Config { part_size, prefix: "veza-test/".to_owned(), ..config }, ()).await)
+    let (part_size, ca_file) = (5 * 1024 * 1024, variable("CA_FILE").map(Into::into));
+    Some(stage(S3Config { part_size, ca_file, prefix: "veza-test/".to_owned(), ..config }, ()).await)
 }
 
 #[allow(clippy::disallowed_methods, reason = "where a service is, only who starts the tests can say")]
