@@ -78,8 +78,9 @@ impl Faults {
         self.checksums.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn count_checksum<'a>(&self, mut headers: impl Iterator<Item = &'a str>) {
-        if headers.any(|name| name == "x-amz-trailer" || name.starts_with("x-amz-checksum-")) {
+    pub(crate) fn count_checksum(&self, mut headers: impl Iterator<Item = impl AsRef<str>>) {
+        let with = |name: &str| name == "x-amz-trailer" || name.starts_with("x-amz-checksum-");
+        if headers.any(|name| with(name.as_ref())) {
             self.checksums.fetch_add(1, Ordering::Relaxed);
         }
     }

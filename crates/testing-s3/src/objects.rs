@@ -163,7 +163,7 @@ impl S3 for Objects {
         mut request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let fault = self.begin(Request::Put)?;
-        self.faults.count_checksum(request.headers.keys().map(|name| name.as_str()));
+        self.faults.count_checksum(request.headers.keys());
         self.check_bucket(&request.input.bucket)?;
         let body = gather(request.input.body.take()).await?;
         request.input.body = Some(blob(body));
@@ -206,7 +206,7 @@ impl S3 for Objects {
         request: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
         let fault = self.begin(Request::Part)?;
-        self.faults.count_checksum(request.headers.keys().map(|name| name.as_str()));
+        self.faults.count_checksum(request.headers.keys());
         let mut input = request.input;
         let bytes = gather(input.body.take()).await?;
         let mut uploads = self.uploads.lock().await;
