@@ -3,6 +3,8 @@
 //! ```text
 //! cargo run --release -p veza-storage --example throughput
 //! ```
+//!
+//! With the name of a directory it also measures what it takes to store there, and to read again.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -10,14 +12,17 @@
     reason = "a measurement may stop"
 )]
 
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 use uuid::Uuid;
 use veza_core::{SystemRandom, TenantId};
+use veza_storage::backend::fs::{FsBackend, FsConfig};
 use veza_storage::crypt::{DataKey, Opener, Place, Sealer, Span, open_stream};
 use veza_storage::digest::{Digests, Expected, check};
-use veza_storage::{BlobId, BlobKey, Body};
+use veza_storage::{Backend, BlobId, BlobKey, Body};
 
 const LEN: usize = 512 * 1024 * 1024;
 const CHUNK: usize = 64 * 1024;
@@ -44,6 +49,55 @@ fn main() {
     let opener = Opener::new(&key, place(), header).unwrap();
     let once = seconds(|| (0..1_000).for_each(|at| runtime.block_on(range(&opener, &sealed, at))));
     println!("{:<56} {:>8.1} µs", "decrypt a range of 1 byte", once * 1e3);
+    if let Some(directory) = std::env::args_os().nth(1) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(store(FsConfig::new(directory)));
+    }
+}
+
+/// Processor time of the whole process: the kernel writes and reads as well.
+async fn store(config: FsConfig) {
+    let backend = FsBackend::open(config, Arc::new(SystemRandom)).await.unwrap();
+    let BlobKeys { plain, sealed } = BlobKeys::new();
+    let begin = ticks();
+    backend.put(plain, None, body()).await.unwrap();
+    told("put", begin);
+    let begin = ticks();
+    let sealer = Sealer::new(&DataKey::generate(&SystemRandom), place(), &SystemRandom).unwrap();
+    let checked = check(body(), Expected::default(), false).0;
+    backend.put(sealed, None, sealer.seal(checked)).await.unwrap();
+    told("digest, encrypt and put", begin);
+    let begin = ticks();
+    drain(backend.get(plain, None).await.unwrap().body).await;
+    told("get", begin);
+    backend.delete_many(&[plain, sealed]).await.unwrap();
+}
+
+struct BlobKeys {
+    plain: BlobKey,
+    sealed: BlobKey,
+}
+
+impl BlobKeys {
+    fn new() -> Self {
+        let key = || {
+            let id = || Uuid::from_bytes(veza_core::bytes::<16>(&SystemRandom));
+            BlobKey::new(TenantId::from_verified(id()), BlobId::from_uuid(id()))
+        };
+        Self { plain: key(), sealed: key() }
+    }
+}
+
+/// Hundredths of a second that all threads took.
+fn ticks() -> u32 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields = text.rsplit(") ").next().unwrap().split_whitespace();
+    fields.skip(11).take(2).map(|field| field.parse::<u32>().unwrap()).sum()
+}
+
+fn told(what: &str, begin: u32) {
+    let seconds = f64::from(ticks() - begin) / 100.0;
+    println!("{what:<56} {:>8.0} MB/s", 1e-6 * f64::from(u32::try_from(LEN).unwrap()) / seconds);
 }
 
 /// Processor time of this thread.

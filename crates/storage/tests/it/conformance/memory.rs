@@ -14,7 +14,7 @@ const MIB: usize = 1024 * 1024;
 const LARGE: usize = 96 * MIB;
 
 /// What a process may need more than before, which is far less than the body.
-const LITTLE: usize = 32 * MIB;
+const LITTLE: usize = 48 * MIB;
 
 /// Puts and gets a large body. `streamed` needs little memory; `buffered` is the control: the measure sees
 /// a body that lies in memory.
