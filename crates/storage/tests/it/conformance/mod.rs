@@ -5,6 +5,7 @@ pub(crate) mod broken;
 pub(crate) mod copy;
 pub(crate) mod delete;
 pub(crate) mod exclusive;
+pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod memory;
 pub(crate) mod multipart;
@@ -31,6 +32,7 @@ macro_rules! conformance {
                 wrong_parts_are_refused, an_aborted_upload_is_gone, a_completed_upload_is_gone,
                 uploads_are_found_by_their_key, an_upload_belongs_to_its_key;
             copy: a_copy_has_the_bytes, a_copy_needs_its_source, a_copy_replaces_nothing;
+            history: any_history_is_that_of_a_map;
             names: what_users_write_reaches_no_path;
         );
     };
