@@ -45,12 +45,14 @@ async fn in_child() {
     let (path, mode) = child::orders();
     let backend = open(&path, mode == "anonymous").await;
     let (body, taken) = hanging(&pattern(3 * STEP, 1));
-    let put = backend.put(key(), None, body);
+    // It is not dropped, or its file would go before the process does.
+    let mut put = backend.put(key(), None, body);
     tokio::select! {
-        answer = put => panic!("{answer:?}"),
+        answer = &mut put => panic!("{answer:?}"),
         () = taken.notified() => println!("half of it is written"),
     }
     std::future::pending::<()>().await;
+    drop(put);
 }
 
 #[tokio::test]
