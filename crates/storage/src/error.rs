@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use veza_core::fault::{CodeDoc, Fault, Kind};
+use veza_core::idempotency::IdempotencyError;
+use veza_core::page::PageError;
+use veza_core::{CodeDoc, DbError, Fault, FieldError, Forbidden, Kind};
 
 use crate::digest::Algorithm;
 
@@ -13,6 +15,68 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Fields that break rules.
+    #[error("the input breaks a rule")]
+    Invalid(Vec<FieldError>),
+    /// No such thing in this organisation.
+    #[error("no such {0}")]
+    Absent(&'static str),
+    /// A bucket has this name.
+    #[error("a bucket of this name exists")]
+    BucketExists,
+    /// The bucket holds objects or versions.
+    #[error("the bucket holds objects, or versions that are kept")]
+    BucketNotEmpty,
+    /// The tenant has as many as it may have.
+    #[error("there may be {max} of this noun: {noun}")]
+    LimitReached {
+        /// Of what.
+        noun: &'static str,
+        /// The limit.
+        max: i64,
+    },
+    /// The version moved on since it was read.
+    #[error("it was changed since it was read")]
+    VersionMismatch,
+    /// What the key shows is not what the condition says.
+    #[error("the object is not what the condition says")]
+    PreconditionFailed,
+    /// The organisation may not store so much.
+    #[error("the organisation would store more than it may")]
+    QuotaExceeded,
+    /// The bucket takes smaller objects only.
+    #[error("the bucket takes objects of at most {max} bytes")]
+    ObjectTooLarge {
+        /// Bytes.
+        max: i64,
+    },
+    /// The bucket does not take this media type.
+    #[error("the bucket does not take this media type")]
+    TypeNotAllowed,
+    /// The version is retained or under legal hold.
+    #[error("the version is retained, or under legal hold")]
+    Retained,
+    /// The upload took so long that it was given up, or somebody else goes on with it.
+    #[error("the upload was given up meanwhile")]
+    LeaseLost,
+    /// The key that the bytes are encrypted with was dropped.
+    #[error("the key of these bytes was dropped")]
+    Shredded,
+    /// A permission is missing.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// A page that cannot be given.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// The idempotency key.
+    #[error(transparent)]
+    Idempotency(#[from] IdempotencyError),
+    /// The queues.
+    #[error(transparent)]
+    Jobs(#[from] veza_jobs::Error),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
     /// The backend has no such blob.
     #[error("there is no such blob")]
     NotFound,
@@ -98,6 +162,11 @@ macro_rules! codes {
             fn own(&self) -> (Kind, &'static str) {
                 match self {
                     $($pattern => (Kind::$kind, $code),)*
+                    Error::Forbidden(error) => (error.kind(), error.code()),
+                    Error::Page(error) => (error.kind(), error.code()),
+                    Error::Idempotency(error) => (error.kind(), error.code()),
+                    Error::Jobs(error) => (error.kind(), error.code()),
+                    Error::Db(error) => (error.kind(), error.code()),
                 }
             }
         }
@@ -110,6 +179,19 @@ macro_rules! codes {
 }
 
 codes! {
+    Error::Invalid(_) => Invalid, "storage.input.invalid", "Fields break rules; `errors` says which.";
+    Error::Absent(_) => NotFound, "storage.not_found", "No such bucket, object, version or upload in this organisation.";
+    Error::BucketExists => Conflict, "storage.bucket.exists", "Choose another name.";
+    Error::BucketNotEmpty => Conflict, "storage.bucket.not_empty", "Delete its objects and versions first.";
+    Error::LimitReached { .. } => QuotaExceeded, "storage.limit_reached", "Remove some of them first.";
+    Error::VersionMismatch => PreconditionFailed, "storage.version_mismatch", "Read it again and repeat the change with the new ETag.";
+    Error::PreconditionFailed => PreconditionFailed, "storage.object.precondition_failed", "The key shows something else than If-Match or If-None-Match says.";
+    Error::QuotaExceeded => QuotaExceeded, "storage.quota_exceeded", "Delete something, or ask the operator for a higher limit.";
+    Error::ObjectTooLarge { .. } => Invalid, "storage.object.too_large", "The bucket's max_object_bytes says how much it takes.";
+    Error::TypeNotAllowed => Invalid, "storage.object.type_not_allowed", "The bucket's allowed_types say what it takes.";
+    Error::Retained => Conflict, "storage.object.retained", "It can be deleted when its retention has ended and no legal hold is on it.";
+    Error::Shredded => NotFound, "storage.object.shredded", "The organisation's key was dropped; nobody can read it any more.";
+    Error::LeaseLost => Conflict, "storage.upload.lost", "It took too long, or somebody else goes on with it: begin again.";
     Error::NotFound => NotFound, "storage.blob.not_found", "The backend has no such blob.";
     Error::UploadNotFound => NotFound, "storage.upload.not_found", "The upload was completed or aborted, or never began.";
     Error::Exists => Conflict, "storage.blob.exists", "The blob has its bytes; they are never replaced.";
@@ -138,10 +220,20 @@ impl Fault for Error {
         self.own().1
     }
 
+    fn fields(&self) -> &[FieldError] {
+        match self {
+            Self::Invalid(fields) => fields,
+            Self::Page(error) => error.fields(),
+            Self::Jobs(error) => error.fields(),
+            _ => &[],
+        }
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::Unavailable { retry_after, .. } => Some(*retry_after),
             // Somebody has to make space: an hour is a guess at how long that takes a person.
+            Error::Db(error) => error.retry_after(),
             Error::Full => Some(Duration::from_hours(1)),
             _ => None,
         }

@@ -3,13 +3,37 @@
 pub mod backend;
 mod blob;
 pub mod body;
+pub mod bucket;
+mod config;
+mod content;
 pub mod crypt;
 pub mod digest;
 mod error;
+pub mod id;
+mod input;
+mod key;
+mod keyring;
+pub mod object;
+pub mod permission;
+mod put;
+pub mod quota;
+mod read;
+mod reap;
+mod schema;
+mod service;
 
 pub use self::{
     backend::Backend,
     blob::{Blob, BlobId, BlobKey},
     body::Body,
+    config::StorageConfig,
     error::{BoxError, CODES, Error},
+    key::{MAX_KEY, ObjectKey},
+    put::NewObject,
+    read::Reading,
+    reap::{Collect, Reaped},
+    service::Storage,
 };
+
+/// The exchange that hears of objects: `object.created`, `object.removed`, `object.restored`.
+pub const EXCHANGE: &str = "storage";

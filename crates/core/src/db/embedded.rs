@@ -51,4 +51,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-21-106000_jobs_keep_queues_in_use",
         sql: include_str!("../../../../migrations/2026-11-21-106000_jobs_keep_queues_in_use/up.sql"),
     },
+    Migration {
+        name: "2026-11-21-110000_storage_create_objects",
+        sql: include_str!("../../../../migrations/2026-11-21-110000_storage_create_objects/up.sql"),
+    },
 ];

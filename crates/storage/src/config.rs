@@ -1,0 +1,67 @@
+//! `[storage]` in the configuration.
+
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use veza_core::config::Period;
+
+/// Files of tenants.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// Where the files are, for the backend `fs`.
+    pub directory: Option<PathBuf>,
+    /// The most bytes that an organisation stores, uploads under way included; no limit when absent. An operator
+    /// sets another one for a single organisation.
+    pub quota_bytes: Option<i64>,
+    /// For how long what was deleted or overwritten can be restored. Keep it as long as backups of the database
+    /// reach back: a database that is restored still finds its bytes then.
+    pub recovery_window: Period,
+    /// An upload of which nothing is heard for so long is given up. At least 10s.
+    pub upload_timeout: Period,
+    /// Removed bytes are looked for once more after so long, in case that who wrote them was only slow.
+    pub second_look: Period,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            quota_bytes: None,
+            recovery_window: Period::from_secs(30 * 24 * 3_600),
+            upload_timeout: Period::from_secs(120),
+            second_look: Period::from_secs(3_600),
+        }
+    }
+}
+
+impl StorageConfig {
+    /// What cannot work, in sentences.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.upload_timeout < Period::from_secs(10) {
+            problems.push("storage.upload_timeout must be at least 10s".to_owned());
+        }
+        if self.quota_bytes.is_some_and(|bytes| bytes < 0) {
+            problems.push("storage.quota_bytes must be 0 or more".to_owned());
+        }
+        problems
+    }
+
+    pub(crate) fn window(&self) -> TimeDelta {
+        span(self.recovery_window)
+    }
+
+    pub(crate) fn lease(&self) -> TimeDelta {
+        span(self.upload_timeout)
+    }
+
+    pub(crate) fn grace(&self) -> TimeDelta {
+        span(self.second_look)
+    }
+}
+
+fn span(period: Period) -> TimeDelta {
+    TimeDelta::from_std(period.as_duration()).unwrap_or(TimeDelta::MAX)
+}

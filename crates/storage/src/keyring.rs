@@ -1,0 +1,97 @@
+//! The keys of tenants, as they are needed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use diesel::prelude::*;
+use veza_core::{Caller, Db, Query, TenantScope, TenantTx, Write};
+
+use crate::Error;
+use crate::crypt::{RootKey, TenantKey, TenantKeyId, WrappedKey};
+use crate::schema::tenant_keys;
+
+/// Keys that a process remembers. One is 32 bytes and unwrapping it may be a request to somebody else.
+const REMEMBERED: usize = 10_000;
+
+/// Gets tenants' keys out of the database, and remembers them unwrapped. Before a key is used, the database must
+/// have said that it was not dropped.
+#[derive(Debug)]
+pub(crate) struct Keyring {
+    db: Db,
+    root: Arc<dyn RootKey>,
+    known: Mutex<HashMap<TenantKeyId, Arc<TenantKey>>>,
+}
+
+/// A key's row.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = tenant_keys)]
+pub(crate) struct KeyRow {
+    pub(crate) key_id: TenantKeyId,
+    root_id: String,
+    wrapped: Option<Vec<u8>>,
+}
+
+impl Keyring {
+    pub(crate) fn new(db: Db, root: Arc<dyn RootKey>) -> Self {
+        Self { db, root, known: Mutex::default() }
+    }
+
+    /// The key that wraps what a tenant stores now; its first one is made when it is asked for.
+    pub(crate) async fn current(&self, caller: &Caller) -> Result<Arc<TenantKey>, Error> {
+        let found = self.db.read(caller, |tx| current(tx)).await?;
+        match found {
+            Some(row) => self.unwrap(caller, row).await,
+            None => self.make(caller).await,
+        }
+    }
+
+    async fn make(&self, caller: &Caller) -> Result<Arc<TenantKey>, Error> {
+        let now = self.db.clock().now();
+        let id = TenantKeyId::generate(now, &**self.db.random());
+        let key = TenantKey::generate(caller.tenant(), id, &**self.db.random());
+        let wrapped = key.wrap_with(&*self.root).await?;
+        let keep = move |tx: &mut TenantTx<'_>| {
+            let row = (
+                tenant_keys::tenant_id.eq(tx.tenant()),
+                tenant_keys::key_id.eq(id),
+                tenant_keys::root_id.eq(&wrapped.root),
+                tenant_keys::wrapped.eq(&wrapped.bytes),
+                tenant_keys::current.eq(true),
+                tenant_keys::created_at.eq(tx.now()),
+            );
+            // Whoever came first has made it.
+            tx.execute(diesel::insert_into(tenant_keys::table).values(row).on_conflict_do_nothing())?;
+            current(tx)?.ok_or(Error::Crypto("the tenant has no key"))
+        };
+        let row = self.db.tenant(caller, keep).await?;
+        self.unwrap(caller, row).await
+    }
+
+    /// The key of a row that was just read.
+    pub(crate) async fn unwrap(&self, caller: &Caller, row: KeyRow) -> Result<Arc<TenantKey>, Error> {
+        let Some(bytes) = row.wrapped else { return Err(Error::Shredded) };
+        if let Some(key) = self.known().get(&row.key_id) {
+            return Ok(Arc::clone(key));
+        }
+        let wrapped = WrappedKey { root: row.root_id, bytes };
+        let key = TenantKey::unwrap_with(&*self.root, caller.tenant(), row.key_id, &wrapped).await?;
+        let key = Arc::new(key);
+        let mut known = self.known();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(row.key_id, Arc::clone(&key));
+        Ok(key)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<TenantKeyId, Arc<TenantKey>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn current(tx: &mut impl TenantScope) -> Result<Option<KeyRow>, Error> {
+    let query = tenant_keys::table
+        .filter(tenant_keys::tenant_id.eq(tx.tenant()).and(tenant_keys::current))
+        .select(KeyRow::as_select());
+    Ok(tx.find_result(query)?)
+}

@@ -1,0 +1,63 @@
+//! Deleting: at once for those who look, and with a way back for a while.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use veza_core::{Permit, TenantScope, TenantTx, Write};
+
+use super::place::{announce, end, lock};
+use super::{Condition, current, find};
+use crate::Error;
+use crate::bucket::{self, Bucket};
+use crate::id::VersionId;
+use crate::key::ObjectKey;
+use crate::permission::DeleteObjects;
+use crate::schema::objects;
+
+/// Deletes what a key shows. With versioning it stays as a version; without, it can be restored for `window`.
+///
+/// # Errors
+/// [`Error::Absent`], [`Error::PreconditionFailed`], [`Error::Retained`].
+pub fn delete(
+    tx: &mut TenantTx<'_>,
+    _: &Permit<DeleteObjects>,
+    bucket: &str,
+    key: &ObjectKey,
+    condition: &Condition,
+    window: TimeDelta,
+) -> Result<(), Error> {
+    let bucket = bucket::hold(tx, bucket)?;
+    lock(tx, &bucket, key)?;
+    let object = current(tx, &bucket, key)?.ok_or(Error::Absent("object"))?;
+    condition.check(Some(&object))?;
+    hide(tx, &bucket, key)?;
+    end(tx, &bucket, &object, false, window)?;
+    announce(tx, "object.removed", &object)
+}
+
+/// Deletes one version, current or not; if it was what the key showed, the key shows nothing then. It can be
+/// restored for `window`.
+///
+/// # Errors
+/// [`Error::Absent`], [`Error::Retained`].
+pub fn delete_version(
+    tx: &mut TenantTx<'_>,
+    _: &Permit<DeleteObjects>,
+    bucket: &str,
+    key: &ObjectKey,
+    version: VersionId,
+    window: TimeDelta,
+) -> Result<(), Error> {
+    let bucket = bucket::hold(tx, bucket)?;
+    lock(tx, &bucket, key)?;
+    let object = find(tx, &bucket, key, Some(version))?;
+    if object.ended_at.is_none() {
+        hide(tx, &bucket, key)?;
+    }
+    end(tx, &bucket, &object, true, window)?;
+    announce(tx, "object.removed", &object)
+}
+
+fn hide(tx: &mut TenantTx<'_>, bucket: &Bucket, key: &ObjectKey) -> Result<(), Error> {
+    tx.execute(diesel::delete(objects::table.find((tx.tenant(), bucket.id, key.as_str()))))?;
+    Ok(())
+}

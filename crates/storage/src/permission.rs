@@ -1,0 +1,34 @@
+//! What a member of an organisation may do with its files, one type each.
+
+use veza_core::Permission;
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub enum $name {}
+            impl Permission for $name {
+                const NAME: &'static str = $text;
+            }
+        )*
+        /// The names of all permissions of this crate.
+        pub const ALL: &[&str] = &[$($text),*];
+    };
+}
+
+permissions! {
+    /// May see buckets and their settings, and how much is stored.
+    ReadBuckets = "storage.buckets.read";
+    /// May make, change and delete buckets.
+    ManageBuckets = "storage.buckets.manage";
+    /// May list and read objects and their versions.
+    ReadObjects = "storage.objects.read";
+    /// May store objects, copy them, and change their metadata.
+    WriteObjects = "storage.objects.write";
+    /// May delete objects and restore them.
+    DeleteObjects = "storage.objects.delete";
+    /// May set how long objects are retained, put them under legal hold, and delete what is retained in
+    /// governance mode.
+    ManageRetention = "storage.retention.manage";
+}

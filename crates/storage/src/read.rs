@@ -1,0 +1,178 @@
+//! Reading objects.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use veza_core::{Caller, Permit, ReadTx, TenantScope};
+
+use crate::backend::ByteRange;
+use crate::bucket;
+use crate::content;
+use crate::crypt::{DataKey, Header, SealedBlob, TenantKeyId, WrappedDataKey};
+use crate::id::{ContentId, VersionId};
+use crate::keyring::KeyRow;
+use crate::object::{self, Object};
+use crate::permission::ReadObjects;
+use crate::schema::{blobs, contents, tenant_keys};
+use crate::{BlobId, BlobKey, Body, Error, ObjectKey, Storage};
+
+/// An object, and bytes of it.
+pub struct Reading {
+    /// The object.
+    pub object: Object,
+    /// Which of its bytes come.
+    pub range: Range<u64>,
+    /// The bytes. They end with an error when they are not what was stored.
+    pub body: Body,
+}
+
+impl std::fmt::Debug for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reading")
+            .field("object", &self.object)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A part of a content.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = blobs)]
+struct Part {
+    blob_id: BlobId,
+    size: i64,
+    header: Option<Vec<u8>>,
+}
+
+/// Where the bytes of a content are.
+struct Located {
+    parts: Vec<Part>,
+    key: Option<(KeyRow, WrappedDataKey)>,
+}
+
+impl Storage {
+    /// Opens an object, or one of its versions, for reading all of it or a range.
+    ///
+    /// # Errors
+    /// [`Error::Absent`], [`Error::RangeUnsatisfiable`], [`Error::Shredded`]; the backend's own.
+    pub async fn read(
+        &self,
+        caller: &Caller,
+        _: &Permit<ReadObjects>,
+        bucket: &str,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+        range: Option<ByteRange>,
+    ) -> Result<Reading, Error> {
+        let (bucket, key) = (bucket.to_owned(), key.clone());
+        let find = move |tx: &mut ReadTx<'_>| {
+            let bucket = bucket::find(tx, &bucket)?;
+            let object = object::find(tx, &bucket, &key, version)?;
+            let located = locate(tx, object.content)?;
+            Ok::<_, Error>((object, located))
+        };
+        let (object, located) = self.db().read(caller, find).await?;
+        let len = object.size.unsigned_abs();
+        let range = match range {
+            Some(range) => range.within(len)?,
+            None => 0..len,
+        };
+        let data_key = match located.key {
+            Some((row, wrapped)) => Some(self.data_key(caller, object.content, row, &wrapped).await?),
+            None => None,
+        };
+        let body = self.bytes(caller, located.parts, data_key, &range).await?;
+        Ok(Reading { object, range, body })
+    }
+
+    async fn data_key(
+        &self,
+        caller: &Caller,
+        content: ContentId,
+        row: KeyRow,
+        wrapped: &WrappedDataKey,
+    ) -> Result<DataKey, Error> {
+        let keys =
+            self.keys().ok_or(Error::Crypto("stored bytes are encrypted, and there is no root key"))?;
+        keys.unwrap(caller, row).await?.unwrap(content::key_place(caller.tenant(), content), wrapped)
+    }
+
+    /// The bytes of a range, from one part after the other. The first is asked for at once, so that what is wrong
+    /// with the backend is known before an answer begins.
+    async fn bytes(
+        &self,
+        caller: &Caller,
+        parts: Vec<Part>,
+        data_key: Option<DataKey>,
+        range: &Range<u64>,
+    ) -> Result<Body, Error> {
+        let mut wanted = Vec::new();
+        let mut begin = 0_u64;
+        for part in parts {
+            let end = begin.saturating_add(part.size.unsigned_abs());
+            let inner = range.start.max(begin)..range.end.min(end);
+            if inner.start < inner.end {
+                wanted.push((part, inner.start - begin..inner.end - begin));
+            }
+            begin = end;
+        }
+        let mut wanted = wanted.into_iter();
+        let Some((part, inner)) = wanted.next() else { return Ok(crate::body::empty()) };
+        let (this, tenant) = (self.clone(), caller.tenant());
+        let data_key = Arc::new(data_key);
+        let first = this.part(BlobKey::new(tenant, part.blob_id), part, (*data_key).as_ref(), inner).await?;
+        let rest =
+            stream::iter(wanted.map(Ok)).and_then(move |(part, inner)| {
+                let (this, data_key) = (this.clone(), Arc::clone(&data_key));
+                async move {
+                    this.part(BlobKey::new(tenant, part.blob_id), part, (*data_key).as_ref(), inner).await
+                }
+            });
+        Ok(Box::pin(stream::iter([Ok(first)]).chain(rest).try_flatten()))
+    }
+
+    async fn part(
+        &self,
+        key: BlobKey,
+        part: Part,
+        data_key: Option<&DataKey>,
+        range: Range<u64>,
+    ) -> Result<Body, Error> {
+        let missing = |error| match error {
+            // A row says that it is there.
+            Error::NotFound => Error::Corrupt("the backend has lost a blob"),
+            other => other,
+        };
+        let (backend, wanted) = (self.backend(), Some(ByteRange::from(range)));
+        let download = match (data_key, part.header) {
+            (Some(data_key), Some(header)) => {
+                let sealed = SealedBlob::whole(Header::from_bytes(&header)?, part.size.unsigned_abs());
+                sealed.get(backend, key, data_key, wanted).await
+            }
+            (None, None) => backend.get(key, wanted).await,
+            _ => Err(Error::Corrupt("a blob and its content do not agree on encryption")),
+        };
+        Ok(download.map_err(missing)?.body)
+    }
+}
+
+fn locate(tx: &mut impl TenantScope, content: ContentId) -> Result<Located, Error> {
+    let parts = blobs::table
+        .filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::content_id.eq(content)))
+        .filter(blobs::state.eq("live"))
+        .order(blobs::number)
+        .select(Part::as_select());
+    let parts: Vec<Part> = tx.load(parts)?;
+    let key = contents::table.find((tx.tenant(), content)).select((contents::key_id, contents::wrapped_key));
+    let (id, wrapped): (Option<TenantKeyId>, Option<Vec<u8>>) = tx.get_result(key)?;
+    let key = match id.zip(wrapped) {
+        Some((id, wrapped)) => {
+            let row = tenant_keys::table.find((tx.tenant(), id)).select(KeyRow::as_select());
+            Some((tx.get_result(row)?, WrappedDataKey::from_bytes(wrapped)))
+        }
+        None => None,
+    };
+    Ok(Located { parts, key })
+}

@@ -1,0 +1,206 @@
+//! Removing what a crash or a failure left, and what was deleted long enough ago.
+//!
+//! Rows are removed after bytes, and bytes that were removed are removed once more a while later: a writer
+//! that was taken for dead may only have been slow, and its last request may reach the backend after us.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::QueryableByName;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
+use serde::{Deserialize, Serialize};
+use veza_core::{Caller, Query, Reason, SystemTx, Tasks, TenantId, TenantScope, TenantTx, Write};
+use veza_jobs::{Context, Handler, Job, JobError, Options, Outcome, enqueue};
+
+use crate::backend::MAX_KEYS;
+use crate::content;
+use crate::id::ContentId;
+use crate::quota::{self, Delta};
+use crate::schema::{blobs, contents, versions};
+use crate::{BlobId, BlobKey, Error, Storage};
+
+/// How often somebody looks whose bytes are to be removed.
+const SWEEP: Duration = Duration::from_secs(10);
+/// Tenants of one look.
+const TENANTS: i64 = 1_000;
+/// Contents of one step.
+const CONTENTS: i64 = 200;
+/// Who removes blobs has so long to do it before somebody else tries.
+const TURN: TimeDelta = TimeDelta::minutes(5);
+
+/// The job of removing a tenant's bytes that are due.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Collect {}
+
+impl Job for Collect {
+    const KIND: &'static str = "storage.collect";
+    const QUEUE: &'static str = "storage";
+
+    fn options(&self) -> Options {
+        Options::default().unique(Self::KIND).timeout(Duration::from_mins(10))
+    }
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reaped {
+    /// Objects of the backend.
+    pub blobs: usize,
+    /// Contents of which nothing is left.
+    pub contents: usize,
+}
+
+#[derive(QueryableByName)]
+struct Due {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+}
+
+impl Storage {
+    /// Looks for tenants whose bytes are due for removal, and has jobs remove them, until the process stops. At
+    /// least one process must.
+    pub fn start_worker(&self, tasks: &Tasks) {
+        let this = self.clone();
+        tasks.every("storage.sweep", SWEEP, move || {
+            let this = this.clone();
+            async move {
+                if let Err(error) = this.sweep().await {
+                    tracing::warn!(%error, "stored bytes that are due for removal cannot be looked for");
+                }
+            }
+        });
+    }
+
+    /// Looks once; answers how many tenants have something to be removed.
+    pub async fn sweep(&self) -> Result<usize, Error> {
+        let due = self.db().system(Reason("storage.sweep"), |tx: &mut SystemTx<'_>| {
+            let statement = diesel::sql_query(
+                "SELECT tenant_id FROM storage.contents WHERE due_at <= $1 \
+                 UNION SELECT tenant_id FROM storage.blobs WHERE due_at <= $1 LIMIT $2",
+            );
+            let statement = statement.bind::<Timestamptz, _>(tx.now()).bind::<BigInt, _>(TENANTS);
+            Ok::<_, Error>(tx.load::<Due, _>(statement)?)
+        });
+        let due = due.await?;
+        for Due { tenant_id } in &due {
+            self.db().tenant(&Caller::system(*tenant_id), |tx| enqueue(tx, &Collect {})).await?;
+        }
+        Ok(due.len())
+    }
+
+    /// Removes all of a tenant's bytes that are due.
+    pub async fn reap(&self, tenant: TenantId) -> Result<Reaped, Error> {
+        let caller = Caller::system(tenant);
+        let mut reaped = Reaped::default();
+        loop {
+            let grace = self.config().grace();
+            let (moved, due) = self
+                .db()
+                .tenant(&caller, move |tx| Ok::<_, Error>((end_contents(tx, grace)?, due_blobs(tx)?)))
+                .await?;
+            reaped.contents += moved.gone;
+            let keys: Vec<BlobKey> = due.iter().map(|blob| BlobKey::new(tenant, *blob)).collect();
+            if !keys.is_empty() {
+                self.backend().delete_many(&keys).await?;
+            }
+            reaped.blobs += due.len();
+            let done = due.is_empty() && moved.looked == 0;
+            self.db().tenant(&caller, move |tx| removed(tx, &due, grace)).await?;
+            if done {
+                return Ok(reaped);
+            }
+        }
+    }
+}
+
+impl Handler<Collect> for Storage {
+    async fn run(&self, _: Collect, cx: Context) -> Result<Outcome, JobError> {
+        self.reap(cx.tenant()).await.map_err(JobError::retry)?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// What a step did with contents.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moved {
+    looked: usize,
+    gone: usize,
+}
+
+type DueContent = (ContentId, String, i64);
+
+/// Takes contents that are due one step further: their blobs are removed, and when none is left, they go.
+fn end_contents(tx: &mut TenantTx<'_>, grace: TimeDelta) -> Result<Moved, Error> {
+    let due = contents::table
+        .filter(contents::tenant_id.eq(tx.tenant()).and(contents::due_at.le(tx.now())))
+        .order(contents::content_id)
+        .limit(CONTENTS)
+        .select((contents::content_id, contents::state, contents::size))
+        .for_update()
+        .skip_locked();
+    let due: Vec<DueContent> = tx.load(due)?;
+    let mut moved = Moved { looked: due.len(), gone: 0 };
+    let mut released = 0;
+    for (content, state, size) in due {
+        if state == "pending" {
+            released += size;
+        }
+        if state == "collecting" && none_left(tx, content)? {
+            tx.execute(diesel::delete(contents::table.find((tx.tenant(), content))))?;
+            moved.gone += 1;
+            continue;
+        }
+        content::abandon(tx, content)?;
+        // Nobody can restore it any more.
+        let shown =
+            versions::table.filter(versions::tenant_id.eq(tx.tenant()).and(versions::content_id.eq(content)));
+        tx.execute(diesel::delete(shown))?;
+        let this = diesel::update(contents::table.find((tx.tenant(), content)));
+        tx.execute(this.set((contents::state.eq("collecting"), contents::due_at.eq(tx.now() + grace))))?;
+    }
+    quota::change(tx, Delta::reserve(-released), None)?;
+    Ok(moved)
+}
+
+fn none_left(tx: &mut TenantTx<'_>, content: ContentId) -> Result<bool, Error> {
+    let left = blobs::table
+        .filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::content_id.eq(content)))
+        .select(blobs::blob_id)
+        .limit(1);
+    Ok(tx.find_result::<BlobId, _>(left)?.is_none())
+}
+
+/// Blobs that are due for removal, for whom nobody else looks for a while.
+fn due_blobs(tx: &mut TenantTx<'_>) -> Result<Vec<BlobId>, Error> {
+    let due = blobs::table
+        .filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::due_at.le(tx.now())))
+        .order(blobs::blob_id)
+        .limit(i64::try_from(MAX_KEYS).unwrap_or(i64::MAX))
+        .select(blobs::blob_id)
+        .for_update()
+        .skip_locked();
+    let due: Vec<BlobId> = tx.load(due)?;
+    let these = blobs::table.filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::blob_id.eq_any(&due)));
+    let turn = (blobs::state.eq("abandoned"), blobs::due_at.eq(tx.now() + TURN));
+    tx.execute(diesel::update(these).set(turn))?;
+    Ok(due)
+}
+
+/// Notes that blobs were removed: the first time, to look again; the second time, for good.
+fn removed(tx: &mut TenantTx<'_>, these: &[BlobId], grace: TimeDelta) -> Result<(), Error> {
+    if these.is_empty() {
+        return Ok(());
+    }
+    let tenant = tx.tenant();
+    let twice = blobs::table
+        .filter(blobs::tenant_id.eq(tenant).and(blobs::blob_id.eq_any(these)))
+        .filter(blobs::state.eq("abandoned").and(blobs::removed));
+    tx.execute(diesel::delete(twice))?;
+    let once = blobs::table
+        .filter(blobs::tenant_id.eq(tenant).and(blobs::blob_id.eq_any(these)))
+        .filter(blobs::state.eq("abandoned").and(diesel::dsl::not(blobs::removed)));
+    let again: DateTime<Utc> = tx.now() + grace;
+    tx.execute(diesel::update(once).set((blobs::removed.eq(true), blobs::due_at.eq(again))))?;
+    Ok(())
+}
