@@ -19,6 +19,8 @@ pub(crate) struct Intent {
     pub(crate) backend: String,
     /// Bytes to set aside.
     pub(crate) reserve: i64,
+    /// They are a guess, and fewer will do.
+    pub(crate) guessed: bool,
     /// What its bytes are encrypted with.
     pub(crate) key: Option<(TenantKeyId, WrappedDataKey)>,
     /// For how long it may take, unless somebody says that it goes on.
@@ -56,23 +58,30 @@ pub(crate) fn size(len: u64) -> Result<i64, Error> {
     i64::try_from(len).map_err(|_huge| Error::TooLarge { max: i64::MAX.unsigned_abs() })
 }
 
-/// Writes down that a content will be stored, before its first byte is, and sets its size aside.
-pub(crate) fn begin(tx: &mut TenantTx<'_>, intent: &Intent) -> Result<(), Error> {
+/// Writes down that a content will be stored, before its first byte is, and sets its size aside; answers how
+/// much.
+pub(crate) fn begin(tx: &mut TenantTx<'_>, intent: &Intent) -> Result<i64, Error> {
     let now = tx.now();
+    let reserved = if intent.guessed {
+        quota::reserve_some(tx, intent.reserve, intent.limit)?
+    } else {
+        quota::change(tx, Delta::reserve(intent.reserve), intent.limit)?;
+        intent.reserve
+    };
     let (key, wrapped) = intent.key.as_ref().map(|(id, wrapped)| (*id, wrapped.as_bytes())).unzip();
     let row = (
         contents::tenant_id.eq(tx.tenant()),
         contents::content_id.eq(intent.content),
         contents::backend.eq(&intent.backend),
         contents::state.eq("pending"),
-        contents::size.eq(intent.reserve),
+        contents::size.eq(reserved),
         contents::key_id.eq(key),
         contents::wrapped_key.eq(wrapped),
         contents::due_at.eq(now + intent.lease),
         contents::created_at.eq(now),
     );
     tx.execute(diesel::insert_into(contents::table).values(row))?;
-    quota::change(tx, Delta::reserve(intent.reserve), intent.limit)
+    Ok(reserved)
 }
 
 /// Writes down that a blob will be stored as a part of a content.

@@ -9,7 +9,7 @@ use veza_core::{Caller, Permit, TenantTx};
 
 use crate::bucket::{self, Bucket};
 use crate::content::{self, Facts, Intent, size};
-use crate::crypt::{DataKey, Place, Sealer, TenantKey, sealed_len};
+use crate::crypt::{DataKey, Header, Place, Sealer, TenantKey, sealed_len};
 use crate::digest::{self, Expected, Receipt};
 use crate::id::ContentId;
 use crate::object::{self, Attributes, Condition, Object};
@@ -45,6 +45,14 @@ struct Ids {
     blob: BlobId,
 }
 
+/// What an upload goes by.
+struct Begun {
+    ids: Ids,
+    bucket: Bucket,
+    reserved: i64,
+    data_key: Option<DataKey>,
+}
+
 impl Storage {
     /// Stores an object. It is there when this answers, whole and durable, and not otherwise; what a failure
     /// leaves behind is removed within minutes.
@@ -65,8 +73,9 @@ impl Storage {
             Some(keys) => Some(keys.current(caller).await?),
             None => None,
         };
-        let (ids, bucket, data_key) = self.intend(caller, Arc::clone(&new), key).await?;
-        let stored = self.store(caller, ids, &new, &bucket, data_key, body).await;
+        let begun = self.intend(caller, Arc::clone(&new), key).await?;
+        let ids = begun.ids;
+        let stored = self.store(caller, begun, &new, body).await;
         let shown = match stored {
             Ok((receipt, header)) => {
                 let by = permit.caller().principal().to_string();
@@ -86,7 +95,7 @@ impl Storage {
         caller: &Caller,
         new: Arc<NewObject>,
         key: Option<Arc<TenantKey>>,
-    ) -> Result<(Ids, Bucket, Option<DataKey>), Error> {
+    ) -> Result<Begun, Error> {
         let (now, random) = (self.db().clock().now(), &**self.db().random());
         let ids = Ids { content: ContentId::generate(now, random), blob: BlobId::generate(now, random) };
         let data_key = key.as_ref().map(|_| DataKey::generate(random));
@@ -98,7 +107,7 @@ impl Storage {
             _ => None,
         };
         let (limit, lease) = (self.config().quota_bytes, self.config().lease());
-        let reserve = new.len.map_or(Ok(STEP), size)?;
+        let (reserve, guessed) = (new.len.map_or(Ok(STEP), size)?, new.len.is_none());
         let backend = self.backend_name().to_owned();
         let intend = move |tx: &mut TenantTx<'_>| {
             let bucket = bucket::find(tx, &new.bucket)?;
@@ -107,30 +116,35 @@ impl Storage {
             new.condition.check(object::current(tx, &bucket, &new.key)?.as_ref())?;
             let key = wrapped.clone().filter(|_| bucket.settings.encryption);
             let reserve = reserve.min(bucket.settings.max_object_bytes.unwrap_or(i64::MAX));
-            let intent =
-                Intent { content: ids.content, backend: backend.clone(), reserve, key, lease, limit };
-            content::begin(tx, &intent)?;
+            let intent = Intent {
+                content: ids.content,
+                backend: backend.clone(),
+                reserve,
+                guessed,
+                key,
+                lease,
+                limit,
+            };
+            let reserved = content::begin(tx, &intent)?;
             content::begin_blob(tx, ids.content, ids.blob, 1, lease)?;
-            Ok::<_, Error>(bucket)
+            Ok::<_, Error>((bucket, reserved))
         };
-        let bucket = self.db().tenant(caller, intend).await?;
+        let (bucket, reserved) = self.db().tenant(caller, intend).await?;
         let data_key = data_key.filter(|_| bucket.settings.encryption);
-        Ok((ids, bucket, data_key))
+        Ok(Begun { ids, bucket, reserved, data_key })
     }
 
     /// Lets the bytes flow to the backend.
     async fn store(
         &self,
         caller: &Caller,
-        ids: Ids,
+        begun: Begun,
         new: &NewObject,
-        bucket: &Bucket,
-        data_key: Option<DataKey>,
         body: Body,
-    ) -> Result<(Receipt, Option<crate::crypt::Header>), Error> {
+    ) -> Result<(Receipt, Option<Header>), Error> {
+        let Begun { ids, bucket, reserved, data_key } = begun;
         let key = BlobKey::new(caller.tenant(), ids.blob);
         let most = bucket.settings.max_object_bytes;
-        let reserved = new.len.map_or(Ok(STEP), size)?.min(most.unwrap_or(i64::MAX));
         let keeper = Keeper {
             storage: self.clone(),
             caller: caller.clone(),
@@ -159,7 +173,7 @@ impl Storage {
         ids: Ids,
         new: Arc<NewObject>,
         receipt: Receipt,
-        header: Option<crate::crypt::Header>,
+        header: Option<Header>,
         by: String,
     ) -> Result<Object, Error> {
         let sums = receipt.sums().ok_or(Error::Corrupt("the backend did not read the whole body"))?;

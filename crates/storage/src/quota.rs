@@ -3,7 +3,7 @@
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
 use serde::Serialize;
-use veza_core::{Permit, TenantScope, TenantTx, Write};
+use veza_core::{Permit, Query, TenantScope, TenantTx, Write};
 
 use crate::Error;
 use crate::permission::ReadBuckets;
@@ -49,6 +49,21 @@ pub fn usage(tx: &mut impl TenantScope, _: &Permit<ReadBuckets>, limit: Option<i
     );
     let statement = statement.bind::<SqlUuid, _>(tx.tenant()).bind::<Nullable<BigInt>, _>(limit);
     Ok(tx.find_result(statement)?.unwrap_or(Usage { limit_bytes: limit, ..Usage::default() }))
+}
+
+/// Sets as much aside as `most`, or what is left; answers how much.
+pub(crate) fn reserve_some(tx: &mut TenantTx<'_>, most: i64, limit: Option<i64>) -> Result<i64, Error> {
+    let now = diesel::sql_query(
+        "SELECT used_bytes, reserved_bytes, coalesce(limit_bytes, $2) AS limit_bytes FROM storage.usage \
+         WHERE tenant_id = $1 FOR UPDATE",
+    );
+    let now: Option<Usage> =
+        tx.find_result(now.bind::<SqlUuid, _>(tx.tenant()).bind::<Nullable<BigInt>, _>(limit))?;
+    let now = now.unwrap_or(Usage { limit_bytes: limit, ..Usage::default() });
+    let left = now.limit_bytes.map_or(most, |limit| limit - now.used_bytes - now.reserved_bytes);
+    let some = most.min(left).max(0);
+    change(tx, Delta::reserve(some), limit)?;
+    Ok(some)
 }
 
 /// Changes the sums. All changes of a tenant wait for each other here, so it comes late in a transaction.

@@ -12,3 +12,4 @@ mod child;
 mod conformance;
 mod crypt;
 mod fs;
+mod rows;

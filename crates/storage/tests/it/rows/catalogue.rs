@@ -1,0 +1,9 @@
+//! The schema `storage` keeps the rules of the tenant boundary.
+
+use veza_core::db::Role;
+use veza_testing::{DbTest, assert_tenant_boundary, db_test};
+
+#[db_test]
+async fn every_table_keeps_the_rules(t: DbTest) {
+    assert_tenant_boundary(&t.url(Role::Owner), &["storage"], &[]);
+}
