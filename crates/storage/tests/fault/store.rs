@@ -1,0 +1,41 @@
+//! What workers and the judge share.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use veza_core::config::Period;
+use veza_core::{Db, SystemRandom};
+use veza_storage::backend::fs::{FsBackend, FsConfig};
+use veza_storage::crypt::{LocalRootKey, RootKey};
+use veza_storage::{Backend, Storage, StorageConfig};
+
+pub(crate) const BUCKET: &str = "files";
+
+/// Makes the root key.
+pub(crate) fn prepare(directory: &Path) {
+    LocalRootKey::create(&directory.join("root"), "first", &SystemRandom).unwrap();
+}
+
+/// The files in a directory, whose rows are in a database.
+pub(crate) async fn open(db: Db, directory: &Path) -> (Storage, Arc<dyn Backend>) {
+    let files = FsConfig::new(directory.join("files"));
+    let backend: Arc<dyn Backend> = Arc::new(FsBackend::open(files, Arc::new(SystemRandom)).await.unwrap());
+    let root: Arc<dyn RootKey> =
+        Arc::new(LocalRootKey::open(&directory.join("root"), Arc::new(SystemRandom)).unwrap());
+    let config = StorageConfig {
+        recovery_window: Period::from_secs(1),
+        second_look: Period::from_secs(1),
+        upload_timeout: Period::from_secs(10),
+        ..StorageConfig::default()
+    };
+    (Storage::new(db, config, "fs", Arc::clone(&backend), Some(root)).unwrap(), backend)
+}
+
+/// The bytes of an object, out of what its metadata says.
+pub(crate) fn content(seed: u8, len: usize) -> Vec<u8> {
+    (0..len).map(|at| seed.wrapping_add(at.to_le_bytes()[0]).wrapping_mul(31) ^ at.to_le_bytes()[1]).collect()
+}
+
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
