@@ -34,7 +34,8 @@ struct Sums {
 /// Reaps what the workers left, in a time when all of it is due, and compares rows, sums and bytes.
 pub(crate) async fn judge(database: &TestDatabase, directory: &Path, tenant: TenantId) -> String {
     let clock = Arc::new(ManualClock::new(Utc::now()));
-    let db = database.open_with(TestDatabase::small_pool(), Arc::clone(&clock) as _, Arc::new(SystemRandom));
+    let time: Arc<dyn veza_core::Clock> = clock.clone();
+    let db = database.open_with(TestDatabase::small_pool(), time, Arc::new(SystemRandom));
     let (storage, backend) = store::open(db, directory).await;
     let caller = Caller::system(tenant);
     let orphans = stored(&*backend, tenant).await.len();

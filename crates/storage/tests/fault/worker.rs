@@ -74,7 +74,7 @@ impl Worker {
                 metadata,
                 ..Attributes::default()
             },
-            len: (seed % 2 == 0).then_some(u64::try_from(len).unwrap()),
+            len: seed.is_multiple_of(2).then_some(u64::try_from(len).unwrap()),
             expected: veza_storage::digest::Expected::default(),
             condition: Condition::default(),
         };
