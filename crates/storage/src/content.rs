@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Timestamptz};
 use veza_core::{Query, TenantId, TenantScope, TenantTx, Write};
 
 use crate::crypt::{HEADER, Header, TenantKeyId, WrappedDataKey};
@@ -119,8 +120,11 @@ pub(crate) fn extend(
 ) -> Result<(), Error> {
     let until = tx.now() + lease;
     let this = contents::table.find((tx.tenant(), content)).filter(contents::state.eq("pending"));
+    // An upload in parts has longer than each of its parts.
+    let later =
+        diesel::dsl::sql::<Nullable<Timestamptz>>("greatest(due_at, ").bind::<Timestamptz, _>(until).sql(")");
     let kept =
-        diesel::update(this).set((contents::size.eq(contents::size + more), contents::due_at.eq(until)));
+        diesel::update(this).set((contents::size.eq(contents::size + more), contents::due_at.eq(later)));
     let blob = blobs::table.find((tx.tenant(), blob)).filter(blobs::state.eq("pending"));
     let written = diesel::update(blob).set(blobs::due_at.eq(until));
     if tx.execute(kept)? == 0 || tx.execute(written)? == 0 {

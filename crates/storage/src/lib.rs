@@ -9,6 +9,7 @@ mod content;
 pub mod crypt;
 pub mod digest;
 mod error;
+mod flow;
 pub mod id;
 mod input;
 mod key;
