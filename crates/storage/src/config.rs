@@ -20,6 +20,8 @@ pub struct StorageConfig {
     pub recovery_window: Period,
     /// An upload of which nothing is heard for so long is given up. At least 10s.
     pub upload_timeout: Period,
+    /// An upload in parts to which nothing comes for so long is given up.
+    pub upload_lifetime: Period,
     /// Removed bytes are looked for once more after so long, in case that who wrote them was only slow.
     pub second_look: Period,
 }
@@ -31,6 +33,7 @@ impl Default for StorageConfig {
             quota_bytes: None,
             recovery_window: Period::from_secs(30 * 24 * 3_600),
             upload_timeout: Period::from_secs(120),
+            upload_lifetime: Period::from_secs(7 * 24 * 3_600),
             second_look: Period::from_secs(3_600),
         }
     }
@@ -55,6 +58,10 @@ impl StorageConfig {
 
     pub(crate) fn lease(&self) -> TimeDelta {
         span(self.upload_timeout)
+    }
+
+    pub(crate) fn lifetime(&self) -> TimeDelta {
+        span(self.upload_lifetime)
     }
 
     pub(crate) fn grace(&self) -> TimeDelta {

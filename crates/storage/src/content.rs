@@ -85,12 +85,13 @@ pub(crate) fn begin(tx: &mut TenantTx<'_>, intent: &Intent) -> Result<i64, Error
     Ok(reserved)
 }
 
-/// Writes down that a blob will be stored as a part of a content.
+/// Writes down that a blob will be stored as a part of a content; `reserved` is set aside for it in particular.
 pub(crate) fn begin_blob(
     tx: &mut TenantTx<'_>,
     content: ContentId,
     blob: BlobId,
     number: i32,
+    reserved: i64,
     lease: TimeDelta,
 ) -> Result<(), Error> {
     let row = (
@@ -99,7 +100,7 @@ pub(crate) fn begin_blob(
         blobs::content_id.eq(content),
         blobs::number.eq(number),
         blobs::state.eq("pending"),
-        blobs::size.eq(0),
+        blobs::size.eq(reserved),
         blobs::due_at.eq(tx.now() + lease),
     );
     tx.execute(diesel::insert_into(blobs::table).values(row))?;
@@ -126,11 +127,61 @@ pub(crate) fn extend(
     let kept =
         diesel::update(this).set((contents::size.eq(contents::size + more), contents::due_at.eq(later)));
     let blob = blobs::table.find((tx.tenant(), blob)).filter(blobs::state.eq("pending"));
-    let written = diesel::update(blob).set(blobs::due_at.eq(until));
+    let written = diesel::update(blob).set((blobs::size.eq(blobs::size + more), blobs::due_at.eq(until)));
     if tx.execute(kept)? == 0 || tx.execute(written)? == 0 {
         return Err(Error::LeaseLost);
     }
     quota::change(tx, Delta::reserve(more), limit)
+}
+
+/// Sets more aside for a content that is being written; answers how much.
+pub(crate) fn grow(
+    tx: &mut TenantTx<'_>,
+    content: ContentId,
+    more: i64,
+    limit: Option<i64>,
+) -> Result<i64, Error> {
+    resize(tx, content, more)?;
+    quota::change(tx, Delta::reserve(more), limit)?;
+    Ok(more)
+}
+
+/// The same with as much as `most`, or what is left.
+pub(crate) fn grow_some(
+    tx: &mut TenantTx<'_>,
+    content: ContentId,
+    most: i64,
+    limit: Option<i64>,
+) -> Result<i64, Error> {
+    let some = quota::reserve_some(tx, most, limit)?;
+    resize(tx, content, some)?;
+    Ok(some)
+}
+
+/// Gives back what was set aside for a content and is not needed.
+pub(crate) fn shrink(tx: &mut TenantTx<'_>, content: ContentId, less: i64) -> Result<(), Error> {
+    resize(tx, content, -less)?;
+    quota::change(tx, Delta::reserve(-less), None)
+}
+
+fn resize(tx: &mut TenantTx<'_>, content: ContentId, by: i64) -> Result<(), Error> {
+    let this = contents::table.find((tx.tenant(), content)).filter(contents::state.eq("pending"));
+    let resized = tx.execute(diesel::update(this).set(contents::size.eq(contents::size + by)))?;
+    if resized == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+}
+
+/// Lets one blob be removed. What is set aside for it, if it has not been stored, is given back.
+pub(crate) fn drop_blob(tx: &mut TenantTx<'_>, blob: BlobId) -> Result<(), Error> {
+    let this = blobs::table.find((tx.tenant(), blob));
+    let found = this
+        .filter(blobs::state.ne("abandoned"))
+        .select((blobs::content_id, blobs::state, blobs::size))
+        .for_update();
+    let Some((content, state, size)) = tx.find_result::<(ContentId, String, i64), _>(found)? else {
+        return Ok(());
+    };
+    tx.execute(diesel::update(this).set((blobs::state.eq("abandoned"), blobs::due_at.eq(tx.now()))))?;
+    if state == "pending" && size > 0 { shrink(tx, content, size) } else { Ok(()) }
 }
 
 /// Makes a blob that was stored a part of its content.

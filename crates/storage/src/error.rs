@@ -62,6 +62,12 @@ pub enum Error {
     /// The key that the bytes are encrypted with was dropped.
     #[error("the key of these bytes was dropped")]
     Shredded,
+    /// The upload has another number of bytes than was said.
+    #[error("the upload has {offset} bytes")]
+    OffsetMismatch {
+        /// Bytes that are there.
+        offset: i64,
+    },
     /// A permission is missing.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
@@ -190,6 +196,7 @@ codes! {
     Error::ObjectTooLarge { .. } => Invalid, "storage.object.too_large", "The bucket's max_object_bytes says how much it takes.";
     Error::TypeNotAllowed => Invalid, "storage.object.type_not_allowed", "The bucket's allowed_types say what it takes.";
     Error::Retained => Conflict, "storage.object.retained", "It can be deleted when its retention has ended and no legal hold is on it.";
+    Error::OffsetMismatch { .. } => Conflict, "storage.upload.offset_mismatch", "Ask how many bytes are there, and go on behind them.";
     Error::Shredded => NotFound, "storage.object.shredded", "The organisation's key was dropped; nobody can read it any more.";
     Error::LeaseLost => Conflict, "storage.upload.lost", "It took too long, or somebody else goes on with it: begin again.";
     Error::NotFound => NotFound, "storage.blob.not_found", "The backend has no such blob.";

@@ -22,6 +22,8 @@ ids! {
     BucketId(BucketNoun) = "bucket";
     /// What an object was for a time.
     VersionId(VersionNoun) = "version";
+    /// An upload in parts.
+    UploadId(UploadNoun) = "upload";
     /// What versions show.
     ContentId(ContentNoun) = "content";
 }

@@ -22,6 +22,7 @@ mod read;
 mod reap;
 mod schema;
 mod service;
+pub mod upload;
 
 pub use self::{
     backend::Backend,

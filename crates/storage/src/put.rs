@@ -119,7 +119,7 @@ impl Storage {
                 limit,
             };
             let reserved = content::begin(tx, &intent)?;
-            content::begin_blob(tx, ids.content, ids.blob, 1, lease)?;
+            content::begin_blob(tx, ids.content, ids.blob, 1, reserved, lease)?;
             Ok::<_, Error>((bucket, reserved))
         };
         let (bucket, reserved) = self.db().tenant(caller, intend).await?;

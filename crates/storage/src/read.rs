@@ -87,7 +87,7 @@ impl Storage {
         Ok(Reading { object, range, body })
     }
 
-    async fn data_key(
+    pub(crate) async fn data_key(
         &self,
         caller: &Caller,
         content: ContentId,

@@ -17,7 +17,7 @@ use crate::backend::MAX_KEYS;
 use crate::content;
 use crate::id::ContentId;
 use crate::quota::{self, Delta};
-use crate::schema::{blobs, contents, versions};
+use crate::schema::{blobs, contents, uploads, versions};
 use crate::{BlobId, BlobKey, Error, Storage};
 
 /// How often somebody looks whose bytes are to be removed.
@@ -147,6 +147,9 @@ fn end_contents(tx: &mut TenantTx<'_>, grace: TimeDelta) -> Result<Moved, Error>
             released += size;
         }
         if state == "collecting" && none_left(tx, content)? {
+            let uploads = uploads::table
+                .filter(uploads::tenant_id.eq(tx.tenant()).and(uploads::content_id.eq(content)));
+            tx.execute(diesel::delete(uploads))?;
             tx.execute(diesel::delete(contents::table.find((tx.tenant(), content))))?;
             moved.gone += 1;
             continue;
@@ -181,9 +184,12 @@ fn due_blobs(tx: &mut TenantTx<'_>) -> Result<Vec<BlobId>, Error> {
         .for_update()
         .skip_locked();
     let due: Vec<BlobId> = tx.load(due)?;
+    for blob in &due {
+        // Parts of an upload that goes on, whose own writers went away.
+        content::drop_blob(tx, *blob)?;
+    }
     let these = blobs::table.filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::blob_id.eq_any(&due)));
-    let turn = (blobs::state.eq("abandoned"), blobs::due_at.eq(tx.now() + TURN));
-    tx.execute(diesel::update(these).set(turn))?;
+    tx.execute(diesel::update(these).set(blobs::due_at.eq(tx.now() + TURN)))?;
     Ok(due)
 }
 

@@ -100,4 +100,23 @@ diesel::table! {
         limit_bytes -> Nullable<BigInt>,
     }
 }
+diesel::table! {
+    storage.uploads (tenant_id, upload_id) {
+        tenant_id -> Uuid,
+        upload_id -> Uuid,
+        bucket_id -> Uuid,
+        key -> Text,
+        content_id -> Uuid,
+        protocol -> Text,
+        length -> Nullable<BigInt>,
+        received -> BigInt,
+        fence -> BigInt,
+        partial -> Bool,
+        options -> Jsonb,
+        version_id -> Nullable<Uuid>,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
 diesel::allow_tables_to_appear_in_same_query!(buckets, contents, blobs, versions, objects);

@@ -4,7 +4,7 @@ use super::Object;
 use crate::Error;
 
 /// What must hold of what a key shows, for a change of it to happen.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Condition {
     /// `If-Match`: it shows one of these entity tags; `*` is anything.
     pub if_match: Option<Vec<String>>,

@@ -4,6 +4,7 @@ mod buckets;
 mod catalogue;
 mod isolation;
 mod objects;
+mod parts;
 mod reaping;
 mod restoring;
 mod uploads;

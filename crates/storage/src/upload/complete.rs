@@ -1,0 +1,111 @@
+//! Parts that become an object.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use crc_fast::{CrcAlgorithm, checksum_combine};
+use diesel::prelude::*;
+use veza_core::{Caller, Permit, TenantScope, TenantTx, Write};
+
+use super::part::{Part, Stored, stored};
+use super::session::{bucket_name, lock};
+use crate::content::{self, Facts};
+use crate::id::UploadId;
+use crate::input::hex;
+use crate::object::{self, Object, Placement};
+use crate::permission::WriteObjects;
+use crate::schema::uploads;
+use crate::{Error, ObjectKey, Storage, bucket};
+
+impl Storage {
+    /// Makes an upload an object: of the `parts` that are named by number and ETag, or of all that are there. Doing it
+    /// again gives the same object.
+    ///
+    /// # Errors
+    /// [`Error::Part`] when a part that is named is not there, or is another one, [`Error::Length`] when they are not
+    /// as many bytes as the upload's length; as [`Storage::put`] otherwise.
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        _: &Permit<WriteObjects>,
+        upload: UploadId,
+        parts: Option<Vec<Part>>,
+    ) -> Result<Object, Error> {
+        let (limit, window) = (self.config().quota_bytes, self.config().window());
+        let complete = move |tx: &mut TenantTx<'_>| {
+            let row = lock(tx, upload)?;
+            let name = bucket_name(tx, row.bucket_id)?;
+            let bucket = bucket::hold(tx, &name)?;
+            let key = ObjectKey::new(row.key.clone())?;
+            if let Some(version) = row.version_id {
+                return object::find(tx, &bucket, &key, Some(version));
+            }
+            let there = stored(tx, row.content_id)?;
+            let chosen = choose(tx, there, parts.as_deref())?;
+            let facts = facts(&chosen);
+            if let Some(length) = row.length.filter(|length| *length != facts.size) {
+                let (expected, actual) = (length.unsigned_abs(), facts.size.unsigned_abs());
+                return Err(Error::Length { expected, actual });
+            }
+            let options = row.options()?;
+            object::check(&bucket, &options.attributes, Some(facts.size))?;
+            content::finish(tx, row.content_id, &facts, limit)?;
+            let placement = Placement {
+                bucket: &bucket,
+                key: &key,
+                content: row.content_id,
+                attributes: &options.attributes,
+                condition: &options.condition,
+                created_by: &row.created_by,
+                event: "object.created",
+                window,
+            };
+            let object = object::place(tx, &placement)?;
+            let this = uploads::table.find((tx.tenant(), upload));
+            tx.execute(diesel::update(this).set(uploads::version_id.eq(object.version_id)))?;
+            Ok(object)
+        };
+        self.db().tenant(caller, complete).await
+    }
+}
+
+/// The parts that are named, in the order of their numbers; the others are removed.
+fn choose(tx: &mut TenantTx<'_>, there: Vec<Stored>, named: Option<&[Part]>) -> Result<Vec<Stored>, Error> {
+    let Some(named) = named else { return Ok(there) };
+    for part in named {
+        let number = u16::try_from(part.number).unwrap_or(0);
+        match there.iter().find(|stored| stored.number == part.number) {
+            None => return Err(Error::Part { number, reason: "is missing" }),
+            Some(stored) if stored.etag() != part.etag => {
+                return Err(Error::Part { number, reason: "is another one" });
+            }
+            Some(_) => {}
+        }
+    }
+    let (chosen, others): (Vec<_>, Vec<_>) =
+        there.into_iter().partition(|stored| named.iter().any(|part| part.number == stored.number));
+    for other in others {
+        content::drop_blob(tx, other.blob_id)?;
+    }
+    Ok(chosen)
+}
+
+/// What the parts are together. CRCs combine; a SHA-256 of the whole would need all bytes again.
+fn facts(parts: &[Stored]) -> Facts {
+    let (mut size, mut crc32c, mut crc64nvme) = (0_i64, 0_u64, 0_u64);
+    let mut names = Context::new(&SHA256);
+    for part in parts {
+        let len = part.size.unsigned_abs();
+        let (next32, next64) = (part.crc32c.unwrap_or_default(), part.crc64nvme.unwrap_or_default());
+        crc32c = checksum_combine(CrcAlgorithm::Crc32Iscsi, crc32c, next32.cast_unsigned().into(), len);
+        crc64nvme = checksum_combine(CrcAlgorithm::Crc64Nvme, crc64nvme, next64.cast_unsigned(), len);
+        names.update(part.sha256.as_deref().unwrap_or_default());
+        size = size.saturating_add(part.size);
+    }
+    let name = names.finish();
+    Facts {
+        size,
+        etag: format!("{}-{}", hex(name.as_ref().get(..16).unwrap_or_default()), parts.len()),
+        sha256: None,
+        crc32c: u32::try_from(crc32c).unwrap_or_default(),
+        crc64nvme,
+    }
+}
