@@ -100,17 +100,27 @@ impl Storage {
                 .tenant(&caller, move |tx| Ok::<_, Error>((end_contents(tx, grace)?, due_blobs(tx)?)))
                 .await?;
             reaped.contents += moved.gone;
-            let keys: Vec<BlobKey> = due.iter().map(|blob| BlobKey::new(tenant, *blob)).collect();
-            if !keys.is_empty() {
-                self.backend().delete_many(&keys).await?;
-            }
+            self.remove(tenant, &due).await?;
             reaped.blobs += due.len();
             let done = due.is_empty() && moved.looked == 0;
+            let due: Vec<BlobId> = due.into_iter().map(|due| due.blob).collect();
             self.db().tenant(&caller, move |tx| removed(tx, &due, grace)).await?;
             if done {
                 return Ok(reaped);
             }
         }
+    }
+
+    async fn remove(&self, tenant: TenantId, due: &[DueBlob]) -> Result<(), Error> {
+        // What was being put may have begun an upload of its own in the backend.
+        for unfinished in due.iter().filter(|due| !due.finished) {
+            let key = BlobKey::new(tenant, unfinished.blob);
+            for upload in self.backend().uploads(key).await? {
+                self.backend().abort(key, &upload).await?;
+            }
+        }
+        let keys: Vec<BlobKey> = due.iter().map(|due| BlobKey::new(tenant, due.blob)).collect();
+        if keys.is_empty() { Ok(()) } else { self.backend().delete_many(&keys).await }
     }
 }
 
@@ -174,21 +184,30 @@ fn none_left(tx: &mut TenantTx<'_>, content: ContentId) -> Result<bool, Error> {
     Ok(tx.find_result::<BlobId, _>(left)?.is_none())
 }
 
+/// A blob that is to be removed.
+#[derive(Debug, Clone, Copy, Queryable)]
+struct DueBlob {
+    blob: BlobId,
+    /// It was stored whole.
+    finished: bool,
+}
+
 /// Blobs that are due for removal, for whom nobody else looks for a while.
-fn due_blobs(tx: &mut TenantTx<'_>) -> Result<Vec<BlobId>, Error> {
+fn due_blobs(tx: &mut TenantTx<'_>) -> Result<Vec<DueBlob>, Error> {
     let due = blobs::table
         .filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::due_at.le(tx.now())))
         .order(blobs::blob_id)
         .limit(i64::try_from(MAX_KEYS).unwrap_or(i64::MAX))
-        .select(blobs::blob_id)
+        .select((blobs::blob_id, blobs::sha256.is_not_null()))
         .for_update()
         .skip_locked();
-    let due: Vec<BlobId> = tx.load(due)?;
-    for blob in &due {
+    let due: Vec<DueBlob> = tx.load(due)?;
+    for due in &due {
         // Parts of an upload that goes on, whose own writers went away.
-        content::drop_blob(tx, *blob)?;
+        content::drop_blob(tx, due.blob)?;
     }
-    let these = blobs::table.filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::blob_id.eq_any(&due)));
+    let ids = due.iter().map(|due| due.blob);
+    let these = blobs::table.filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::blob_id.eq_any(ids)));
     tx.execute(diesel::update(these).set(blobs::due_at.eq(tx.now() + TURN)))?;
     Ok(due)
 }
