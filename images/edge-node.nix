@@ -1,0 +1,21 @@
+# nginx, in front of two app nodes.
+{ vezaModules, ... }:
+{
+  imports = [ vezaModules.edge ];
+  networking.hostName = "edge";
+  services.veza = {
+    privateInterface = "enp7s0";
+    edge = {
+      domain = "api.example.com";
+      acme.email = "ops@example.com";
+      upstreams.api = [
+        "10.0.0.11:8080"
+        "10.0.0.12:8080"
+      ];
+    };
+    observability = {
+      ship = "http://10.0.0.40:3100";
+      export = "10.0.0.10";
+    };
+  };
+}
