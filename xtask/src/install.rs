@@ -23,7 +23,7 @@ const RUN: [Need; 4] = [
     Need { what: "setpriv and flock", packages: &["util-linux"], present: util_linux },
 ];
 
-const TEST: [Need; 4] = [
+const TEST: [Need; 7] = [
     Need {
         what: "the Redis server",
         packages: &["redis-server"],
@@ -36,6 +36,9 @@ const TEST: [Need; 4] = [
         packages: &["chromium", "chromium-driver"],
         present: || shell::on_path("chromium") && shell::on_path("chromedriver"),
     },
+    Need { what: "Nix, to read", packages: &["nix-bin"], present: || shell::on_path("nix-instantiate") },
+    Need { what: "promtool", packages: &["prometheus"], present: || shell::on_path("promtool") },
+    Need { what: "systemd, to ask", packages: &["systemd"], present: || shell::on_path("systemd-analyze") },
 ];
 
 /// Debian's own Python: another one on the path does not see Debian's packages.

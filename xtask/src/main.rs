@@ -13,6 +13,7 @@ mod install;
 mod licences;
 mod manual;
 mod metadata;
+mod nix;
 mod options;
 mod percentile;
 mod shell;
@@ -60,6 +61,7 @@ fn run(arguments: &[String]) -> Outcome {
         "gen" => generate::run(options::check(rest)?),
         "graph" => graph::run(options::check(rest)?),
         "sizes" => options::none(rest).and_then(|()| sizes::run()),
+        "nix" => nix::command(rest),
         "licences" => options::none(rest).and_then(|()| licences::run()),
         "help" | "--help" | "-h" => manual::print(rest.first().map_or("", String::as_str)),
         _ => Err(format!("there is no command `{command}`; see `cargo xtask --help`")),

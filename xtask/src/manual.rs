@@ -10,6 +10,7 @@ Development commands of Veza.
     cargo xtask gen       write the generated files again (API and configuration reference, …)
     cargo xtask graph     print the graph of our crates, or check its direction
     cargo xtask sizes     check the budgets of lines per file, function and crate
+    cargo xtask nix       check the Nix side: modules, units, images, lock file
     cargo xtask licences  check the licences and bans of deny.toml, offline
 
 `cargo xtask <command> --help` says more.
@@ -36,8 +37,9 @@ neither uses nor touches it.
 const TEST: &str = "\
 cargo xtask test [filter…] [--only step,…] [--skip step,…] [--keep-going] [--no-install] [--dry-run]
 
-Installs what tests need (what `up` needs, and
-redis-server, python3, python3-aiosmtpd, chromium, chromium-driver), then runs, fastest first:
+Installs what tests need (what `up` needs, and redis-server, python3, python3-aiosmtpd, chromium,
+chromium-driver, nix-bin, prometheus, systemd; nixfmt and deadnix with cargo), then runs, fastest
+first:
 
     fmt       cargo fmt --all --check
     sizes     cargo xtask sizes
@@ -49,6 +51,7 @@ redis-server, python3, python3-aiosmtpd, chromium, chromium-driver), then runs, 
     s3        cargo clippy and test of the S3 backend, with a server in the tests' own process
     doc       cargo doc --no-deps --workspace, with warnings as errors
     gen       cargo xtask gen --check
+    nix       cargo xtask nix
     examples  cargo test in every directory of examples/
 
 It stops at the first failure and ends with a table. With a filter it runs only `tests`, and of
@@ -91,6 +94,24 @@ Counts lines, and fails over these budgets: a file 800 (median 150, 95 % under 4
 are left out, and tests count as files only.
 ";
 
+const NIX: &str = "\
+cargo xtask nix [--write]
+
+Checks the Nix side, and builds nothing of it: files parse, are formatted and linted; flake.lock
+holds together; the committed units (nix/snapshots) are valid and score within the budget of
+nix/checks/exposure.json; the program accepts the committed configurations; alerts and dashboards
+look at metrics that exist. nixfmt and deadnix are
+installed into target/tools when they are not on PATH; statix is run when it is.
+
+    VEZA_NIXPKGS  a nixpkgs tree: then everything is evaluated too, and compared with the snapshots
+    VEZA_DISKO    a disko tree, for the nodes whose disks it lays out
+    VEZA_CRANE    a crane tree, to evaluate the package with; takes Nix 2.18
+
+    --write  write nix/snapshots and docs/reference/nixos-options.md again (takes VEZA_NIXPKGS)
+
+What it could not check it says: lines that begin with NOT RUN.
+";
+
 const LICENCES: &str = "\
 cargo xtask licences
 
@@ -106,6 +127,7 @@ pub(crate) fn print(command: &str) -> Outcome {
         "gen" => GEN,
         "graph" => GRAPH,
         "sizes" => SIZES,
+        "nix" => NIX,
         "licences" => LICENCES,
         "" | "help" | "--help" | "-h" => OVERVIEW,
         _ => return Err(format!("there is no command `{command}`; see `cargo xtask --help`")),

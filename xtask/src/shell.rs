@@ -7,9 +7,16 @@ use std::{env, fmt::Write};
 
 use crate::Outcome;
 
+/// Variables of `cargo xtask nix`. The program takes every `VEZA_…` for a key of its configuration.
+pub(crate) const TREES: [&str; 3] = ["VEZA_NIXPKGS", "VEZA_DISKO", "VEZA_CRANE"];
+
 /// The cargo that runs us.
 pub(crate) fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    for variable in TREES {
+        command.env_remove(variable);
+    }
+    command
 }
 
 /// Cargo with these arguments, separated by spaces.

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::shell::cargo_with;
-use crate::{Outcome, generate, graph, licences, shell, sizes};
+use crate::{Outcome, generate, graph, licences, nix, shell, sizes};
 
 /// One step: a name for `--only`, and what it does.
 pub(crate) struct Step {
@@ -32,6 +32,7 @@ pub(crate) const STEPS: [Step; 11] = [
     Step { name: "s3", work: Work::Commands(s3) },
     Step { name: "doc", work: Work::Commands(|_| vec![doc()]) },
     Step { name: "gen", work: Work::Own("gen --check", || generate::run(true)) },
+    Step { name: "nix", work: Work::Own("nix", nix::run) },
     Step { name: "examples", work: Work::Commands(|_| examples()) },
 ];
 
