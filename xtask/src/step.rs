@@ -21,7 +21,7 @@ pub(crate) enum Work {
 }
 
 /// In the order of their speed, so that a mistake shows early.
-pub(crate) const STEPS: [Step; 11] = [
+pub(crate) const STEPS: [Step; 12] = [
     Step { name: "fmt", work: Work::Commands(|_| vec![cargo_with("fmt --all --check")]) },
     Step { name: "sizes", work: Work::Own("sizes", sizes::run) },
     Step { name: "graph", work: Work::Own("graph --check", || graph::run(true)) },
