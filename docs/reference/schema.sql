@@ -6,6 +6,9 @@ ALTER SCHEMA core OWNER TO veza_owner;
 CREATE SCHEMA jobs;
 ALTER SCHEMA jobs OWNER TO veza_owner;
 
+CREATE SCHEMA storage;
+ALTER SCHEMA storage OWNER TO veza_owner;
+
 CREATE SCHEMA tenant;
 ALTER SCHEMA tenant OWNER TO veza_owner;
 
@@ -892,6 +895,67 @@ END
 $$;
 ALTER FUNCTION jobs.step_redrive(at_time timestamp with time zone, head_start bigint, at_most integer) OWNER TO veza_owner;
 
+CREATE FUNCTION storage.behind_prefix(prefix text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    kept CONSTANT text := rtrim(prefix, chr(1114111));
+    next integer;
+BEGIN
+    IF kept = '' THEN
+        RETURN NULL;
+    END IF;
+    next := ascii(right(kept, 1)) + 1;
+    -- Surrogates are no characters.
+    RETURN left(kept, -1) || chr(CASE next WHEN 55296 THEN 57344 ELSE next END);
+END
+$$;
+ALTER FUNCTION storage.behind_prefix(prefix text) OWNER TO veza_owner;
+COMMENT ON FUNCTION storage.behind_prefix(prefix text) IS 'The first text in byte order behind all that begin with the prefix; NULL when there is none.';
+
+CREATE FUNCTION storage.list_keys(tenant uuid, bucket uuid, prefix text, delimiter text, behind text, most integer) RETURNS TABLE(entry text, version_id uuid)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+DECLARE
+    place text COLLATE "C" := prefix;
+    finish CONSTANT text COLLATE "C" := storage.behind_prefix(prefix);
+    hit record;
+    cut integer;
+BEGIN
+    IF behind COLLATE "C" >= prefix COLLATE "C" THEN
+        place := CASE WHEN delimiter <> '' AND length(behind) > length(prefix)
+                           AND right(behind, length(delimiter)) = delimiter
+                      THEN storage.behind_prefix(behind) ELSE behind || chr(1) END;
+    END IF;
+    WHILE most > 0 AND place IS NOT NULL LOOP
+        SELECT o.key, o.version_id INTO hit FROM storage.objects AS o
+        WHERE o.tenant_id = tenant AND o.bucket_id = bucket AND o.key >= place
+        ORDER BY o.key LIMIT 1;
+        EXIT WHEN NOT FOUND OR hit.key >= finish;
+        cut := CASE WHEN delimiter = '' THEN 0 ELSE strpos(substr(hit.key, length(prefix) + 1), delimiter) END;
+        IF cut > 0 THEN
+            entry := left(hit.key, length(prefix) + cut - 1 + length(delimiter));
+            version_id := NULL;
+            place := storage.behind_prefix(entry);
+        ELSE
+            entry := hit.key;
+            version_id := hit.version_id;
+            -- The next text in byte order; no text holds the character 0.
+            place := hit.key || chr(1);
+        END IF;
+        RETURN NEXT;
+        most := most - 1;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION storage.list_keys(tenant uuid, bucket uuid, prefix text, delimiter text, behind text, most integer) OWNER TO veza_owner;
+COMMENT ON FUNCTION storage.list_keys(tenant uuid, bucket uuid, prefix text, delimiter text, behind text, most integer) IS 'The keys of a bucket in byte order from behind the last entry of the page before, and what lies below a common prefix as one entry without a version. It jumps over what lies below, so it costs what its answer is long.';
+
 CREATE TABLE core.idempotency_keys (
     tenant_id uuid NOT NULL,
     principal text NOT NULL,
@@ -1335,6 +1399,177 @@ ALTER TABLE ONLY jobs.unique_keys FORCE ROW LEVEL SECURITY;
 ALTER TABLE jobs.unique_keys OWNER TO veza_owner;
 COMMENT ON TABLE jobs.unique_keys IS 'A job that must not exist twice. The key is held until the job has ended, or until expires_at.';
 
+CREATE TABLE storage.blobs (
+    tenant_id uuid NOT NULL,
+    blob_id uuid NOT NULL,
+    content_id uuid NOT NULL,
+    number integer NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    size bigint NOT NULL,
+    header bytea,
+    sha256 bytea,
+    crc32c integer,
+    crc64nvme bigint,
+    due_at timestamp with time zone,
+    removed boolean DEFAULT false NOT NULL,
+    CONSTRAINT blobs_check CHECK (((state = 'live'::text) = (due_at IS NULL))),
+    CONSTRAINT blobs_number_check CHECK (((number >= 1) AND (number <= 100000))),
+    CONSTRAINT blobs_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT blobs_size_check CHECK ((size >= 0)),
+    CONSTRAINT blobs_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'live'::text, 'abandoned'::text])))
+);
+ALTER TABLE ONLY storage.blobs FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.blobs OWNER TO veza_owner;
+COMMENT ON TABLE storage.blobs IS 'Bytes in the backend, and the parts of a content by number: a plain upload has one, an upload in parts several. header is what begins them when they are encrypted, and size what they are when they are not. abandoned: to be removed at due_at; removed: it was, and is once more, in case its writer was only slow.';
+
+CREATE TABLE storage.buckets (
+    tenant_id uuid NOT NULL,
+    bucket_id uuid NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    access text NOT NULL,
+    versioning boolean NOT NULL,
+    encryption boolean NOT NULL,
+    max_object_bytes bigint,
+    allowed_types text[] NOT NULL,
+    cors jsonb NOT NULL,
+    retention_mode text,
+    retention_days integer,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT buckets_access_check CHECK ((access = ANY (ARRAY['private'::text, 'public_read'::text]))),
+    CONSTRAINT buckets_check CHECK (((retention_mode IS NULL) = (retention_days IS NULL))),
+    CONSTRAINT buckets_check1 CHECK (((retention_mode IS NULL) OR versioning)),
+    CONSTRAINT buckets_cors_check CHECK ((jsonb_typeof(cors) = 'array'::text)),
+    CONSTRAINT buckets_max_object_bytes_check CHECK ((max_object_bytes > 0)),
+    CONSTRAINT buckets_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$'::text)),
+    CONSTRAINT buckets_retention_days_check CHECK ((retention_days > 0)),
+    CONSTRAINT buckets_retention_mode_check CHECK ((retention_mode = ANY (ARRAY['governance'::text, 'compliance'::text])))
+);
+ALTER TABLE ONLY storage.buckets FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.buckets OWNER TO veza_owner;
+COMMENT ON TABLE storage.buckets IS 'Where a tenant keeps objects, and the rules for them. No allowed_types allow all. A deleted bucket is empty but for what can be restored.';
+
+CREATE TABLE storage.contents (
+    tenant_id uuid NOT NULL,
+    content_id uuid NOT NULL,
+    backend text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    size bigint NOT NULL,
+    etag text,
+    sha256 bytea,
+    crc32c integer,
+    crc64nvme bigint,
+    key_id uuid,
+    wrapped_key bytea,
+    due_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT contents_check CHECK (((key_id IS NULL) = (wrapped_key IS NULL))),
+    CONSTRAINT contents_check1 CHECK (((state = 'live'::text) = (due_at IS NULL))),
+    CONSTRAINT contents_check2 CHECK (((state = ANY (ARRAY['pending'::text, 'collecting'::text])) OR (etag IS NOT NULL))),
+    CONSTRAINT contents_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT contents_size_check CHECK ((size >= 0)),
+    CONSTRAINT contents_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'live'::text, 'condemned'::text, 'collecting'::text])))
+);
+ALTER TABLE ONLY storage.contents FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.contents OWNER TO veza_owner;
+COMMENT ON TABLE storage.contents IS 'What versions show. pending: it is being written, size is what is reserved for it, and due_at is when it is given up. live: versions show it. condemned: none does any more; it can be restored until due_at. collecting: its bytes are being removed.';
+
+CREATE TABLE storage.objects (
+    tenant_id uuid NOT NULL,
+    bucket_id uuid NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    version_id uuid NOT NULL
+);
+ALTER TABLE ONLY storage.objects FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.objects OWNER TO veza_owner;
+COMMENT ON TABLE storage.objects IS 'The current version of each key that has one.';
+
+CREATE TABLE storage.tenant_keys (
+    tenant_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    root_id text NOT NULL,
+    wrapped bytea,
+    current boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    dropped_at timestamp with time zone,
+    CONSTRAINT tenant_keys_check CHECK (((wrapped IS NULL) = (dropped_at IS NOT NULL))),
+    CONSTRAINT tenant_keys_check1 CHECK ((NOT (current AND (wrapped IS NULL))))
+);
+ALTER TABLE ONLY storage.tenant_keys FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.tenant_keys OWNER TO veza_owner;
+COMMENT ON TABLE storage.tenant_keys IS 'What wraps the keys of a tenant''s contents, itself wrapped by the root key root_id. Once dropped, what it wrapped cannot be read any more.';
+
+CREATE TABLE storage.uploads (
+    tenant_id uuid NOT NULL,
+    upload_id uuid NOT NULL,
+    bucket_id uuid NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    content_id uuid NOT NULL,
+    protocol text NOT NULL COLLATE pg_catalog."C",
+    length bigint,
+    received bigint DEFAULT 0 NOT NULL,
+    fence bigint DEFAULT 0 NOT NULL,
+    partial boolean DEFAULT false NOT NULL,
+    options jsonb NOT NULL,
+    version_id uuid,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT uploads_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 1024))),
+    CONSTRAINT uploads_length_check CHECK ((length >= 0)),
+    CONSTRAINT uploads_options_check CHECK ((jsonb_typeof(options) = 'object'::text)),
+    CONSTRAINT uploads_protocol_check CHECK ((protocol = ANY (ARRAY['multipart'::text, 'tus'::text]))),
+    CONSTRAINT uploads_received_check CHECK ((received >= 0))
+);
+ALTER TABLE ONLY storage.uploads FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.uploads OWNER TO veza_owner;
+COMMENT ON TABLE storage.uploads IS 'An upload in parts that any node continues. Who writes takes the next fence; with an older one nothing can be added. Completed, it names the version that it made, so that completing it again answers the same.';
+
+CREATE TABLE storage.usage (
+    tenant_id uuid NOT NULL,
+    used_bytes bigint DEFAULT 0 NOT NULL,
+    reserved_bytes bigint DEFAULT 0 NOT NULL,
+    limit_bytes bigint,
+    CONSTRAINT usage_limit_bytes_check CHECK ((limit_bytes >= 0)),
+    CONSTRAINT usage_reserved_bytes_check CHECK ((reserved_bytes >= 0)),
+    CONSTRAINT usage_used_bytes_check CHECK ((used_bytes >= 0))
+)
+WITH (fillfactor='50');
+ALTER TABLE ONLY storage.usage FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.usage OWNER TO veza_owner;
+COMMENT ON TABLE storage.usage IS 'used_bytes is the sum of the sizes of live contents, reserved_bytes that of pending ones, exactly. Without a limit that of the deployment holds.';
+
+CREATE TABLE storage.versions (
+    tenant_id uuid NOT NULL,
+    version_id uuid NOT NULL,
+    bucket_id uuid NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    content_id uuid NOT NULL,
+    content_type text NOT NULL,
+    headers jsonb NOT NULL,
+    metadata jsonb NOT NULL,
+    tags jsonb NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    retention_mode text,
+    retain_until timestamp with time zone,
+    legal_hold boolean DEFAULT false NOT NULL,
+    CONSTRAINT versions_check CHECK (((retention_mode IS NULL) = (retain_until IS NULL))),
+    CONSTRAINT versions_check1 CHECK (((deleted_at IS NULL) OR (ended_at IS NOT NULL))),
+    CONSTRAINT versions_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text)),
+    CONSTRAINT versions_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 1024))),
+    CONSTRAINT versions_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT versions_retention_mode_check CHECK ((retention_mode = ANY (ARRAY['governance'::text, 'compliance'::text]))),
+    CONSTRAINT versions_tags_check CHECK ((jsonb_typeof(tags) = 'object'::text))
+);
+ALTER TABLE ONLY storage.versions FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.versions OWNER TO veza_owner;
+COMMENT ON TABLE storage.versions IS 'What an object was from created_at to ended_at. Copies share a content. Once deleted_at is set it is only there to be restored.';
+
 CREATE TABLE tenant.api_keys (
     tenant_id uuid NOT NULL,
     key_id uuid NOT NULL,
@@ -1564,6 +1799,22 @@ ALTER TABLE ONLY jobs.totals
     ADD CONSTRAINT totals_pkey PRIMARY KEY (queue);
 ALTER TABLE ONLY jobs.unique_keys
     ADD CONSTRAINT unique_keys_pkey PRIMARY KEY (tenant_id, key);
+ALTER TABLE ONLY storage.blobs
+    ADD CONSTRAINT blobs_pkey PRIMARY KEY (tenant_id, blob_id);
+ALTER TABLE ONLY storage.buckets
+    ADD CONSTRAINT buckets_pkey PRIMARY KEY (tenant_id, bucket_id);
+ALTER TABLE ONLY storage.contents
+    ADD CONSTRAINT contents_pkey PRIMARY KEY (tenant_id, content_id);
+ALTER TABLE ONLY storage.objects
+    ADD CONSTRAINT objects_pkey PRIMARY KEY (tenant_id, bucket_id, key);
+ALTER TABLE ONLY storage.tenant_keys
+    ADD CONSTRAINT tenant_keys_pkey PRIMARY KEY (tenant_id, key_id);
+ALTER TABLE ONLY storage.uploads
+    ADD CONSTRAINT uploads_pkey PRIMARY KEY (tenant_id, upload_id);
+ALTER TABLE ONLY storage.usage
+    ADD CONSTRAINT usage_pkey PRIMARY KEY (tenant_id);
+ALTER TABLE ONLY storage.versions
+    ADD CONSTRAINT versions_pkey PRIMARY KEY (tenant_id, version_id);
 ALTER TABLE ONLY tenant.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (tenant_id, key_id);
 ALTER TABLE ONLY tenant.api_keys
@@ -1635,6 +1886,32 @@ CREATE INDEX schedules_due ON jobs.schedules USING btree (next_at) WHERE (NOT pa
 
 CREATE INDEX subscriptions_by_exchange ON jobs.subscriptions USING btree (exchange, name);
 
+CREATE UNIQUE INDEX blobs_by_content ON storage.blobs USING btree (tenant_id, content_id, number) WHERE (state = 'live'::text);
+
+CREATE INDEX blobs_due ON storage.blobs USING btree (due_at, tenant_id) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX blobs_of_content ON storage.blobs USING btree (tenant_id, content_id);
+
+CREATE UNIQUE INDEX buckets_name_unique ON storage.buckets USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+
+CREATE INDEX contents_by_key ON storage.contents USING btree (tenant_id, key_id, content_id) WHERE (key_id IS NOT NULL);
+
+CREATE INDEX contents_due ON storage.contents USING btree (due_at, tenant_id) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX objects_by_version ON storage.objects USING btree (tenant_id, version_id);
+
+CREATE UNIQUE INDEX tenant_keys_current ON storage.tenant_keys USING btree (tenant_id) WHERE current;
+
+CREATE INDEX uploads_by_bucket ON storage.uploads USING btree (tenant_id, bucket_id, key, upload_id);
+
+CREATE INDEX uploads_by_content ON storage.uploads USING btree (tenant_id, content_id);
+
+CREATE INDEX uploads_expired ON storage.uploads USING btree (expires_at, tenant_id);
+
+CREATE INDEX versions_by_content ON storage.versions USING btree (tenant_id, content_id);
+
+CREATE INDEX versions_by_key ON storage.versions USING btree (tenant_id, bucket_id, key, version_id);
+
 CREATE UNIQUE INDEX invitations_open_unique ON tenant.invitations USING btree (tenant_id, email_key) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 
 CREATE INDEX mails_by_due ON tenant.mails USING btree (due_at);
@@ -1656,6 +1933,20 @@ ALTER TABLE ONLY jobs.bindings
     ADD CONSTRAINT bindings_tenant_id_exchange_fkey FOREIGN KEY (tenant_id, exchange) REFERENCES jobs.exchanges(tenant_id, name) ON DELETE CASCADE;
 ALTER TABLE ONLY jobs.replays
     ADD CONSTRAINT replays_tenant_id_binding_id_fkey FOREIGN KEY (tenant_id, binding_id) REFERENCES jobs.bindings(tenant_id, binding_id) ON DELETE CASCADE;
+ALTER TABLE ONLY storage.blobs
+    ADD CONSTRAINT blobs_content_exists FOREIGN KEY (tenant_id, content_id) REFERENCES storage.contents(tenant_id, content_id);
+ALTER TABLE ONLY storage.contents
+    ADD CONSTRAINT contents_key_exists FOREIGN KEY (tenant_id, key_id) REFERENCES storage.tenant_keys(tenant_id, key_id);
+ALTER TABLE ONLY storage.objects
+    ADD CONSTRAINT objects_version_exists FOREIGN KEY (tenant_id, version_id) REFERENCES storage.versions(tenant_id, version_id);
+ALTER TABLE ONLY storage.uploads
+    ADD CONSTRAINT uploads_bucket_exists FOREIGN KEY (tenant_id, bucket_id) REFERENCES storage.buckets(tenant_id, bucket_id);
+ALTER TABLE ONLY storage.uploads
+    ADD CONSTRAINT uploads_content_exists FOREIGN KEY (tenant_id, content_id) REFERENCES storage.contents(tenant_id, content_id);
+ALTER TABLE ONLY storage.versions
+    ADD CONSTRAINT versions_bucket_exists FOREIGN KEY (tenant_id, bucket_id) REFERENCES storage.buckets(tenant_id, bucket_id);
+ALTER TABLE ONLY storage.versions
+    ADD CONSTRAINT versions_content_exists FOREIGN KEY (tenant_id, content_id) REFERENCES storage.contents(tenant_id, content_id);
 ALTER TABLE ONLY tenant.api_keys
     ADD CONSTRAINT api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant.organizations(tenant_id);
 ALTER TABLE ONLY tenant.invitations
@@ -1801,6 +2092,38 @@ CREATE POLICY tenant ON jobs.schedules TO veza_app USING ((tenant_id = ( SELECT 
 
 CREATE POLICY tenant ON jobs.unique_keys TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 ALTER TABLE jobs.unique_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE storage.blobs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE storage.buckets ENABLE ROW LEVEL SECURITY;
+ALTER TABLE storage.contents ENABLE ROW LEVEL SECURITY;
+ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY system ON storage.blobs TO veza_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system ON storage.contents TO veza_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system ON storage.uploads TO veza_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system ON storage.usage TO veza_system USING (true) WITH CHECK (true);
+
+CREATE POLICY tenant ON storage.blobs TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON storage.buckets TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON storage.contents TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON storage.objects TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON storage.tenant_keys TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON storage.uploads TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON storage.usage TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON storage.versions TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+ALTER TABLE storage.tenant_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE storage.uploads ENABLE ROW LEVEL SECURITY;
+ALTER TABLE storage.usage ENABLE ROW LEVEL SECURITY;
+ALTER TABLE storage.versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant.api_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant.invitations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant.mails ENABLE ROW LEVEL SECURITY;
@@ -1865,6 +2188,8 @@ GRANT USAGE ON SCHEMA core TO veza_jobs;
 GRANT USAGE ON SCHEMA jobs TO veza_app;
 GRANT USAGE ON SCHEMA jobs TO veza_jobs;
 GRANT USAGE ON SCHEMA jobs TO veza_system;
+GRANT USAGE ON SCHEMA storage TO veza_app;
+GRANT USAGE ON SCHEMA storage TO veza_system;
 GRANT USAGE ON SCHEMA tenant TO veza_app;
 GRANT USAGE ON SCHEMA tenant TO veza_system;
 REVOKE ALL ON FUNCTION core.allow_system(target regclass, privileges text) FROM PUBLIC;
@@ -1926,6 +2251,10 @@ GRANT ALL ON FUNCTION jobs.rotate(parent text, today date, keep_days integer) TO
 REVOKE ALL ON FUNCTION jobs.share(target regclass, to_app text, to_jobs text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION jobs.step_redrive(at_time timestamp with time zone, head_start bigint, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.step_redrive(at_time timestamp with time zone, head_start bigint, at_most integer) TO veza_jobs;
+REVOKE ALL ON FUNCTION storage.behind_prefix(prefix text) FROM PUBLIC;
+GRANT ALL ON FUNCTION storage.behind_prefix(prefix text) TO veza_app;
+REVOKE ALL ON FUNCTION storage.list_keys(tenant uuid, bucket uuid, prefix text, delimiter text, behind text, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION storage.list_keys(tenant uuid, bucket uuid, prefix text, delimiter text, behind text, most integer) TO veza_app;
 GRANT SELECT,INSERT ON TABLE core.idempotency_keys TO veza_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE core.idempotency_keys TO veza_system;
 GRANT UPDATE(response) ON TABLE core.idempotency_keys TO veza_app;
@@ -2019,6 +2348,74 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.subscriptions TO veza_jobs;
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.totals TO veza_jobs;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.unique_keys TO veza_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.unique_keys TO veza_jobs;
+GRANT SELECT,INSERT,DELETE ON TABLE storage.blobs TO veza_app;
+GRANT SELECT(tenant_id) ON TABLE storage.blobs TO veza_system;
+GRANT UPDATE(content_id) ON TABLE storage.blobs TO veza_app;
+GRANT UPDATE(number) ON TABLE storage.blobs TO veza_app;
+GRANT UPDATE(state) ON TABLE storage.blobs TO veza_app;
+GRANT UPDATE(size) ON TABLE storage.blobs TO veza_app;
+GRANT UPDATE(header) ON TABLE storage.blobs TO veza_app;
+GRANT UPDATE(sha256) ON TABLE storage.blobs TO veza_app;
+GRANT UPDATE(crc32c) ON TABLE storage.blobs TO veza_app;
+GRANT UPDATE(crc64nvme) ON TABLE storage.blobs TO veza_app;
+GRANT UPDATE(due_at) ON TABLE storage.blobs TO veza_app;
+GRANT SELECT(due_at) ON TABLE storage.blobs TO veza_system;
+GRANT UPDATE(removed) ON TABLE storage.blobs TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(access) ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(versioning) ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(encryption) ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(max_object_bytes) ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(allowed_types) ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(cors) ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(retention_mode) ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(retention_days) ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(version) ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(updated_at) ON TABLE storage.buckets TO veza_app;
+GRANT UPDATE(deleted_at) ON TABLE storage.buckets TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE storage.contents TO veza_app;
+GRANT SELECT(tenant_id) ON TABLE storage.contents TO veza_system;
+GRANT UPDATE(backend) ON TABLE storage.contents TO veza_app;
+GRANT UPDATE(state) ON TABLE storage.contents TO veza_app;
+GRANT UPDATE(size) ON TABLE storage.contents TO veza_app;
+GRANT UPDATE(etag) ON TABLE storage.contents TO veza_app;
+GRANT UPDATE(sha256) ON TABLE storage.contents TO veza_app;
+GRANT UPDATE(crc32c) ON TABLE storage.contents TO veza_app;
+GRANT UPDATE(crc64nvme) ON TABLE storage.contents TO veza_app;
+GRANT UPDATE(key_id) ON TABLE storage.contents TO veza_app;
+GRANT UPDATE(wrapped_key) ON TABLE storage.contents TO veza_app;
+GRANT UPDATE(due_at) ON TABLE storage.contents TO veza_app;
+GRANT SELECT(due_at) ON TABLE storage.contents TO veza_system;
+GRANT SELECT,INSERT,DELETE ON TABLE storage.objects TO veza_app;
+GRANT UPDATE(version_id) ON TABLE storage.objects TO veza_app;
+GRANT SELECT,INSERT ON TABLE storage.tenant_keys TO veza_app;
+GRANT UPDATE(root_id) ON TABLE storage.tenant_keys TO veza_app;
+GRANT UPDATE(wrapped) ON TABLE storage.tenant_keys TO veza_app;
+GRANT UPDATE(current) ON TABLE storage.tenant_keys TO veza_app;
+GRANT UPDATE(dropped_at) ON TABLE storage.tenant_keys TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE storage.uploads TO veza_app;
+GRANT SELECT(tenant_id) ON TABLE storage.uploads TO veza_system;
+GRANT UPDATE(length) ON TABLE storage.uploads TO veza_app;
+GRANT UPDATE(received) ON TABLE storage.uploads TO veza_app;
+GRANT UPDATE(fence) ON TABLE storage.uploads TO veza_app;
+GRANT UPDATE(version_id) ON TABLE storage.uploads TO veza_app;
+GRANT UPDATE(expires_at) ON TABLE storage.uploads TO veza_app;
+GRANT SELECT(expires_at) ON TABLE storage.uploads TO veza_system;
+GRANT SELECT,INSERT ON TABLE storage.usage TO veza_app;
+GRANT SELECT,INSERT ON TABLE storage.usage TO veza_system;
+GRANT UPDATE(used_bytes) ON TABLE storage.usage TO veza_app;
+GRANT UPDATE(reserved_bytes) ON TABLE storage.usage TO veza_app;
+GRANT UPDATE(limit_bytes) ON TABLE storage.usage TO veza_system;
+GRANT SELECT,INSERT,DELETE ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(content_type) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(headers) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(metadata) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(tags) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(ended_at) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(deleted_at) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(retention_mode) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(retain_until) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(legal_hold) ON TABLE storage.versions TO veza_app;
 GRANT SELECT,INSERT ON TABLE tenant.api_keys TO veza_app;
 GRANT SELECT,UPDATE ON TABLE tenant.api_keys TO veza_system;
 GRANT UPDATE(revoked_at) ON TABLE tenant.api_keys TO veza_app;
