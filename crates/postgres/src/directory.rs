@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::Path;
 
 use nix::libc::O_NOFOLLOW;
+use nix::unistd::geteuid;
 
 use crate::Error;
 
@@ -13,14 +14,27 @@ use crate::Error;
 /// link) of that owner, which nobody else can write. Safe in `/tmp`.
 pub(crate) fn private(dir: &Path, uid: u32, gid: u32, mode: u32) -> Result<(), Error> {
     match DirBuilder::new().mode(0o700).create(dir) {
-        // Until it is given away nobody but us can replace it, so following the path is safe.
-        Ok(()) => {
-            chown(dir, Some(uid), Some(gid)).map_err(Error::io("give away", dir))?;
-            fs::set_permissions(dir, Permissions::from_mode(mode)).map_err(Error::io("open", dir))
+        Ok(()) => give(dir, uid, gid, mode),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // Whoever made it may have died before giving it away.
+            if is_ours_and_empty(dir) {
+                give(dir, uid, gid, mode)?;
+            }
+            check(dir, uid)
         }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => check(dir, uid),
         Err(error) => Err(Error::io("create", dir)(error)),
     }
+}
+
+/// Until it is given away nobody but us can replace it, so following the path is safe.
+fn give(dir: &Path, uid: u32, gid: u32, mode: u32) -> Result<(), Error> {
+    chown(dir, Some(uid), Some(gid)).map_err(Error::io("give away", dir))?;
+    fs::set_permissions(dir, Permissions::from_mode(mode)).map_err(Error::io("open", dir))
+}
+
+fn is_ours_and_empty(dir: &Path) -> bool {
+    let me = geteuid().as_raw();
+    check(dir, me).is_ok() && fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn check(dir: &Path, uid: u32) -> Result<(), Error> {

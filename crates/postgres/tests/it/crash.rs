@@ -1,6 +1,7 @@
 //! Every process may be killed at any moment.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 use std::time::Duration;
 
 use crate::fixture::{Directory, binaries, helper, kill_hard, postmaster, psql, root_url, start, wait_for};
@@ -58,6 +59,14 @@ fn an_interrupted_initdb_is_swept_away() {
     fs::write(staging.join("veza-initdb-unfinished"), "").unwrap();
     drop(start(dir.settings()));
     assert!(!staging.exists());
+}
+
+#[test]
+fn a_parent_killed_before_it_gave_its_directory_away_hinders_nobody() {
+    let dir = Directory::new();
+    let staging = dir.path().join("postgres.new");
+    DirBuilder::new().mode(0o700).create(&staging).unwrap();
+    assert_eq!(psql(&root_url(&start(dir.settings())), "SELECT 1"), "1");
 }
 
 #[test]
