@@ -208,17 +208,11 @@ pub(crate) fn finish_blob(
     if tx.execute(update)? == 1 { Ok(()) } else { Err(Error::LeaseLost) }
 }
 
-/// Makes a content that was stored one that versions show, and settles what was set aside for it.
+/// Makes a content that was stored one that versions show; what was set aside for it becomes what is used.
 ///
 /// # Errors
-/// [`Error::LeaseLost`] when it was given up meanwhile, [`Error::QuotaExceeded`] when it became more than was
-/// set aside.
-pub(crate) fn finish(
-    tx: &mut TenantTx<'_>,
-    content: ContentId,
-    facts: &Facts,
-    limit: Option<i64>,
-) -> Result<(), Error> {
+/// [`Error::LeaseLost`] when it was given up meanwhile.
+pub(crate) fn finish(tx: &mut TenantTx<'_>, content: ContentId, facts: &Facts) -> Result<Delta, Error> {
     let pending = contents::table.find((tx.tenant(), content)).filter(contents::state.eq("pending"));
     let reserved: Option<i64> = tx.find_result(pending.select(contents::size).for_update())?;
     let Some(reserved) = reserved else { return Err(Error::LeaseLost) };
@@ -232,7 +226,7 @@ pub(crate) fn finish(
         contents::due_at.eq(None::<DateTime<Utc>>),
     ));
     tx.execute(update)?;
-    quota::change(tx, Delta { used: facts.size, reserved: -reserved }, limit)
+    Ok(Delta { used: facts.size, reserved: -reserved })
 }
 
 /// Locks contents against being condemned or collected by others, always in the same order.
@@ -248,36 +242,36 @@ pub(crate) fn lock(tx: &mut TenantTx<'_>, ids: &[ContentId]) -> Result<(), Error
 
 /// Condemns a locked content that no version shows any more: its bytes go when `window` has passed. What
 /// it took is free at once.
-pub(crate) fn condemn(tx: &mut TenantTx<'_>, content: ContentId, window: TimeDelta) -> Result<(), Error> {
+pub(crate) fn condemn(tx: &mut TenantTx<'_>, content: ContentId, window: TimeDelta) -> Result<Delta, Error> {
     let shown = versions::table
         .filter(versions::tenant_id.eq(tx.tenant()).and(versions::content_id.eq(content)))
         .filter(versions::deleted_at.is_null());
     if tx.get_result::<i64, _>(shown.count())? > 0 {
-        return Ok(());
+        return Ok(Delta::default());
     }
     let this = contents::table.find((tx.tenant(), content)).filter(contents::state.eq("live"));
     let update = diesel::update(this)
         .set((contents::state.eq("condemned"), contents::due_at.eq(tx.now() + window)))
         .returning(contents::size);
     let freed: Option<i64> = tx.find_result(update)?;
-    quota::change(tx, Delta::used(-freed.unwrap_or(0)), None)
+    Ok(Delta::used(-freed.unwrap_or(0)))
 }
 
 /// Lets a locked content be shown again, if its bytes are not being removed yet.
 ///
 /// # Errors
-/// [`Error::Absent`] when it is too late, [`Error::QuotaExceeded`].
-pub(crate) fn revive(tx: &mut TenantTx<'_>, content: ContentId, limit: Option<i64>) -> Result<(), Error> {
+/// [`Error::Absent`] when it is too late.
+pub(crate) fn revive(tx: &mut TenantTx<'_>, content: ContentId) -> Result<Delta, Error> {
     let this = contents::table.find((tx.tenant(), content));
     let (state, size): (String, i64) =
         tx.find_result(this.select((contents::state, contents::size)))?.ok_or(Error::Absent("version"))?;
     match state.as_str() {
-        "live" => Ok(()),
+        "live" => Ok(Delta::default()),
         "condemned" => {
             let update = diesel::update(this)
                 .set((contents::state.eq("live"), contents::due_at.eq(None::<DateTime<Utc>>)));
             tx.execute(update)?;
-            quota::change(tx, Delta::used(size), limit)
+            Ok(Delta::used(size))
         }
         _ => Err(Error::Absent("version")),
     }

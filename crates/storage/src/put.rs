@@ -12,6 +12,7 @@ use crate::flow::{Arrived, Flow, Ids, STEP};
 use crate::id::ContentId;
 use crate::object::{self, Attributes, Condition, Object};
 use crate::permission::WriteObjects;
+use crate::quota;
 use crate::{BlobId, Body, Error, ObjectKey, Storage};
 
 /// An object to be stored.
@@ -142,7 +143,7 @@ impl Storage {
             let bucket = bucket::hold(tx, &new.bucket)?;
             object::check(&bucket, &new.attributes, Some(facts.size))?;
             content::finish_blob(tx, ids.blob, &arrived.sums, arrived.header)?;
-            content::finish(tx, ids.content, &facts, limit)?;
+            let settled = content::finish(tx, ids.content, &facts)?;
             let placement = object::Placement {
                 bucket: &bucket,
                 key: &new.key,
@@ -153,7 +154,9 @@ impl Storage {
                 event: "object.created",
                 window,
             };
-            object::place(tx, &placement)
+            let (object, freed) = object::place(tx, &placement)?;
+            quota::change(tx, settled + freed, limit)?;
+            Ok(object)
         };
         self.db().tenant(caller, show).await
     }

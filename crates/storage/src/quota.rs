@@ -32,6 +32,14 @@ pub(crate) struct Delta {
     pub(crate) reserved: i64,
 }
 
+impl std::ops::Add for Delta {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { used: self.used + other.used, reserved: self.reserved + other.reserved }
+    }
+}
+
 impl Delta {
     pub(crate) const fn reserve(bytes: i64) -> Self {
         Self { used: 0, reserved: bytes }
@@ -66,7 +74,8 @@ pub(crate) fn reserve_some(tx: &mut TenantTx<'_>, most: i64, limit: Option<i64>)
     Ok(some)
 }
 
-/// Changes the sums. All changes of a tenant wait for each other here, so it comes late in a transaction.
+/// Changes the sums. All changes of a tenant wait for each other here, so it comes last in a transaction:
+/// whoever waits for a key or a content meanwhile must not hold it up.
 ///
 /// # Errors
 /// [`Error::QuotaExceeded`] when it makes them more, and more than the limit.

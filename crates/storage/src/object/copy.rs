@@ -11,6 +11,7 @@ use crate::content;
 use crate::id::VersionId;
 use crate::key::ObjectKey;
 use crate::permission::{ReadObjects, WriteObjects};
+use crate::quota;
 
 /// What is copied where.
 #[derive(Debug, Clone)]
@@ -64,5 +65,7 @@ pub fn copy(
         event: "object.created",
         window,
     };
-    super::place(tx, &placement)
+    let (object, freed) = super::place(tx, &placement)?;
+    quota::change(tx, freed, None)?;
+    Ok(object)
 }

@@ -11,6 +11,7 @@ use crate::bucket::{self, Bucket};
 use crate::id::VersionId;
 use crate::key::ObjectKey;
 use crate::permission::DeleteObjects;
+use crate::quota;
 use crate::schema::objects;
 
 /// Deletes what a key shows. With versioning it stays as a version; without, it can be restored for `window`.
@@ -30,8 +31,9 @@ pub fn delete(
     let object = current(tx, &bucket, key)?.ok_or(Error::Absent("object"))?;
     condition.check(Some(&object))?;
     hide(tx, &bucket, key)?;
-    end(tx, &bucket, &object, false, window)?;
-    announce(tx, "object.removed", &object)
+    let freed = end(tx, &bucket, &object, false, window)?;
+    announce(tx, "object.removed", &object)?;
+    quota::change(tx, freed, None)
 }
 
 /// Deletes one version, current or not; if it was what the key showed, the key shows nothing then. It can be
@@ -53,8 +55,9 @@ pub fn delete_version(
     if object.ended_at.is_none() {
         hide(tx, &bucket, key)?;
     }
-    end(tx, &bucket, &object, true, window)?;
-    announce(tx, "object.removed", &object)
+    let freed = end(tx, &bucket, &object, true, window)?;
+    announce(tx, "object.removed", &object)?;
+    quota::change(tx, freed, None)
 }
 
 fn hide(tx: &mut TenantTx<'_>, bucket: &Bucket, key: &ObjectKey) -> Result<(), Error> {

@@ -13,6 +13,7 @@ use crate::content;
 use crate::id::{ContentId, VersionId};
 use crate::input::{Rules, is_text};
 use crate::key::ObjectKey;
+use crate::quota::Delta;
 use crate::schema::{objects, versions};
 use crate::{EXCHANGE, Error};
 
@@ -71,7 +72,7 @@ pub(super) fn lock(tx: &mut TenantTx<'_>, bucket: &Bucket, key: &ObjectKey) -> R
 ///
 /// # Errors
 /// [`Error::PreconditionFailed`], [`Error::Retained`].
-pub(crate) fn place(tx: &mut TenantTx<'_>, new: &Placement<'_>) -> Result<Object, Error> {
+pub(crate) fn place(tx: &mut TenantTx<'_>, new: &Placement<'_>) -> Result<(Object, Delta), Error> {
     let Placement { bucket, key, .. } = *new;
     lock(tx, bucket, key)?;
     let before = current(tx, bucket, key)?;
@@ -89,12 +90,13 @@ pub(crate) fn place(tx: &mut TenantTx<'_>, new: &Placement<'_>) -> Result<Object
         .do_update()
         .set(objects::version_id.eq(version));
     tx.execute(show)?;
-    if let Some(before) = &before {
-        end(tx, bucket, before, false, new.window)?;
-    }
+    let delta = match &before {
+        Some(before) => end(tx, bucket, before, false, new.window)?,
+        None => Delta::default(),
+    };
     let object = current(tx, bucket, key)?.ok_or(Error::Absent("object"))?;
     announce(tx, new.event, &object)?;
-    Ok(object)
+    Ok((object, delta))
 }
 
 fn insert(tx: &mut TenantTx<'_>, new: &Placement<'_>) -> Result<VersionId, Error> {
@@ -127,7 +129,7 @@ pub(super) fn end(
     version: &Object,
     for_good: bool,
     window: TimeDelta,
-) -> Result<(), Error> {
+) -> Result<Delta, Error> {
     let now = tx.now();
     let gone = for_good || !bucket.settings.versioning;
     if gone {
@@ -140,7 +142,7 @@ pub(super) fn end(
     ));
     tx.execute(update)?;
     if !gone {
-        return Ok(());
+        return Ok(Delta::default());
     }
     content::lock(tx, &[version.content])?;
     content::condemn(tx, version.content, window)

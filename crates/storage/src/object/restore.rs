@@ -12,7 +12,7 @@ use crate::id::VersionId;
 use crate::key::ObjectKey;
 use crate::permission::DeleteObjects;
 use crate::schema::versions;
-use crate::{bucket, content};
+use crate::{bucket, content, quota};
 
 /// Makes an earlier version, or a deleted one, what its key shows, as a new version.
 ///
@@ -41,7 +41,7 @@ pub fn restore(
     let content = earlier.content;
     let replaced = super::current(tx, &bucket, key)?.map(|object| object.content);
     content::lock(tx, &[Some(content), replaced].into_iter().flatten().collect::<Vec<_>>())?;
-    content::revive(tx, content, limit)?;
+    let revived = content::revive(tx, content)?;
     let by = permit.caller().principal().to_string();
     let placement = Placement {
         bucket: &bucket,
@@ -53,5 +53,7 @@ pub fn restore(
         event: "object.restored",
         window,
     };
-    super::place(tx, &placement)
+    let (object, freed) = super::place(tx, &placement)?;
+    quota::change(tx, revived + freed, limit)?;
+    Ok(object)
 }

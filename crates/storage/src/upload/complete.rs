@@ -12,6 +12,7 @@ use crate::id::UploadId;
 use crate::input::hex;
 use crate::object::{self, Object, Placement};
 use crate::permission::WriteObjects;
+use crate::quota;
 use crate::schema::uploads;
 use crate::{Error, ObjectKey, Storage, bucket};
 
@@ -47,7 +48,7 @@ impl Storage {
             }
             let options = row.options()?;
             object::check(&bucket, &options.attributes, Some(facts.size))?;
-            content::finish(tx, row.content_id, &facts, limit)?;
+            let settled = content::finish(tx, row.content_id, &facts)?;
             let placement = Placement {
                 bucket: &bucket,
                 key: &key,
@@ -58,9 +59,10 @@ impl Storage {
                 event: "object.created",
                 window,
             };
-            let object = object::place(tx, &placement)?;
+            let (object, freed) = object::place(tx, &placement)?;
             let this = uploads::table.find((tx.tenant(), upload));
             tx.execute(diesel::update(this).set(uploads::version_id.eq(object.version_id)))?;
+            quota::change(tx, settled + freed, limit)?;
             Ok(object)
         };
         self.db().tenant(caller, complete).await
