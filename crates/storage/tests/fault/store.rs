@@ -26,6 +26,7 @@ pub(crate) async fn open(db: Db, directory: &Path) -> (Storage, Arc<dyn Backend>
         recovery_window: Period::from_secs(1),
         second_look: Period::from_secs(1),
         upload_timeout: Period::from_secs(10),
+        upload_lifetime: Period::from_secs(20),
         ..StorageConfig::default()
     };
     (Storage::new(db, config, "fs", Arc::clone(&backend), Some(root)).unwrap(), backend)

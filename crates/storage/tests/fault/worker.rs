@@ -12,6 +12,7 @@ use veza_core::db::{DatabaseConfig, PoolConfig};
 use veza_core::page::PageRequest;
 use veza_core::{Caller, Db, SystemRandom, TenantId, bytes};
 use veza_storage::object::{self, Attributes, Condition, Copy};
+use veza_storage::upload::{self, NewPart, NewUpload, Protocol};
 use veza_storage::{Error, NewObject, ObjectKey, Storage};
 
 use crate::store::{self, BUCKET, content};
@@ -56,7 +57,8 @@ impl Worker {
         let [what, one, other, seed, small, large] = bytes::<6>(&SystemRandom);
         let (one, other) = (key(one % 24), key(other % 24));
         match what {
-            0..120 => self.put(one, seed, usize::from(small) << (large % 12)).await,
+            0..30 => self.parts(one, seed, usize::from(small) << (large % 10)).await,
+            30..120 => self.put(one, seed, usize::from(small) << (large % 12)).await,
             120..170 => self.copy(one, other).await,
             170..220 => self.delete(one).await,
             220..245 => self.restore(one).await,
@@ -65,15 +67,10 @@ impl Worker {
     }
 
     async fn put(&self, key: ObjectKey, seed: u8, len: usize) -> Result<(), Error> {
-        let metadata = BTreeMap::from([("seed".to_owned(), seed.to_string())]);
         let new = NewObject {
             bucket: BUCKET.to_owned(),
             key,
-            attributes: Attributes {
-                content_type: "text/plain".to_owned(),
-                metadata,
-                ..Attributes::default()
-            },
+            attributes: attributes(seed),
             len: seed.is_multiple_of(2).then_some(u64::try_from(len).unwrap()),
             expected: veza_storage::digest::Expected::default(),
             condition: Condition::default(),
@@ -86,6 +83,37 @@ impl Worker {
         });
         let permit = self.caller.permit()?;
         self.storage.put(&self.caller, &permit, new, Box::pin(slowly)).await.map(drop)
+    }
+
+    /// The same in three parts: by number, or one behind the other.
+    async fn parts(&self, key: ObjectKey, seed: u8, len: usize) -> Result<(), Error> {
+        let (write, bytes) = (self.caller.permit()?, content(seed, 3 * len));
+        let protocol = if seed.is_multiple_of(2) { Protocol::Multipart } else { Protocol::Tus };
+        let new = NewUpload {
+            bucket: BUCKET.to_owned(),
+            key,
+            protocol,
+            length: seed.is_multiple_of(3).then_some(i64::try_from(3 * len).unwrap()),
+            attributes: attributes(seed),
+            condition: Condition::default(),
+        };
+        let id = self.storage.begin_upload(&self.caller, &write, new).await?.id;
+        for (number, part) in (1..).zip(bytes.chunks(len.max(1))) {
+            let body = veza_storage::body::full(part.to_vec());
+            if protocol == Protocol::Tus {
+                let offset = i64::try_from(len * (number - 1)).unwrap();
+                self.storage.append(&self.caller, &write, id, offset, body).await?;
+            } else {
+                let number = i32::try_from(number).unwrap();
+                let part = NewPart { number, len: None, expected: veza_storage::digest::Expected::default() };
+                self.storage.put_part(&self.caller, &write, id, part, body).await?;
+            }
+        }
+        if seed > 200 {
+            let abort = move |tx: &mut veza_core::TenantTx<'_>| upload::abort(tx, &write, id);
+            return self.storage.db().tenant(&self.caller, abort).await;
+        }
+        self.storage.complete(&self.caller, &write, id, None).await.map(drop)
     }
 
     async fn copy(&self, from: ObjectKey, to: ObjectKey) -> Result<(), Error> {
@@ -126,4 +154,9 @@ impl Worker {
 
 fn key(number: u8) -> ObjectKey {
     ObjectKey::new(format!("folder-{}/{number}", number % 3)).unwrap()
+}
+
+fn attributes(seed: u8) -> Attributes {
+    let metadata = BTreeMap::from([("seed".to_owned(), seed.to_string())]);
+    Attributes { content_type: "text/plain".to_owned(), metadata, ..Attributes::default() }
 }
