@@ -9,6 +9,7 @@
 
 mod cancel;
 mod catalogue;
+mod counts;
 mod dead;
 #[cfg(any(feature = "notify", feature = "redis"))]
 mod doorbell;
