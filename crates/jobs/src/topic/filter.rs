@@ -3,16 +3,19 @@
 use serde_json::{Map, Value};
 
 use super::condition::Condition;
+pub use super::condition::MAX_ELEMENTS;
 use crate::error::Error;
 
 /// Keys of one filter.
 pub const MAX_FILTER_KEYS: usize = 5;
 /// Values of all keys of a filter together.
 pub const MAX_FILTER_VALUES: usize = 150;
+/// The bytes of a filter as JSON: publishing reads those of all bindings of an exchange.
+pub const MAX_FILTER_BYTES: usize = 16 * 1024;
 
 /// A filter policy: an object that names keys and, for each, an array of what its value may be. All
 /// keys must match; of a key's array, one entry is enough. Where the event has an array, one of its
-/// elements is enough.
+/// elements is enough; one of more than [`MAX_ELEMENTS`] is there, and nobody looks into it.
 ///
 /// ```
 /// use veza_jobs::topic::Filter;
@@ -37,6 +40,9 @@ impl Filter {
         let Some(object) = policy.as_object().filter(|object| !object.is_empty()) else {
             return Err(Error::field("/filter", "type", "an object with at least one key"));
         };
+        if policy.to_string().len() > MAX_FILTER_BYTES {
+            return Err(Error::field("/filter", "too_long", "at most 16384 bytes of JSON"));
+        }
         if object.len() > MAX_FILTER_KEYS {
             return Err(Error::field("/filter", "too_many", "at most 5 keys"));
         }

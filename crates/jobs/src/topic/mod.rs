@@ -25,7 +25,7 @@ pub use self::{
         Exchange, ExchangeKind, MAX_EXCHANGES, MAX_KEEP_DAYS, NewExchange, create_exchange, exchange,
         exchanges, remove_exchange, update_exchange,
     },
-    filter::{Filter, MAX_FILTER_KEYS, MAX_FILTER_VALUES},
+    filter::{Filter, MAX_ELEMENTS, MAX_FILTER_BYTES, MAX_FILTER_KEYS, MAX_FILTER_VALUES},
     outside::{NewEvent, post},
     pattern::{MAX_ROUTING_KEY, Pattern},
     publish::{PublishOptions, Published, publish},
