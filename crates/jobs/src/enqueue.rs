@@ -136,7 +136,9 @@ fn unique(
     if unique.key.is_empty() || key.len() > 600 {
         return Err(Error::field("/unique", "length", "1 to 600 bytes, the job's kind included"));
     }
-    let until = unique.period.and_then(|period| TimeDelta::from_std(period).ok()).map(|period| now + period);
+    let end = |period| TimeDelta::from_std(period).ok().and_then(|period| now.checked_add_signed(period));
+    let beyond = || Error::field("/unique", "out_of_range", "a period that ends while a calendar does not");
+    let until = unique.period.map(|period| end(period).ok_or_else(beyond)).transpose()?;
     Ok(Some((key, until)))
 }
 

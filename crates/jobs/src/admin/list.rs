@@ -87,7 +87,8 @@ where
 {
     let JobPosition(queue, rank, at, job) =
         page.after.clone().unwrap_or_else(|| JobPosition(String::new(), 0, 0, Uuid::nil()));
-    let at: Timestamp = DateTime::from_timestamp_micros(at).unwrap_or_default();
+    // A cursor is whatever a client sends; PostgreSQL has fewer years than a calendar.
+    let at: Timestamp = DateTime::from_timestamp_micros(at).unwrap_or_default().max(DateTime::UNIX_EPOCH);
     let statement = diesel::sql_query(sql)
         .bind::<SqlUuid, _>(tenant)
         .bind::<Nullable<Text>, _>(filter.queue.as_ref().map(|queue| queue.as_str().to_owned()))

@@ -40,7 +40,9 @@ pub(crate) struct Stop {
 
 /// What a handler gets between being told to stop and being dropped.
 const GRACE: Duration = Duration::from_secs(1);
-/// How many failures a job remembers.
+/// The longest pause between two attempts.
+const CENTURY: TimeDelta = TimeDelta::days(36_525);
+/// How many failures a job remembers; `jobs.rescue` has the number as well.
 const HISTORY: usize = 10;
 
 impl Stop {
@@ -155,8 +157,9 @@ fn failed(job: &Claimed, error: &JobError, retry: Retry, now: Timestamp, noise: 
     Ending::Again { run_at: Some(after(now, pause)), step: 0, meta }
 }
 
+/// What is to wait for ever waits for a century; it must not come at once.
 fn after(now: Timestamp, pause: Duration) -> Timestamp {
-    TimeDelta::from_std(pause).ok().and_then(|pause| now.checked_add_signed(pause)).unwrap_or(now)
+    now + TimeDelta::from_std(pause).unwrap_or(CENTURY).min(CENTURY)
 }
 
 /// What PostgreSQL can hold, and people want to read.

@@ -18,6 +18,7 @@ mod hold;
 mod in_use;
 mod isolation;
 mod lane;
+mod limits;
 mod list;
 mod outcome;
 mod pull;
