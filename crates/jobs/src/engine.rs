@@ -284,15 +284,15 @@ pub(crate) fn next_due(tx: &mut DispatchTx<'_>) -> Result<Option<Timestamp>, DbE
     Ok(next.at)
 }
 
-/// Takes back leases that were lost.
+/// Takes back leases that were lost; without a silence those alone that no process holds.
 pub(crate) fn rescue(
     tx: &mut DispatchTx<'_>,
-    silence: TimeDelta,
+    silence: Option<TimeDelta>,
     at_most: i32,
 ) -> Result<Vec<Moved>, DbError> {
     let statement = diesel::sql_query("SELECT * FROM jobs.rescue($1, $2, $3)")
         .bind::<Timestamptz, _>(tx.now())
-        .bind::<Interval, _>(silence)
+        .bind::<Nullable<Interval>, _>(silence)
         .bind::<Integer, _>(at_most);
     tx.load(statement)
 }
@@ -341,13 +341,20 @@ pub(crate) fn rotate(tx: &mut DispatchTx<'_>, parent: &str, keep_days: i32) -> R
     tx.execute(statement).map(drop)
 }
 
-/// Forgets what has had its time: cancellations that came too late, unique keys that expired.
+/// Forgets unique keys that expired.
 pub(crate) fn sweep(tx: &mut DispatchTx<'_>) -> Result<(), DbError> {
-    for sql in [
-        "DELETE FROM jobs.cancellations WHERE requested_at < $1 - interval '2 days'",
-        "DELETE FROM jobs.unique_keys WHERE expires_at < $1",
-    ] {
-        tx.execute(diesel::sql_query(sql).bind::<Timestamptz, _>(tx.now()))?;
-    }
-    Ok(())
+    let statement = diesel::sql_query("DELETE FROM jobs.unique_keys WHERE expires_at < $1");
+    tx.execute(statement.bind::<Timestamptz, _>(tx.now())).map(drop)
+}
+
+/// Forgets cancellations of jobs that have ended: all processes read all of them each second. Dead ones lose
+/// theirs when they live again.
+pub(crate) fn forget(tx: &mut DispatchTx<'_>) -> Result<(), DbError> {
+    let alive = ["leases", "deferred", "ready"].map(|table| {
+        format!(
+            "EXISTS (SELECT FROM jobs.{table} AS j WHERE j.tenant_id = c.tenant_id AND j.job_id = c.job_id)"
+        )
+    });
+    let sql = format!("DELETE FROM jobs.cancellations AS c WHERE NOT ({})", alive.join(" OR "));
+    tx.execute(diesel::sql_query(sql)).map(drop)
 }

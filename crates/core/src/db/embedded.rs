@@ -52,6 +52,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/2026-11-21-106000_jobs_keep_queues_in_use/up.sql"),
     },
     Migration {
+        name: "2026-11-21-107000_jobs_obey_cancellations",
+        sql: include_str!("../../../../migrations/2026-11-21-107000_jobs_obey_cancellations/up.sql"),
+    },
+    Migration {
         name: "2026-11-21-110000_storage_create_objects",
         sql: include_str!("../../../../migrations/2026-11-21-110000_storage_create_objects/up.sql"),
     },

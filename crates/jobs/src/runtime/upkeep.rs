@@ -18,13 +18,15 @@ use crate::{schedule, topic};
 
 /// How often a process says that it is alive.
 const BEAT: Duration = Duration::from_secs(2);
+/// How often messages become visible whose visibility timeout has passed.
+const VISIBLE: Duration = Duration::from_secs(1);
 /// How often what statements counted is added up.
 const FOLD: Duration = Duration::from_secs(1);
 /// How often day partitions are seen to.
 const ROTATE: Duration = Duration::from_mins(30);
 /// How often redrives are looked for.
 const REDRIVE: Duration = Duration::from_secs(1);
-/// How often pull queues are swept of what is too old.
+/// How often pull queues are swept of what is too old, and cancellations of jobs that ended are forgotten.
 const EXPIRE: Duration = Duration::from_mins(1);
 /// How often replays are looked after.
 const REPLAY: Duration = Duration::from_secs(1);
@@ -52,9 +54,12 @@ pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: Arc
         let steady = steady.for_at_least(silence);
         async move {
             if steady {
-                report("leases cannot be rescued", rescue(&shared).await);
+                report("leases cannot be rescued", rescue(&shared, Some(silence)).await);
             }
         }
+    });
+    let visible = every(VISIBLE, &shared, &ended, |shared| async move {
+        report("messages cannot be made visible", rescue(&shared, None).await);
     });
     let sums = every(FOLD, &shared, &ended, |shared| async move {
         report("jobs cannot be counted", fold(&shared).await);
@@ -73,7 +78,7 @@ pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: Arc
         report("events cannot be replayed", replay(&shared).await);
     });
     let ticks = schedules(&shared, &ended);
-    tokio::join!(beats, rescues, sums, days, redrives, ages, replays, ticks);
+    tokio::join!(beats, rescues, visible, sums, days, redrives, ages, replays, ticks);
 }
 
 /// Since when the database has heard every beat. After an outage the beats of all processes are old, and
@@ -126,14 +131,15 @@ fn report<E: std::fmt::Display>(what: &'static str, outcome: Result<(), E>) {
     }
 }
 
-async fn rescue(shared: &Shared) -> Result<(), DbError> {
-    let silence = TimeDelta::from_std(shared.jobs.config().silence.as_duration()).unwrap_or(TimeDelta::MAX);
+/// Takes back what was received and not ended in time; with `silence` also what was lost with processes.
+async fn rescue(shared: &Shared, silence: Option<Duration>) -> Result<(), DbError> {
+    let silence = silence.map(|silence| TimeDelta::from_std(silence).unwrap_or(TimeDelta::MAX));
     loop {
         let rescued =
             shared.jobs.db().dispatch(Reason("jobs.rescue"), move |tx| engine::rescue(tx, silence, RESCUED));
         let rescued = rescued.await?;
         let count: i64 = rescued.iter().map(|lane| lane.count).sum();
-        if count > 0 {
+        if count > 0 && silence.is_some() {
             metrics::counter!("veza_jobs_rescued_total").increment(u64::try_from(count).unwrap_or(0));
             tracing::warn!(jobs = count, "jobs were taken back from workers that went away");
         }
@@ -179,6 +185,7 @@ async fn rotate(shared: &Shared) -> Result<(), DbError> {
 }
 
 async fn expire(shared: &Shared) -> Result<(), DbError> {
+    shared.jobs.db().dispatch(Reason("jobs.forget"), engine::forget).await?;
     loop {
         let (mut more, mut next) = (false, Some((uuid::Uuid::nil(), String::new())));
         while let Some(after) = next {
