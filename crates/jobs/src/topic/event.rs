@@ -86,6 +86,28 @@ impl Target {
     }
 }
 
+/// How deep arrays and objects may be within each other so that an event, which is one around them, can be
+/// read again: by receivers, and by replays, which serve all tenants in turn.
+const MAX_NESTING: usize = 126;
+
+/// Refuses a body or attributes that could be written and never be read.
+pub(crate) fn check_nesting(event: &Event) -> Result<(), Error> {
+    fn fits(value: &Value, levels: usize) -> bool {
+        match value {
+            Value::Array(values) => levels > 0 && values.iter().all(|value| fits(value, levels - 1)),
+            Value::Object(values) => levels > 0 && values.values().all(|value| fits(value, levels - 1)),
+            _ => true,
+        }
+    }
+    if fits(&event.body, MAX_NESTING) && event.attributes.values().all(|value| fits(value, MAX_NESTING - 1)) {
+        return Ok(());
+    }
+    Err(Error::Unserializable {
+        kind: Event::KIND,
+        error: "it is nested too deep to be read again".to_owned(),
+    })
+}
+
 pub(crate) fn to_json(event: &Event) -> Result<String, Error> {
     serde_json::to_string(event).map_err(unserializable)
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use veza_core::{Query, TenantScope, TenantTx, Write};
 
 use super::binding::{self, wants};
-use super::event::{Event, MAX_HOPS, Target, to_json, unserializable};
+use super::event::{Event, MAX_HOPS, Target, check_nesting, to_json, unserializable};
 use super::exchange::check_name;
 use super::pattern::check_routing_key;
 use super::subscription;
@@ -130,6 +130,7 @@ pub fn publish(
         attributes: options.attributes,
         body: serde_json::to_value(event).map_err(unserializable)?,
     };
+    check_nesting(&event)?;
     let payload = to_json(&event)?;
     if payload.len() > MAX_PAYLOAD {
         return Err(Error::TooLarge { size: payload.len(), max: MAX_PAYLOAD });

@@ -10,13 +10,14 @@ use veza_core::config::Period;
 use veza_core::page::PageRequest;
 use veza_core::{Reason, Write};
 use veza_jobs::pull;
-use veza_jobs::topic::Filter;
+use veza_jobs::topic::{self, ExchangeKind, Filter, NewBinding, PublishOptions};
 use veza_jobs::{
     Cancelled, Error, JobError, JobFilter, JobId, JobState, Jobs, JobsConfig, Options, Outcome, Runtime,
     cancel, enqueue_with, list,
 };
 use veza_testing::{DbTest, TenantTest, db_test, tenant_test};
 
+use crate::topics::{bind, create};
 use crate::work::{Background, Work, Worker, config, enqueue, eventually, look, runtime, states, work};
 
 #[tenant_test]
@@ -171,4 +172,27 @@ async fn a_visibility_timeout_waits_for_no_silence(t: DbTest) {
     let background = Background::start(runtime);
     eventually("it is visible again", async || !receive(&t, &jobs).await.is_empty()).await;
     background.stop().await;
+}
+
+#[db_test]
+async fn an_event_that_nobody_can_read_again_is_refused(t: DbTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    create(db, alice, "events", ExchangeKind::Topic, 7).await;
+    bind(db, alice, "events", NewBinding::new("pull:all")).await;
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    for (levels, accepted) in [(100, true), (130, false), (200, false)] {
+        let body = nested(levels);
+        let published =
+            db.tenant(alice, move |tx| topic::publish(tx, "events", "a", &body, PublishOptions::default()));
+        let published = published.await;
+        match published {
+            Ok(_) => assert!(accepted, "{levels}"),
+            Err(error) => assert!(!accepted && matches!(error, Error::Unserializable { .. }), "{error:?}"),
+        }
+    }
+    let jobs = Jobs::new(t.db.clone(), config()).unwrap();
+    let permit = alice.permit().unwrap();
+    let ask = pull::Receive::default();
+    let received = jobs.receive(alice, &permit, "all", ask, std::future::ready(())).await.unwrap();
+    assert_eq!(received.messages.len(), 1);
 }
