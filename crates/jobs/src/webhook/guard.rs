@@ -70,7 +70,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
         || (a == 192 && b == 88 && c == 99)
-        || (a == 198 && (18..20).contains(&b));
+        || (a == 198 && (18..20).contains(&b))
+        // Public by the registries; within Azure, the host that each machine runs on.
+        || address == Ipv4Addr::new(168, 63, 129, 16);
     !special
 }
 
@@ -104,6 +106,7 @@ mod tests {
             "192.0.0.8",
             "198.18.0.1",
             "240.0.0.1",
+            "168.63.129.16",
             "::1",
             "::",
             "fe80::1",
