@@ -27,7 +27,7 @@ pub(crate) enum Interruption {
     Cancelled,
     /// The process stops, or the tenant was suspended: somebody else does it later.
     GivenBack,
-    /// The lease is somebody else's now.
+    /// The lease is somebody else's now, or may soon be.
     Lost,
 }
 
@@ -85,10 +85,12 @@ pub(crate) async fn attempt(
     let retry = registry.get(job.kind.as_str()).map_or(Retry::DEFAULT, |registered| registered.retry);
     let now = db.clock().now();
     let ending = match (came, stop.why.get()) {
-        (_, Some(Interruption::Lost)) => return (lease, None),
         (Came::Back(Ok(outcome)), _) => ended_well(outcome, now),
         (_, Some(Interruption::Cancelled)) => Ok(Ending::Cancelled),
-        (_, Some(Interruption::GivenBack)) => Ok(Ending::Again { run_at: None, step: -1, meta: None }),
+        // Who took the lease has another token; a lease that nobody took would be ours for its whole time.
+        (_, Some(Interruption::GivenBack | Interruption::Lost)) => {
+            Ok(Ending::Again { run_at: None, step: -1, meta: None })
+        }
         (Came::Back(Err(error)), None) => Err(error),
         (Came::Interrupted, None) => Err(JobError::Retry(format!("timed out after {} ms", job.timeout_ms))),
     };

@@ -57,6 +57,8 @@ const CLAIMS: usize = 2;
 const BATCH: u32 = 500;
 /// Endings that may wait to be written before workers wait as well.
 const ENDINGS: usize = 4_096;
+/// Who stops looks for claims whose answers were lost for so long; then they count as those of a lost process.
+const LOOKING: Duration = Duration::from_secs(2);
 /// After a failure of the database, claims pause for so long.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -305,8 +307,11 @@ impl Dispatcher {
             }
         }
         let patience = self.shared.jobs.config().drain_timeout.as_duration();
+        let looking = async { while self.unclaims.join_next().await.is_some() {} };
+        let looking = tokio::time::timeout(LOOKING.min(patience), looking);
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(patience, all).await.is_ok() {
+        let (ended, _looked) = tokio::join!(tokio::time::timeout(patience, all), looking);
+        if ended.is_ok() {
             return;
         }
         tracing::warn!(jobs = self.tasks.len(), "jobs did not end in time and are given back");

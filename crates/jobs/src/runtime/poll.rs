@@ -92,11 +92,7 @@ impl Poll {
     /// Puts the numbers where `/metrics` shows them, for the queues that this program has.
     pub(crate) fn show<'q>(&self, queues: impl Iterator<Item = &'q str>, now: Timestamp) {
         let known: HashSet<&str> = queues.collect();
-        let mut oldest: HashMap<&str, Timestamp> = HashMap::new();
-        for lane in &self.backlog {
-            let first = oldest.entry(&lane.queue).or_insert(lane.ready_at);
-            *first = lane.ready_at.min(*first);
-        }
+        let oldest = self.oldest();
         for total in
             self.totals.iter().filter(|total| known.contains(total.queue.as_str()) || total.queue == "pull")
         {
@@ -104,6 +100,19 @@ impl Poll {
             let age = oldest.get(total.queue.as_str()).map_or(0, |at| (now - *at).num_milliseconds().max(0));
             metrics::gauge!("veza_jobs_oldest_seconds", "queue" => total.queue.clone()).set(seconds(age));
         }
+    }
+}
+
+impl Poll {
+    /// Since when the first job of each queue waits; all queues that tenants made are one, as in the totals.
+    fn oldest(&self) -> HashMap<&str, Timestamp> {
+        let mut oldest: HashMap<&str, Timestamp> = HashMap::new();
+        for lane in &self.backlog {
+            let queue = if lane.queue.starts_with("pull:") { "pull" } else { lane.queue.as_str() };
+            let first = oldest.entry(queue).or_insert(lane.ready_at);
+            *first = lane.ready_at.min(*first);
+        }
+        oldest
     }
 }
 
@@ -131,4 +140,25 @@ fn number(jobs: i64) -> f64 {
 
 fn seconds(milliseconds: i64) -> f64 {
     number(milliseconds) / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_of_all_pull_queues_is_that_of_the_oldest() {
+        let at = |second| Timestamp::from_timestamp(second, 0).unwrap();
+        let lane = |queue: &str, second| Backlog {
+            tenant_id: TenantId::from_verified(uuid::Uuid::nil()),
+            queue: queue.to_owned(),
+            rank: 0,
+            ready_at: at(second),
+            weight: 1,
+            limited: false,
+        };
+        let backlog = vec![lane("mail", 5), lane("pull:a", 9), lane("pull:b", 7), lane("mail", 3)];
+        let poll = Poll { backlog, ..Poll::default() };
+        assert_eq!(poll.oldest(), HashMap::from([("mail", at(3)), ("pull", at(7))]));
+    }
 }

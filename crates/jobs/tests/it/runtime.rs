@@ -1,7 +1,7 @@
 //! What becomes of jobs in a runtime.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -164,4 +164,30 @@ async fn a_deferred_job_runs_when_it_is_due_and_a_failed_one_again(t: DbTest) {
     eventually("it ran twice", async || worker.seen().len() == 2).await;
     background.stop().await;
     assert_eq!(states(&t.db, &t.alice.caller).await, (0, 0, 0, 0, 0));
+}
+
+#[db_test]
+async fn who_was_taken_for_dead_lets_go_of_what_nobody_took(t: DbTest) {
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let handler = move |_: Work, cx: Context| {
+        let first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            if first {
+                cx.cancelled().await;
+                return Err(JobError::retry("told to stop"));
+            }
+            Ok(())
+        }
+    };
+    let jobs = Jobs::new(t.db.clone(), config()).unwrap();
+    let runtime = Runtime::builder(&jobs).handler::<Work, _>(handler).build().unwrap();
+    enqueue(&t.db, &t.alice.caller, "left", Options::default().timeout(Duration::from_hours(1))).await;
+    let background = Background::start(runtime);
+    eventually("it runs", async || runs.load(Ordering::SeqCst) == 1).await;
+    // Somebody took the process off the list, and had no time to take all of its jobs.
+    t.database.superuser().execute("DELETE FROM jobs.processes");
+    eventually("it runs again", async || runs.load(Ordering::SeqCst) == 2).await;
+    eventually("it is done", async || states(&t.db, &t.alice.caller).await == (0, 0, 0, 0, 0)).await;
+    background.stop().await;
 }

@@ -123,3 +123,20 @@ async fn what_a_claim_leased_whose_answer_was_lost_goes_back_at_once(t: DbTest) 
     assert_eq!(worker.seen().len(), 20, "each once, and none counted as an attempt");
     background.stop().await;
 }
+
+#[db_test]
+async fn a_process_that_stops_takes_no_lost_claim_with_it(t: DbTest) {
+    let directory = TestDirectory::new();
+    let (thief, url) = Thief::between(&directory, &t.url(Role::Jobs), 1);
+    let mut settings = t.database.config(TestDatabase::small_pool());
+    settings.jobs_url = Some(Secret::new(url));
+    let there = Db::open_with(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).unwrap();
+    let jobs = Jobs::new(there, config()).unwrap();
+    let runtime = Runtime::builder(&jobs).handler::<Work, _>(Worker::content()).build().unwrap();
+    enqueue(&t.db, &t.alice.caller, "stolen", Options::default()).await;
+    let background = Background::start(runtime);
+    eventually("an answer is lost", async || thief.left.load(Ordering::SeqCst) == 0).await;
+    background.stop().await;
+    assert_eq!(states(&t.db, &t.alice.caller).await, (1, 0, 0, 0, 0), "it waits for others");
+    assert_eq!(t.database.superuser().count("SELECT attempt::bigint FROM jobs.ready"), 0);
+}
