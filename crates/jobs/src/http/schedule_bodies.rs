@@ -36,7 +36,7 @@ pub(super) struct New {
     /// Where its messages go: `pull:` and the name of a queue of the pull API.
     #[schema(example = "pull:inbox")]
     queue: String,
-    /// What is in them: any JSON.
+    /// What is in them: any JSON of at most 65536 bytes.
     payload: Value,
     /// It does not tick yet.
     #[serde(default)]

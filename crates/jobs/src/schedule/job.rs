@@ -10,6 +10,9 @@ use crate::job::{Job, Options, Retry};
 use crate::pull;
 use crate::queue::QueueName;
 
+/// The largest payload of a schedule, in bytes: a hundred ticks that were missed come together.
+pub const MAX_SCHEDULED_PAYLOAD: usize = 64 * 1024;
+
 /// A job as a schedule keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduledJob {
@@ -61,6 +64,10 @@ impl ScheduledJob {
     /// The job as it is kept: one that can be enqueued, in a queue that there is.
     pub(super) fn check(&self, tx: &mut TenantTx<'_>) -> Result<NewJob, Error> {
         let attempts = pull::keep(tx, &self.queue, "/queue")?.unwrap_or(self.attempts);
-        Self { attempts, ..self.clone() }.now(tx, tx.new_id(), None)
+        let job = Self { attempts, ..self.clone() }.now(tx, tx.new_id(), None)?;
+        if job.payload.len() > MAX_SCHEDULED_PAYLOAD {
+            return Err(Error::TooLarge { size: job.payload.len(), max: MAX_SCHEDULED_PAYLOAD });
+        }
+        Ok(job)
     }
 }

@@ -27,7 +27,7 @@ pub use self::{
         update_schedule,
     },
     cron::Cron,
-    job::ScheduledJob,
+    job::{MAX_SCHEDULED_PAYLOAD, ScheduledJob},
     missed::{MAX_CAUGHT_UP, Missed},
     patch::{ScheduleChange, change_schedule},
     row::{Schedule, schedule, schedules},

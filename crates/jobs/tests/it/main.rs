@@ -10,6 +10,7 @@
 mod cancel;
 mod catalogue;
 mod counts;
+mod crowd;
 mod dead;
 #[cfg(any(feature = "notify", feature = "redis"))]
 mod doorbell;
