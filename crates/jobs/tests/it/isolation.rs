@@ -127,3 +127,39 @@ async fn a_tenants_queue_never_gets_a_programs_jobs(t: TenantTest) {
     runtime(&t.db, &worker).drain(&t.alice.caller).await.unwrap();
     assert_eq!(worker.names(), ["inner"]);
 }
+
+#[tenant_test]
+async fn who_knows_the_ids_of_another_tenants_jobs_moves_none(t: TenantTest) {
+    let ready = enqueue(&t.db, &t.alice.caller, "ready", Options::default().unique("1")).await.id;
+    let hour = Options::default().delay(std::time::Duration::from_hours(1));
+    let later = enqueue(&t.db, &t.alice.caller, "later", hour).await.id;
+    let dead = enqueue(&t.db, &t.alice.caller, "dead", Options::default()).await.id;
+    let worker = Worker::new(|_, _| Err(JobError::Fatal("no".to_owned())));
+    let held = "WITH h AS (INSERT INTO jobs.holds VALUES ($1, 'work', 'tenant', NULL, now()) RETURNING 1) SELECT count(*) FROM h";
+    runtime(&t.db, &worker).drain(&t.alice.caller).await.unwrap();
+    assert_eq!(states(&t.db, &t.alice.caller).await, (0, 1, 0, 2, 0));
+    let ids = format!("ARRAY['{}', '{}', '{}']::uuid[]", ready.as_uuid(), later.as_uuid(), dead.as_uuid());
+    for sql in [
+        format!("SELECT count(*) FROM jobs.end_waiting(now(), $1, {ids}) AS e"),
+        format!("SELECT count(*) FROM jobs.hasten(now(), 1, $1, {ids})"),
+        format!("SELECT count(*) FROM jobs.revive(now(), 1, $1, {ids}, NULL)"),
+        format!("SELECT count(*) FROM jobs.revive(now(), 1, $1, {ids}, 'pull:mine')"),
+        "WITH c AS (INSERT INTO jobs.cancellations SELECT $1, gen_random_uuid(), now() RETURNING 1) SELECT count(*) FROM c".to_owned(),
+        "WITH k AS (INSERT INTO jobs.unique_keys VALUES ($1, 'test.work:1', gen_random_uuid(), NULL) RETURNING 1) SELECT count(*) FROM k".to_owned(),
+        "WITH d AS (INSERT INTO jobs.deltas (tenant_id, queue, waiting) VALUES ($1, 'work', 9) RETURNING 1) SELECT count(*) FROM d".to_owned(),
+        "WITH l AS (INSERT INTO jobs.lanes (tenant_id, queue, max_running) VALUES ($1, 'work', 1) RETURNING 1) SELECT count(*) FROM l".to_owned(),
+        held.to_owned(),
+        "WITH h AS (INSERT INTO jobs.holds VALUES ('00000000-0000-0000-0000-000000000000', '*', 'operator', $1::text, now()) RETURNING 1) SELECT count(*) FROM h".to_owned(),
+        "WITH s AS (INSERT INTO jobs.subscriptions VALUES ($1::text, 'e', '#', 'work', 1, 1, now()) RETURNING 1) SELECT count(*) FROM s".to_owned(),
+    ] {
+        let sql: &'static str = Box::leak(sql.into_boxed_str());
+        assert_eq!(attack(&t.db, &t.mallory.caller, t.alice.tenant, sql).await, 0, "{sql}");
+        assert_eq!(states(&t.db, &t.alice.caller).await, (0, 1, 0, 2, 0), "{sql}");
+    }
+    // For their owner the same ids are good, and so is the same statement for a hold of one's own.
+    let own = format!("SELECT count(*) FROM jobs.revive(now(), 1, $1, {ids}, NULL)");
+    assert_eq!(attack(&t.db, &t.alice.caller, t.alice.tenant, Box::leak(own.into_boxed_str())).await, 2);
+    let hastened = format!("SELECT count(*) FROM jobs.hasten(now(), 1, $1, {ids})");
+    assert_eq!(attack(&t.db, &t.alice.caller, t.alice.tenant, Box::leak(hastened.into_boxed_str())).await, 1);
+    assert_eq!(attack(&t.db, &t.alice.caller, t.alice.tenant, held).await, 1);
+}
