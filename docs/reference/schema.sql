@@ -640,28 +640,43 @@ CREATE FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uuid[], 
     SET jit TO 'off'
     AS $$
 BEGIN
+    -- A statement of its own: the next one sees the requests of those for whom this one waits.
+    PERFORM FROM unnest(tenants, ids, tokens) AS a (tenant_id, job_id, token)
+    JOIN jobs.leases AS l ON l.tenant_id = a.tenant_id AND l.job_id = a.job_id AND l.token = a.token
+    FOR UPDATE OF l;
     RETURN QUERY
     WITH ended AS (
         DELETE FROM jobs.leases AS l
         USING unnest(tenants, ids, tokens, run_ats, steps, metas) AS a (tenant_id, job_id, token, run_at, step, meta)
         WHERE l.tenant_id = a.tenant_id AND l.job_id = a.job_id AND l.token = a.token
-        RETURNING l.*, a.run_at, a.step, coalesce(a.meta::json, l.meta) AS new_meta
+        RETURNING l.*, a.run_at, a.step, coalesce(a.meta::json, l.meta) AS new_meta,
+                  EXISTS (SELECT FROM jobs.cancellations AS c
+                          WHERE c.tenant_id = l.tenant_id AND c.job_id = l.job_id) AS cancelled
     ), again AS (
         INSERT INTO jobs.ready (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
                                 enqueued_at, ready_at, unique_key, payload, meta)
         SELECT e.tenant_id, e.job_id, e.queue, e.rank, e.kind, e.priority, e.attempt + e.step, e.max_attempts,
                e.timeout_ms, e.keep, e.enqueued_at, e.ready_at, e.unique_key, e.payload, e.new_meta
-        FROM ended AS e WHERE e.run_at IS NULL
+        FROM ended AS e WHERE e.run_at IS NULL AND NOT e.cancelled
     ), later AS (
         INSERT INTO jobs.deferred (tenant_id, job_id, queue, rank, kind, priority, attempt, max_attempts, timeout_ms, keep,
                                    enqueued_at, ready_at, unique_key, payload, meta, run_at)
         SELECT e.tenant_id, e.job_id, e.queue, e.rank, e.kind, e.priority, e.attempt + e.step, e.max_attempts,
                e.timeout_ms, e.keep, e.enqueued_at, e.run_at, e.unique_key, e.payload, e.new_meta, e.run_at
-        FROM ended AS e WHERE e.run_at IS NOT NULL
+        FROM ended AS e WHERE e.run_at IS NOT NULL AND NOT e.cancelled
+    ), freed AS (
+        DELETE FROM jobs.unique_keys AS u USING ended AS e
+        WHERE e.cancelled AND e.unique_key IS NOT NULL AND u.tenant_id = e.tenant_id AND u.key = e.unique_key
+          AND u.job_id = e.job_id AND (u.expires_at IS NULL OR u.expires_at <= at_time)
+    ), kept AS (
+        INSERT INTO jobs.done (tenant_id, job_id, queue, kind, state, attempt, enqueued_at, claimed_at, finished_at)
+        SELECT e.tenant_id, e.job_id, e.queue, e.kind, 'cancelled', e.attempt, e.enqueued_at, e.claimed_at, at_time
+        FROM ended AS e WHERE e.cancelled AND e.keep
     ), noted AS (
-        INSERT INTO jobs.deltas (tenant_id, queue, running, waiting, deferred, failed)
-        SELECT e.tenant_id, e.queue, -count(*), count(*) FILTER (WHERE e.run_at IS NULL), count(e.run_at),
-               count(*) FILTER (WHERE e.step = 0)
+        INSERT INTO jobs.deltas (tenant_id, queue, running, waiting, deferred, failed, cancelled)
+        SELECT e.tenant_id, e.queue, -count(*), count(*) FILTER (WHERE e.run_at IS NULL AND NOT e.cancelled),
+               count(e.run_at) FILTER (WHERE NOT e.cancelled), count(*) FILTER (WHERE e.step = 0 AND NOT e.cancelled),
+               count(*) FILTER (WHERE e.cancelled)
         FROM ended AS e GROUP BY 1, 2
     )
     SELECT e.job_id FROM ended AS e;
@@ -672,16 +687,25 @@ ALTER FUNCTION jobs.put_back(at_time timestamp with time zone, tenants uuid[], i
 CREATE FUNCTION jobs.rescue(at_time timestamp with time zone, silence interval, at_most integer) RETURNS TABLE(tenant_id uuid, queue text, rank bigint, count bigint, buried bigint)
     LANGUAGE plpgsql
     SET jit TO 'off'
-    AS $$
+    AS $_$
 #variable_conflict use_column
 BEGIN
     DELETE FROM jobs.processes AS p WHERE p.beat_at < clock_timestamp() - silence;
     RETURN QUERY
     WITH picked AS MATERIALIZED (
-        SELECT l.tenant_id, l.job_id FROM jobs.leases AS l
-        WHERE l.expires_at <= at_time
-           OR (l.process_id IS NOT NULL AND NOT EXISTS (SELECT FROM jobs.processes AS p WHERE p.process_id = l.process_id))
-        LIMIT at_most FOR UPDATE OF l SKIP LOCKED
+        SELECT r.tenant_id, r.job_id FROM (
+            SELECT l.tenant_id, l.job_id FROM jobs.leases AS l
+            WHERE l.process_id IS NULL AND l.expires_at <= at_time
+            ORDER BY l.expires_at LIMIT at_most FOR UPDATE OF l SKIP LOCKED
+        ) AS r
+        UNION ALL
+        SELECT r.tenant_id, r.job_id FROM (
+            SELECT l.tenant_id, l.job_id FROM jobs.leases AS l
+            WHERE silence IS NOT NULL AND l.process_id IS NOT NULL
+              AND (l.expires_at <= at_time
+                   OR NOT EXISTS (SELECT FROM jobs.processes AS p WHERE p.process_id = l.process_id))
+            LIMIT at_most FOR UPDATE OF l SKIP LOCKED
+        ) AS r
     ), lost AS (
         DELETE FROM jobs.leases AS l USING picked AS p
         WHERE l.tenant_id = p.tenant_id AND l.job_id = p.job_id
@@ -689,7 +713,7 @@ BEGIN
                   EXISTS (SELECT FROM jobs.cancellations AS c
                           WHERE c.tenant_id = l.tenant_id AND c.job_id = l.job_id) AS cancelled,
                   jsonb_set(coalesce(l.meta::jsonb, '{}'), '{errors}',
-                      coalesce(l.meta::jsonb -> 'errors', '[]') || jsonb_build_object(
+                      jsonb_path_query_array(coalesce(l.meta::jsonb -> 'errors', '[]'), '$[last - 8 to last]') || jsonb_build_object(
                           'attempt', l.attempt, 'at', at_time,
                           'error', CASE WHEN l.process_id IS NULL THEN 'the visibility timeout passed'
                                         ELSE 'the worker went away' END))::json AS new_meta
@@ -724,7 +748,7 @@ BEGIN
     SELECT l.tenant_id, l.queue::text, min(l.rank), count(*), count(*) FILTER (WHERE l.spent AND NOT l.cancelled)
     FROM lost AS l GROUP BY 1, 2;
 END
-$$;
+$_$;
 ALTER FUNCTION jobs.rescue(at_time timestamp with time zone, silence interval, at_most integer) OWNER TO veza_owner;
 
 CREATE FUNCTION jobs.revive(at_time timestamp with time zone, head_start bigint, tenant uuid, ids uuid[], target text) RETURNS TABLE(job_id uuid, queue text, rank bigint)
@@ -1871,6 +1895,8 @@ CREATE INDEX done_default_tenant_id_job_id_idx ON jobs.done_default USING btree 
 CREATE INDEX leases_by_pull_queue ON jobs.leases USING btree (tenant_id, queue, job_id) WHERE ((queue >= 'pull:'::text) AND (queue < 'pull;'::text));
 
 CREATE INDEX leases_limited ON jobs.leases USING btree (tenant_id, queue) WHERE limited;
+
+CREATE INDEX leases_received ON jobs.leases USING btree (expires_at) WHERE (process_id IS NULL);
 
 CREATE INDEX ready_by_job ON jobs.ready USING btree (tenant_id, job_id);
 

@@ -1,11 +1,12 @@
 //! The pages, in a real browser: Debian's Chromium, driven over `WebDriver` (W3C).
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use veza_testing::{Client, TestDirectory};
 
-use crate::process::{free_port, wait, wait_for};
+use crate::process::{wait, wait_for};
 use crate::up::Home;
 
 /// A browser window. It closes when it is dropped.
@@ -31,15 +32,20 @@ const ARGUMENTS: [&str; 9] = [
 
 impl Browser {
     fn open() -> Self {
-        let port = free_port();
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
+        // It takes a free port and tells which, so that nobody else can take it meanwhile.
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver starts; apt-get install chromium chromium-driver");
+        let mut said = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let told =
+            said.by_ref().find_map(|line| line.split_once("started successfully on port ")?.1.parse().ok());
+        let port: u16 = told.expect("chromedriver tells its port");
+        // What else it says must find a reader.
+        std::thread::spawn(move || said.for_each(drop));
         let client = Client::new(format!("http://127.0.0.1:{port}"));
-        wait_for("the driver", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
         let profile = TestDirectory::new();
         let mut arguments: Vec<String> = ARGUMENTS.map(str::to_owned).into();
         arguments.push(format!("--user-data-dir={}", profile.path().join("profile").display()));
