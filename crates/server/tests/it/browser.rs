@@ -40,8 +40,9 @@ impl Browser {
             .spawn()
             .expect("chromedriver starts; apt-get install chromium chromium-driver");
         let mut said = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let told =
-            said.by_ref().find_map(|line| line.split_once("started successfully on port ")?.1.parse().ok());
+        let told = said.by_ref().find_map(|line| {
+            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
+        });
         let port: u16 = told.expect("chromedriver tells its port");
         // What else it says must find a reader.
         std::thread::spawn(move || said.for_each(drop));
