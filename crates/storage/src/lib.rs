@@ -10,6 +10,8 @@ pub mod crypt;
 pub mod digest;
 mod error;
 mod flow;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod id;
 mod input;
 mod key;
@@ -32,7 +34,7 @@ pub use self::{
     error::{BoxError, CODES, Error},
     key::{MAX_KEY, ObjectKey},
     put::NewObject,
-    read::Reading,
+    read::{Opened, Reading},
     reap::{Collect, Reaped},
     service::Storage,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use veza_core::{Caller, Permit, ReadTx, TenantScope};
+use veza_core::{Caller, Permit, ReadTx, TenantId, TenantScope};
 
 use crate::backend::ByteRange;
 use crate::bucket;
@@ -52,6 +52,23 @@ struct Located {
     key: Option<(KeyRow, WrappedDataKey)>,
 }
 
+/// An object that was found, with all that is needed to read any of its bytes. It can be read for as long as what
+/// is deleted can be restored, whatever its key shows meanwhile.
+pub struct Opened {
+    /// The object.
+    pub object: Object,
+    storage: Storage,
+    tenant: TenantId,
+    parts: Vec<Part>,
+    data_key: Arc<Option<DataKey>>,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("object", &self.object).finish_non_exhaustive()
+    }
+}
+
 impl Storage {
     /// Opens an object, or one of its versions, for reading all of it or a range.
     ///
@@ -60,12 +77,34 @@ impl Storage {
     pub async fn read(
         &self,
         caller: &Caller,
-        _: &Permit<ReadObjects>,
+        permit: &Permit<ReadObjects>,
         bucket: &str,
         key: &ObjectKey,
         version: Option<VersionId>,
         range: Option<ByteRange>,
     ) -> Result<Reading, Error> {
+        let opened = self.open(caller, permit, bucket, key, version).await?;
+        let len = opened.object.size.unsigned_abs();
+        let range = match range {
+            Some(range) => range.within(len)?,
+            None => 0..len,
+        };
+        let body = opened.bytes(range.clone()).await?;
+        Ok(Reading { object: opened.object, range, body })
+    }
+
+    /// Finds an object, or one of its versions, for reading when it is known which bytes are wanted.
+    ///
+    /// # Errors
+    /// [`Error::Absent`], [`Error::Shredded`].
+    pub async fn open(
+        &self,
+        caller: &Caller,
+        _: &Permit<ReadObjects>,
+        bucket: &str,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+    ) -> Result<Opened, Error> {
         let (bucket, key) = (bucket.to_owned(), key.clone());
         let find = move |tx: &mut ReadTx<'_>| {
             let bucket = bucket::find(tx, &bucket)?;
@@ -74,17 +113,12 @@ impl Storage {
             Ok::<_, Error>((object, located))
         };
         let (object, located) = self.db().read(caller, find).await?;
-        let len = object.size.unsigned_abs();
-        let range = match range {
-            Some(range) => range.within(len)?,
-            None => 0..len,
-        };
         let data_key = match located.key {
             Some((row, wrapped)) => Some(self.data_key(caller, object.content, row, &wrapped).await?),
             None => None,
         };
-        let body = self.bytes(caller, located.parts, data_key, &range).await?;
-        Ok(Reading { object, range, body })
+        let (storage, tenant) = (self.clone(), caller.tenant());
+        Ok(Opened { object, storage, tenant, parts: located.parts, data_key: Arc::new(data_key) })
     }
 
     pub(crate) async fn data_key(
@@ -97,40 +131,6 @@ impl Storage {
         let keys =
             self.keys().ok_or(Error::Crypto("stored bytes are encrypted, and there is no root key"))?;
         keys.unwrap(caller, row).await?.unwrap(content::key_place(caller.tenant(), content), wrapped)
-    }
-
-    /// The bytes of a range, from one part after the other. The first is asked for at once, so that what is wrong
-    /// with the backend is known before an answer begins.
-    async fn bytes(
-        &self,
-        caller: &Caller,
-        parts: Vec<Part>,
-        data_key: Option<DataKey>,
-        range: &Range<u64>,
-    ) -> Result<Body, Error> {
-        let mut wanted = Vec::new();
-        let mut begin = 0_u64;
-        for part in parts {
-            let end = begin.saturating_add(part.size.unsigned_abs());
-            let inner = range.start.max(begin)..range.end.min(end);
-            if inner.start < inner.end {
-                wanted.push((part, inner.start - begin..inner.end - begin));
-            }
-            begin = end;
-        }
-        let mut wanted = wanted.into_iter();
-        let Some((part, inner)) = wanted.next() else { return Ok(crate::body::empty()) };
-        let (this, tenant) = (self.clone(), caller.tenant());
-        let data_key = Arc::new(data_key);
-        let first = this.part(BlobKey::new(tenant, part.blob_id), part, (*data_key).as_ref(), inner).await?;
-        let rest =
-            stream::iter(wanted.map(Ok)).and_then(move |(part, inner)| {
-                let (this, data_key) = (this.clone(), Arc::clone(&data_key));
-                async move {
-                    this.part(BlobKey::new(tenant, part.blob_id), part, (*data_key).as_ref(), inner).await
-                }
-            });
-        Ok(Box::pin(stream::iter([Ok(first)]).chain(rest).try_flatten()))
     }
 
     async fn part(
@@ -155,6 +155,39 @@ impl Storage {
             _ => Err(Error::Corrupt("a blob and its content do not agree on encryption")),
         };
         Ok(download.map_err(missing)?.body)
+    }
+}
+
+impl Opened {
+    /// The bytes of a range that lies within the object, from one part after the other. The first is asked for at
+    /// once, so that what is wrong with the backend is known before an answer begins.
+    ///
+    /// # Errors
+    /// The backend's own.
+    pub async fn bytes(&self, range: Range<u64>) -> Result<Body, Error> {
+        let mut wanted = Vec::new();
+        let mut begin = 0_u64;
+        for part in &self.parts {
+            let end = begin.saturating_add(part.size.unsigned_abs());
+            let inner = range.start.max(begin)..range.end.min(end);
+            if inner.start < inner.end {
+                wanted.push((part.clone(), inner.start - begin..inner.end - begin));
+            }
+            begin = end;
+        }
+        let mut wanted = wanted.into_iter();
+        let Some((part, inner)) = wanted.next() else { return Ok(crate::body::empty()) };
+        let (this, tenant) = (self.storage.clone(), self.tenant);
+        let data_key = Arc::clone(&self.data_key);
+        let first = this.part(BlobKey::new(tenant, part.blob_id), part, (*data_key).as_ref(), inner).await?;
+        let rest =
+            stream::iter(wanted.map(Ok)).and_then(move |(part, inner)| {
+                let (this, data_key) = (this.clone(), Arc::clone(&data_key));
+                async move {
+                    this.part(BlobKey::new(tenant, part.blob_id), part, (*data_key).as_ref(), inner).await
+                }
+            });
+        Ok(Box::pin(stream::iter([Ok(first)]).chain(rest).try_flatten()))
     }
 }
 

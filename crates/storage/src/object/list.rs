@@ -34,6 +34,7 @@ pub struct ListRequest {
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum Entry {
     /// An object.
+    #[cfg_attr(feature = "http", schema(value_type = super::StoredObject))]
     Object(Box<Object>),
     /// What lies below a common prefix.
     Prefix {

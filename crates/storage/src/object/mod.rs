@@ -22,6 +22,8 @@ pub use self::list::{Entry, ListRequest, list, versions};
 pub(crate) use self::place::{Placement, check, place};
 pub use self::restore::restore;
 pub use self::row::get;
+#[cfg(feature = "http")]
+pub(crate) use self::row::key_of;
 pub(crate) use self::row::{current, find};
 use crate::bucket::RetentionMode;
 use crate::id::{ContentId, VersionId};
@@ -70,6 +72,10 @@ pub struct Object {
     /// It cannot be deleted until somebody says otherwise.
     pub legal_hold: bool,
 }
+
+/// The same by a name that means nothing else to the generator of documents, for which `Object` is any object.
+#[cfg(feature = "http")]
+pub(crate) type StoredObject = Object;
 
 /// Until when a version cannot be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -129,6 +129,24 @@ pub(crate) fn find(
     tx.find_result::<Row, _>(query)?.map(|row| read(bucket, row)).ok_or(Error::Absent("version"))
 }
 
+/// The key that a version belongs to, also when it is only there to be restored.
+///
+/// # Errors
+/// [`Error::Absent`].
+#[cfg(feature = "http")]
+pub(crate) fn key_of(
+    tx: &mut impl TenantScope,
+    bucket: &str,
+    version: VersionId,
+) -> Result<ObjectKey, Error> {
+    let bucket = bucket::find(tx, bucket)?;
+    let query = versions::table
+        .filter(versions::tenant_id.eq(tx.tenant()).and(versions::version_id.eq(version)))
+        .filter(versions::bucket_id.eq(bucket.id))
+        .select(versions::key);
+    ObjectKey::new(tx.find_result::<String, _>(query)?.ok_or(Error::Absent("version"))?)
+}
+
 /// What a key shows now.
 pub(crate) fn current(
     tx: &mut impl TenantScope,

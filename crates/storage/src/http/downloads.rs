@@ -1,0 +1,148 @@
+//! Reading an object.
+
+use actix_web::body::SizedStream;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, head};
+use futures_util::{TryStreamExt, stream};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use veza_core::Fault;
+use veza_web::{Authenticated, Problem, Query, Routes};
+
+use super::multipart::{Multipart, content_range};
+use super::place::Place;
+use super::{State, conditions, problem, ranges, served};
+use crate::id::VersionId;
+use crate::input::hex;
+use crate::object::{self, Object};
+use crate::read::Opened;
+use crate::{Body, Error};
+
+pub(super) fn routes(routes: &mut Routes<'_>) {
+    routes.service(get).service(head);
+}
+
+/// Which version is meant.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// One version, whose bytes never change; the current one when absent.
+    #[param(value_type = Option<uuid::Uuid>)]
+    version: Option<VersionId>,
+}
+
+/// Read an object, or ranges of it.
+///
+/// `Range` takes one or several ranges of bytes (several come as `multipart/byteranges`); `If-Range`,
+/// `If-None-Match`, `If-Modified-Since`, `If-Match` and `If-Unmodified-Since` work as RFC 9110 says. Types that a
+/// browser could run, such as HTML, SVG and scripts, are served as attachments.
+#[utoipa::path(tag = "objects",
+    params(
+        ("bucket" = String, Path, description = "The bucket's name."),
+        ("key" = String, Path, description = "The object's key; slashes are part of it."),
+        ("Range" = Option<String>, Header, description = "Such as `bytes=0-99` or `bytes=0-0,-1`."),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags, or `*`."),
+        ("If-Range" = Option<String>, Header, description = "An entity tag, or a date."),
+        Which,
+    ),
+    responses(
+        (status = OK, description = "All bytes.", body = String, content_type = "application/octet-stream"),
+        (status = PARTIAL_CONTENT, description = "The ranges.", body = String, content_type = "application/octet-stream"),
+        (status = NOT_MODIFIED, description = "The client has it."),
+    ))]
+#[get("/v1/storage/buckets/{bucket}/objects/{key:.*}")]
+async fn get(
+    caller: Authenticated,
+    state: Data<State>,
+    which: Query<Which>,
+    req: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (permit, place) = (caller.permit()?, Place::of(&req)?);
+    let version = which.0.version;
+    let opened = state.storage.open(&caller, &permit, &place.bucket, &place.key, version).await?;
+    let immutable = version.is_some();
+    if conditions::is_known(req.headers(), &opened.object)? {
+        return Ok(not_modified(&opened.object, immutable));
+    }
+    answer(&state, &req, opened, immutable).await.map_err(problem)
+}
+
+/// What is said of an object, without its bytes.
+#[utoipa::path(tag = "objects",
+    params(
+        ("bucket" = String, Path, description = "The bucket's name."),
+        ("key" = String, Path, description = "The object's key; slashes are part of it."),
+        Which,
+    ),
+    responses(
+        (status = OK, description = "The headers that a GET has."),
+        (status = NOT_MODIFIED, description = "The client has it."),
+    ))]
+#[head("/v1/storage/buckets/{bucket}/objects/{key:.*}")]
+async fn head(
+    caller: Authenticated,
+    state: Data<State>,
+    which: Query<Which>,
+    req: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (permit, place) = (caller.permit()?, Place::of(&req)?);
+    let version = which.0.version;
+    let find =
+        move |tx: &mut veza_core::ReadTx<'_>| object::get(tx, &permit, &place.bucket, &place.key, version);
+    let object = state.storage.db().read(&caller, find).await?;
+    if conditions::is_known(req.headers(), &object)? {
+        return Ok(not_modified(&object, version.is_some()));
+    }
+    let len = object.size.unsigned_abs();
+    // The length is told; the protocol keeps the body back.
+    Ok(whole(&object, version.is_some()).body(SizedStream::new(len, stream::empty::<Result<_, Error>>())))
+}
+
+fn not_modified(object: &Object, immutable: bool) -> HttpResponse {
+    let mut response = HttpResponse::NotModified();
+    served::validators(&mut response, object, immutable);
+    response.finish()
+}
+
+fn whole(object: &Object, immutable: bool) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    served::validators(&mut response, object, immutable);
+    served::describe(&mut response, object);
+    response
+}
+
+async fn answer(
+    state: &State,
+    req: &HttpRequest,
+    opened: Opened,
+    immutable: bool,
+) -> Result<HttpResponse, Error> {
+    let len = opened.object.size.unsigned_abs();
+    let now = state.storage.db().clock().now();
+    let wanted = req.headers().get(header::RANGE).and_then(|range| range.to_str().ok());
+    let wanted = wanted.filter(|_| conditions::range_counts(req.headers(), &opened.object, now));
+    let mut response = whole(&opened.object, immutable);
+    match ranges::read(wanted, len)? {
+        None => Ok(send(response, len, opened.bytes(0..len).await?)),
+        Some(ranges) => {
+            response.status(actix_web::http::StatusCode::PARTIAL_CONTENT);
+            if let [range] = ranges.as_slice() {
+                response.insert_header((header::CONTENT_RANGE, content_range(range, len)));
+                return Ok(send(response, range.end - range.start, opened.bytes(range.clone()).await?));
+            }
+            let boundary = hex(&veza_core::bytes::<16>(&**state.storage.db().random()));
+            let multipart = Multipart::new(boundary, ranges, &opened.object.attributes.content_type, len);
+            response.insert_header((header::CONTENT_TYPE, multipart.content_type()));
+            Ok(send(response, multipart.len(), multipart.body(opened)))
+        }
+    }
+}
+
+fn send(mut response: HttpResponseBuilder, len: u64, body: Body) -> HttpResponse {
+    // The answer has begun: its reader only sees that it ends too early.
+    let body = body.inspect_err(|error| {
+        tracing::error!(code = error.code(), %error, "an object breaks off while it is read");
+    });
+    response.body(SizedStream::new(len, body))
+}

@@ -1,0 +1,124 @@
+//! The routes below `/v1/storage`.
+
+mod buckets;
+mod bulk;
+mod conditions;
+mod copies;
+mod digests;
+mod disposition;
+mod downloads;
+mod multipart;
+mod objects;
+mod percent;
+mod place;
+mod ranges;
+mod receive;
+mod served;
+mod upload;
+mod uploads;
+mod usage;
+mod versions;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::Data;
+use serde::Serialize;
+use veza_core::FieldError;
+use veza_web::{IfMatch, Problem, Routes};
+
+use crate::{Error, Storage};
+
+/// What the handlers share.
+#[derive(Debug)]
+struct State {
+    storage: Storage,
+}
+
+/// Registers all routes of this crate.
+pub fn routes(storage: Storage) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
+    let state = Data::new(State { storage });
+    move |routes| {
+        routes.app_data(state.clone());
+        describe(routes);
+    }
+}
+
+/// Registers the routes with nothing behind them: for the OpenAPI document alone.
+pub fn describe(routes: &mut Routes<'_>) {
+    usage::routes(routes);
+    buckets::routes(routes);
+    versions::routes(routes);
+    bulk::routes(routes);
+    copies::routes(routes);
+    objects::routes(routes);
+    // Last, because a key stands where the others have a word.
+    uploads::routes(routes);
+    downloads::routes(routes);
+}
+
+/// The versions that a change of a bucket expects, as its closure can hold them.
+fn expected(condition: &IfMatch) -> Option<Vec<i64>> {
+    condition.versions().map(<[i64]>::to_vec)
+}
+
+/// What HTTP has a status or a header of its own for.
+fn problem(error: Error) -> Problem {
+    let status = match error {
+        Error::ObjectTooLarge { .. } | Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::TypeNotAllowed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::RangeUnsatisfiable { len } => {
+            let value = HeaderValue::try_from(format!("bytes */{len}"));
+            let value = value.unwrap_or(HeaderValue::from_static("bytes */*"));
+            let problem = Problem::from(error).status(StatusCode::RANGE_NOT_SATISFIABLE);
+            return problem.header(header::CONTENT_RANGE, value);
+        }
+        _ => return error.into(),
+    };
+    Problem::from(error).status(status)
+}
+
+/// A header, or what stands in the path, that breaks a rule.
+fn refused(field: &str, code: &'static str, rule: &'static str) -> Error {
+    Error::Invalid(vec![FieldError::new(field.to_owned(), code, rule)])
+}
+
+/// A header as text: all of its lines, as one list.
+fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Error> {
+    let mut text: Option<String> = None;
+    for value in headers.get_all(name) {
+        let value =
+            value.to_str().map_err(|_odd| refused(name.as_str(), "ascii", "visible ASCII characters"))?;
+        text = Some(text.map_or_else(|| value.to_owned(), |before| format!("{before}, {value}")));
+    }
+    Ok(text)
+}
+
+/// The answer to a request that has an `Idempotency-Key`.
+fn answered(
+    mut response: actix_web::HttpResponseBuilder,
+    value: &impl Serialize,
+    replayed: bool,
+) -> HttpResponse {
+    if replayed {
+        let name = HeaderName::from_static("idempotency-replayed");
+        response.insert_header((name, HeaderValue::from_static("true")));
+    }
+    response.json(value)
+}
+
+/// What a missing thing of each noun answers.
+macro_rules! missing {
+    ($($name:ident = $noun:literal),*) => {
+        $(
+            #[derive(Debug)]
+            enum $name {}
+            impl veza_web::Missing for $name {
+                fn missing() -> Problem {
+                    Error::Absent($noun).into()
+                }
+            }
+        )*
+    };
+}
+missing!(NoBucket = "bucket", NoVersion = "version");

@@ -1,0 +1,117 @@
+//! The body of a request on its way to the backend.
+//!
+//! The framework's payload stays on the thread of its connection. A short channel takes its chunks to the task
+//! that stores them; when it is full, nothing more is read, and TCP makes the client wait.
+
+use std::future::Future;
+
+use actix_web::dev::Payload;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tracing::Instrument;
+
+use crate::{Body, Error};
+
+/// Chunks on their way; one has at most 64 KiB.
+const CHUNKS: usize = 4;
+
+enum Piece {
+    Bytes(Bytes),
+    Broken(String),
+    End,
+}
+
+/// Lets `store` take the payload. It goes on when this future is dropped, with a body that breaks off, so that
+/// it can put away what it began.
+pub(super) async fn receive<T, F>(payload: Payload, store: impl FnOnce(Body) -> F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Error>> + Send + 'static,
+{
+    let (sender, receiver) = channel(CHUNKS);
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "it ends with its request: with the answer, or as the body breaks off"
+    )]
+    let mut stored = tokio::spawn(store(body(receiver)).in_current_span());
+    let outcome = tokio::select! {
+        biased;
+        // It may refuse before the body has ended.
+        outcome = &mut stored => outcome,
+        () = pump(payload, sender) => stored.await,
+    };
+    outcome.unwrap_or_else(|panic| Err(Error::Failed { what: "storing a body", source: Box::new(panic) }))
+}
+
+async fn pump(mut payload: Payload, sender: Sender<Piece>) {
+    while let Some(chunk) = payload.next().await {
+        let (piece, last) = match chunk {
+            Ok(bytes) => (Piece::Bytes(bytes), false),
+            Err(error) => (Piece::Broken(error.to_string()), true),
+        };
+        // Nobody takes it any more: the outcome is there.
+        if sender.send(piece).await.is_err() || last {
+            return;
+        }
+    }
+    let _refused = sender.send(Piece::End).await;
+}
+
+/// A body that has ended only when somebody said so.
+fn body(receiver: Receiver<Piece>) -> Body {
+    Box::pin(stream::try_unfold(receiver, |mut receiver| async move {
+        match receiver.recv().await {
+            Some(Piece::Bytes(bytes)) => Ok(Some((bytes, receiver))),
+            Some(Piece::End) => Ok(None),
+            Some(Piece::Broken(reason)) => Err(Error::Body(reason.into())),
+            None => Err(Error::Body("the client went away".into())),
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::error::PayloadError;
+    use futures_util::TryStreamExt;
+
+    use super::*;
+
+    fn payload(chunks: Vec<Result<Bytes, PayloadError>>) -> Payload {
+        Payload::Stream { payload: Box::pin(stream::iter(chunks)) }
+    }
+
+    async fn all(body: Body) -> Result<Vec<u8>, Error> {
+        Ok(body.try_collect::<Vec<_>>().await?.concat())
+    }
+
+    #[tokio::test]
+    async fn a_body_arrives_whole_or_with_an_error() {
+        let chunks = || (0..100).map(|byte: u8| Ok(Bytes::from(vec![byte; 3]))).collect::<Vec<_>>();
+        assert_eq!(receive(payload(chunks()), all).await.unwrap().len(), 300);
+        let mut broken = chunks();
+        broken.push(Err(PayloadError::Incomplete(None)));
+        assert!(matches!(receive(payload(broken), all).await, Err(Error::Body(_))));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_does_not_wait_for_the_body() {
+        let endless = Payload::Stream { payload: Box::pin(stream::pending()) };
+        let refuse = |_body| async { Err::<(), _>(Error::QuotaExceeded) };
+        assert!(matches!(receive(endless, refuse).await, Err(Error::QuotaExceeded)));
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_breaks_the_body_off() {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let endless = Payload::Stream { payload: Box::pin(stream::pending()) };
+        let store = |body| async move {
+            let _told = tell.send(all(body).await);
+            Ok(())
+        };
+        let mut request = Box::pin(receive(endless, store));
+        assert!(futures_util::poll!(&mut request).is_pending());
+        drop(request);
+        assert!(matches!(told.await.unwrap(), Err(Error::Body(_))));
+    }
+}
