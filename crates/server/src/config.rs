@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use veza_core::config::{ConfigError, Period, load_over};
 use veza_core::db::DatabaseConfig;
 use veza_jobs::JobsConfig;
+use veza_storage::StorageConfig;
 use veza_tenant::TenantConfig;
 use veza_web::WebConfig;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub tenant: TenantConfig,
     /// Queues and workers.
     pub jobs: JobsConfig,
+    /// Files of organisations.
+    pub storage: StorageConfig,
     /// The process itself.
     pub server: ServerConfig,
     /// Logs and traces.
@@ -162,6 +165,10 @@ impl Config {
         check(self.tenant.requests_per_minute > 0, "tenant.requests_per_minute must be at least 1");
         if serving {
             check(
+                self.storage.directory.is_some() || self.storage.root_key_file.is_none(),
+                "storage.root_key_file is set, and storage.directory is not: there is nothing to encrypt",
+            );
+            check(
                 self.database.url.is_some(),
                 "database.url is not set: `veza serve` needs a PostgreSQL, `veza up` brings its own",
             );
@@ -182,6 +189,7 @@ impl Config {
             }
         }
         problems.extend(self.jobs.problems());
+        problems.extend(self.storage.problems());
         problems
     }
 

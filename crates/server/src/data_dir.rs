@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use veza_core::config::Secret;
 use veza_core::{SystemRandom, bytes};
+use veza_storage::crypt::LocalRootKey;
 
 use crate::cli::DataArgs;
 use crate::error::Error;
@@ -97,6 +98,26 @@ impl DataDir {
         let secret = STANDARD.encode(bytes::<32>(&SystemRandom));
         self.write_private(&self.0.join("root_secret"), &secret)?;
         Ok(Secret::new(secret))
+    }
+
+    /// Where the files of organisations are.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.0.join("storage")
+    }
+
+    /// The root key of stored files, made the first time. Two at once would make two: hold the cluster's lock.
+    pub(crate) fn create_storage_key(&self) -> Result<PathBuf, Error> {
+        let path = self.0.join("storage_root_key");
+        let failed = || Error::io(format!("cannot make {}", path.display()));
+        if path.try_exists().map_err(failed())? {
+            return Ok(path);
+        }
+        let part = path.with_extension("part");
+        let _none_left = fs::remove_file(&part);
+        LocalRootKey::create(&part, "first", &SystemRandom).map_err(veza::Error::from)?;
+        let keep = || fs::rename(&part, &path).and_then(|()| fs::File::open(&self.0)?.sync_all());
+        keep().map_err(failed())?;
+        Ok(path)
     }
 
     /// Writes a file for our eyes only, whole or not at all.

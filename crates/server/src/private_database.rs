@@ -33,6 +33,12 @@ pub(crate) fn start(config: &mut Config, data: &DataDir) -> Result<Cluster, Erro
     if config.tenant.root_secret.is_none() {
         config.tenant.root_secret = Some(data.create_root_secret()?);
     }
+    if config.storage.directory.is_none() {
+        config.storage.directory = Some(data.storage());
+        if config.storage.root_key_file.is_none() {
+            config.storage.root_key_file = Some(data.create_storage_key()?);
+        }
+    }
     bootstrap(&cluster.url(SUPERUSER, SUPERUSER), DATABASE)?;
     migrate(&cluster.url("veza_owner", DATABASE))?;
     let url = cluster.url("veza_app", DATABASE);

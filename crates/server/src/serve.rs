@@ -169,7 +169,13 @@ async fn open_patiently(config: Config, mailer: Option<Arc<dyn Mailer>>) -> Resu
     let mut jobs = config.jobs;
     // What cannot end is given back before the process ends.
     jobs.drain_timeout = jobs.drain_timeout.min(config.server.drain_timeout);
-    let config = veza::Config { database: config.database, web: config.web, tenant: config.tenant, jobs };
+    let config = veza::Config {
+        database: config.database,
+        web: config.web,
+        tenant: config.tenant,
+        jobs,
+        storage: config.storage,
+    };
     let end = Instant::now() + PATIENCE;
     loop {
         match open(&config, mailer.clone()).await {

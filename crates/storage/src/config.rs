@@ -10,8 +10,13 @@ use veza_core::config::Period;
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StorageConfig {
-    /// Where the files are, for the backend `fs`.
+    /// The directory of the files, on a local or a network file system. Without one there is no storage. All
+    /// processes need the same.
     pub directory: Option<PathBuf>,
+    /// A file of root keys, of which the first encrypts: a line `name base64` with 32 bytes for each, made for
+    /// example by `echo "first $(openssl rand -base64 32)"`. Without one, nothing is encrypted. Keep a copy: what
+    /// is encrypted is lost without it.
+    pub root_key_file: Option<PathBuf>,
     /// The most bytes that an organisation stores, uploads under way included; no limit when absent. An operator
     /// sets another one for a single organisation.
     pub quota_bytes: Option<i64>,
@@ -30,6 +35,7 @@ impl Default for StorageConfig {
     fn default() -> Self {
         Self {
             directory: None,
+            root_key_file: None,
             quota_bytes: None,
             recovery_window: Period::from_secs(30 * 24 * 3_600),
             upload_timeout: Period::from_secs(120),

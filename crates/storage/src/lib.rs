@@ -25,6 +25,7 @@ mod reap;
 mod schema;
 mod service;
 pub mod upload;
+mod setup;
 
 pub use self::{
     backend::Backend,

@@ -38,6 +38,8 @@ pub struct App {
     /// The organisation that tries to get at it.
     pub mallory: Owner,
     handle: ServerHandle,
+    #[cfg(feature = "storage")]
+    _files: crate::TestDirectory,
 }
 
 /// An organisation, and its owner signed in.
@@ -134,6 +136,8 @@ impl AppBuilder {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         self.config.web.public_url = base.clone();
+        #[cfg(feature = "storage")]
+        let files = files(&mut self.config);
         let mails = Arc::new(CaptureMailer::default());
         let mailer = self.mailer.unwrap_or_else(|| mails.clone());
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
@@ -156,8 +160,30 @@ impl AppBuilder {
         tokio::spawn(server);
         let alice = Owner::create(&platform, &base, "alice").await;
         let mallory = Owner::create(&platform, &base, "mallory").await;
-        App { base, platform, mails, alice, mallory, handle }
+        App {
+            base,
+            platform,
+            mails,
+            alice,
+            mallory,
+            handle,
+            #[cfg(feature = "storage")]
+            _files: files,
+        }
     }
+}
+
+/// A directory with files and their root key, for who did not choose another.
+#[cfg(feature = "storage")]
+fn files(config: &mut Config) -> crate::TestDirectory {
+    let directory = crate::TestDirectory::new();
+    if config.storage.directory.is_none() {
+        let key = directory.path().join("root_key");
+        veza::storage::crypt::LocalRootKey::create(&key, "first", &SystemRandom).expect("a root key");
+        config.storage.root_key_file = Some(key);
+        config.storage.directory = Some(directory.path().join("files"));
+    }
+    directory
 }
 
 impl App {

@@ -8,6 +8,8 @@ mod platform;
 pub use veza_core as core;
 #[cfg(feature = "tenant")]
 pub use veza_jobs as jobs;
+#[cfg(feature = "storage")]
+pub use veza_storage as storage;
 #[cfg(feature = "tenant")]
 pub use veza_tenant as tenant;
 #[cfg(feature = "http")]

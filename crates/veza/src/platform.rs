@@ -22,6 +22,9 @@ pub struct Platform {
     pub tenants: Tenants,
     /// Queues.
     pub jobs: Jobs,
+    /// Files, where a directory for them is configured.
+    #[cfg(feature = "storage")]
+    pub storage: Option<veza_storage::Storage>,
     /// What runs beside requests.
     pub tasks: Tasks,
     /// The runtime of jobs, which ends before requests do.
@@ -48,6 +51,10 @@ pub enum Error {
     /// Queues cannot be set up.
     #[error(transparent)]
     Jobs(#[from] veza_jobs::Error),
+    /// Files cannot be kept where the configuration says.
+    #[cfg(feature = "storage")]
+    #[error(transparent)]
+    Storage(#[from] veza_storage::Error),
 }
 
 impl Platform {
@@ -98,10 +105,14 @@ impl Platform {
         #[cfg(feature = "webhook")]
         let webhooks = veza_jobs::webhook::Webhooks::new(&config.jobs.webhook, &root_secret)?;
         let jobs = Jobs::new(db.clone(), listening(config.jobs, &config.database))?;
+        #[cfg(feature = "storage")]
+        let storage = veza_storage::Storage::configured(db.clone(), config.storage).await?;
         Ok(Self {
             db,
             tenants,
             jobs,
+            #[cfg(feature = "storage")]
+            storage,
             tasks: Tasks::new(),
             work: Tasks::new(),
             #[cfg(feature = "webhook")]
@@ -125,6 +136,10 @@ impl Platform {
     pub fn start_worker(&self, runtime: RuntimeBuilder) -> Result<(), Error> {
         let runtime = runtime.build()?;
         self.tenants.start_worker(&self.tasks);
+        #[cfg(feature = "storage")]
+        if let Some(storage) = &self.storage {
+            storage.start_worker(&self.tasks);
+        }
         runtime.start(&self.work);
         Ok(())
     }
@@ -134,6 +149,11 @@ impl Platform {
         let runtime = Runtime::builder(&self.jobs);
         #[cfg(feature = "webhook")]
         let runtime = runtime.handler::<veza_jobs::webhook::Webhook, _>(self.webhooks.clone());
+        #[cfg(feature = "storage")]
+        let runtime = match &self.storage {
+            Some(storage) => runtime.handler::<veza_storage::Collect, _>(storage.clone()),
+            None => runtime,
+        };
         runtime
     }
 
@@ -190,9 +210,15 @@ mod http {
         pub fn routes(&self) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
             let tenant = veza_tenant::http::routes(self.tenants.clone());
             let jobs = veza_jobs::http::routes(self.jobs.clone());
+            #[cfg(feature = "storage")]
+            let storage = self.storage.clone().map(veza_storage::http::routes);
             move |routes| {
                 tenant(routes);
                 jobs(routes);
+                #[cfg(feature = "storage")]
+                if let Some(storage) = &storage {
+                    storage(routes);
+                }
             }
         }
     }

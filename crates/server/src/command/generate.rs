@@ -20,7 +20,9 @@ use crate::serve::mount;
 
 /// Every error code that the program can answer with.
 fn codes() -> Vec<CodeDoc> {
-    let mut codes = [veza_core::CODES, veza_web::CODES, veza_tenant::CODES, veza_jobs::CODES].concat();
+    let mut codes =
+        [veza_core::CODES, veza_web::CODES, veza_tenant::CODES, veza_jobs::CODES, veza_storage::CODES]
+            .concat();
     codes.sort_by_key(|doc| doc.code);
     codes.dedup_by_key(|doc| doc.code);
     codes
@@ -39,6 +41,7 @@ pub(super) fn openapi() -> Result<ExitCode, Error> {
         let platform = move |routes: &mut Routes<'_>| {
             tenant(routes);
             jobs(routes);
+            veza_storage::http::describe(routes);
         };
         let site = Web::new(config.web.clone(), Arc::new(SystemClock), Arc::new(SystemRandom))
             .metrics(Arc::new(String::new))
