@@ -26,6 +26,7 @@ mod resolution;
 mod roles;
 mod sessions;
 mod sign_in;
+mod storage;
 mod suspension;
 mod tokens;
 mod walk;

@@ -85,6 +85,11 @@ mod tests {
         Ok(body.try_collect::<Vec<_>>().await?.concat())
     }
 
+    /// A client that says nothing more.
+    fn endless() -> Payload {
+        Payload::Stream { payload: Box::pin(stream::pending()) }
+    }
+
     #[tokio::test]
     async fn a_body_arrives_whole_or_with_an_error() {
         let chunks = || (0..100).map(|byte: u8| Ok(Bytes::from(vec![byte; 3]))).collect::<Vec<_>>();
@@ -96,20 +101,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_does_not_wait_for_the_body() {
-        let endless = Payload::Stream { payload: Box::pin(stream::pending()) };
         let refuse = |_body| async { Err::<(), _>(Error::QuotaExceeded) };
-        assert!(matches!(receive(endless, refuse).await, Err(Error::QuotaExceeded)));
+        assert!(matches!(receive(endless(), refuse).await, Err(Error::QuotaExceeded)));
     }
 
     #[tokio::test]
     async fn who_goes_away_breaks_the_body_off() {
         let (tell, told) = tokio::sync::oneshot::channel();
-        let endless = Payload::Stream { payload: Box::pin(stream::pending()) };
         let store = |body| async move {
             let _told = tell.send(all(body).await);
             Ok(())
         };
-        let mut request = Box::pin(receive(endless, store));
+        let mut request = Box::pin(receive(endless(), store));
         assert!(futures_util::poll!(&mut request).is_pending());
         drop(request);
         assert!(matches!(told.await.unwrap(), Err(Error::Body(_))));
