@@ -15,7 +15,7 @@ use super::{NoBucket, State, answered, conditions, problem, refused};
 use crate::id::VersionId;
 use crate::object::{self, Attributes, Condition, Copy, Object, StoredObject};
 use crate::permission::{DeleteObjects, ReadObjects, WriteObjects};
-use crate::{Error, ObjectKey};
+use crate::{Error, ObjectKey, bucket};
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
     routes.service(duplicate).service(rename);
@@ -106,9 +106,6 @@ async fn rename(
     let MoveRequest { from_bucket, from_key, key: to } = body;
     let request = CopyRequest { from_bucket, from_key, from_version: None, key: to, attributes: None };
     let copy = request.read(bucket.into_inner(), conditions::of_write(req.headers())?)?;
-    if copy.from_bucket == copy.bucket && copy.from_key == copy.key {
-        return Err(refused("/key", "same", "another key than /from_key").into());
-    }
     let window = state.storage.config().window();
     let work = move |tx: &mut TenantTx<'_>| {
         once::<_, Error>(tx, key.as_ref(), |tx| kept(&moved(tx, &permits, &copy, window)?))
@@ -123,6 +120,10 @@ fn moved(
     copy: &Copy,
     window: chrono::TimeDelta,
 ) -> Result<Object, Error> {
+    bucket::find(tx, &copy.from_bucket)?;
+    if copy.from_bucket == copy.bucket && copy.from_key == copy.key {
+        return Err(refused("/key", "same", "another key than /from_key"));
+    }
     let object = object::copy(tx, read, write, copy, window)?;
     // Somebody may have stored something else under the old key meanwhile: that stays, and this is refused.
     let same = Condition::shows(object.etag.clone());
