@@ -84,6 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init, reason = "one range is what is meant")]
     fn ranges_are_read_as_http_has_them() {
         let of = |header, len| read(Some(header), len).ok().flatten();
         assert_eq!(of("bytes=0-0", 10), Some(vec![0..1]));
