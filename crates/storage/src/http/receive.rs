@@ -106,6 +106,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nothing_is_read_that_nobody_takes() {
+        let read = std::rc::Rc::new(std::cell::Cell::new(0));
+        let count = std::rc::Rc::clone(&read);
+        let chunks = stream::repeat_with(move || {
+            count.set(count.get() + 1);
+            Ok(Bytes::from_static(b"x"))
+        });
+        let store = |body: Body| async move {
+            let _kept = body;
+            std::future::pending::<Result<(), Error>>().await
+        };
+        let mut request = Box::pin(receive(Payload::Stream { payload: Box::pin(chunks) }, store));
+        for _ in 0..100 {
+            assert!(futures_util::poll!(&mut request).is_pending());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(read.get(), CHUNKS + 1);
+    }
+
+    #[tokio::test]
     async fn who_goes_away_breaks_the_body_off() {
         let (tell, told) = tokio::sync::oneshot::channel();
         let store = |body| async move {

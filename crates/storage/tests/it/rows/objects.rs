@@ -163,3 +163,17 @@ async fn copies_share_their_bytes_and_attributes_are_changed_in_place(t: TenantT
     assert_eq!(changed.await.unwrap().attributes.cache_control.as_deref(), Some("no-store"));
     agree(&t.db, alice).await;
 }
+
+#[tenant_test]
+async fn what_is_being_read_stays_what_it_was(t: TenantTest) {
+    let (house, alice) = (House::new(&t.db).await, &t.alice.caller);
+    files(&t.db, alice, BucketChange::default()).await;
+    house.put(alice, object("x"), b"first").await.unwrap();
+    let (permit, key) = (alice.permit().unwrap(), ObjectKey::new("x").unwrap());
+    let opened = house.storage.open(alice, &permit, "files", &key, None).await.unwrap();
+    house.put(alice, object("x"), b"second").await.unwrap();
+    for (range, bytes) in [(0..5, &b"first"[..]), (1..3, b"ir"), (5..5, b"")] {
+        let read = opened.bytes(range).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+        assert_eq!(read.concat(), bytes);
+    }
+}
