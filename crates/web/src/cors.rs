@@ -10,11 +10,13 @@ use actix_web::{HttpResponse, http};
 use crate::config::CorsConfig;
 
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Idempotency-Replayed",
+    "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Idempotency-Replayed, \
+     Accept-Ranges, Content-Disposition, Content-Range, Repr-Digest, X-Veza-Tags, X-Veza-Version-Id",
 );
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-match, if-none-match, x-request-id, x-tenant-id, traceparent",
+    "authorization, content-type, idempotency-key, if-match, if-none-match, x-request-id, x-tenant-id, traceparent, \
+     range, if-range, content-digest, repr-digest, content-md5, content-disposition, content-encoding, cache-control, x-veza-tags",
 );
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 

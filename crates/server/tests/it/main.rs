@@ -11,6 +11,7 @@
 mod browser;
 mod command_line;
 mod doctor;
+mod files;
 mod handover;
 mod http;
 mod jobs;
