@@ -146,11 +146,13 @@ fn the_api_is_described_whole() {
     let text: String = files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
     let mut routes = 0;
     for line in text.lines() {
-        for method in ["get", "post", "put", "patch", "delete"] {
+        for method in ["get", "head", "post", "put", "patch", "delete"] {
             let route =
                 line.strip_prefix(&format!("#[{method}(\"")).and_then(|rest| rest.strip_suffix("\")]"));
             if let Some(path) = route {
-                assert!(paths[path][method].is_object(), "{method} {path} is not in the document");
+                // A key may hold slashes: the document has no word for that.
+                let path = path.replace(":.*}", "}");
+                assert!(paths[&path][method].is_object(), "{method} {path} is not in the document");
                 routes += 1;
             }
         }
