@@ -24,8 +24,8 @@ mod read;
 mod reap;
 mod schema;
 mod service;
-pub mod upload;
 mod setup;
+pub mod upload;
 
 pub use self::{
     backend::Backend,
