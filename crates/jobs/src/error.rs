@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use veza_core::fault::{CodeDoc, Fault, FieldError, Kind};
+use veza_core::fault::{Fault, FieldError, Kind};
 use veza_core::{DbError, Forbidden};
 
 /// Any failure of this crate.
@@ -133,25 +133,8 @@ impl Error {
     }
 }
 
-macro_rules! codes {
-    ($($pattern:pat => $kind:ident, $code:literal, $meaning:literal;)*) => {
-        impl Error {
-            fn own(&self) -> Option<(Kind, &'static str)> {
-                match self {
-                    $($pattern => Some((Kind::$kind, $code)),)*
-                    Error::Forbidden(_) | Error::Page(_) | Error::Idempotency(_) | Error::Db(_) => None,
-                }
-            }
-        }
-
-        /// Every error code of this crate.
-        pub const CODES: &[CodeDoc] = &[
-            $(CodeDoc { code: $code, kind: Kind::$kind, meaning: $meaning },)*
-        ];
-    };
-}
-
-codes! {
+veza_core::codes! {
+    of Forbidden, Page, Idempotency, Db; uncoded;
     Error::Invalid(_) => Invalid, "jobs.invalid", "Fields break rules; `errors` names each field and rule.";
     Error::NotFound(_) => NotFound, "jobs.not_found", "It does not exist, or not in this organisation.";
     Error::QueueName => Invalid, "jobs.queue.name_invalid", "1 to 63 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter.";
@@ -177,23 +160,11 @@ codes! {
 
 impl Fault for Error {
     fn kind(&self) -> Kind {
-        match self {
-            Error::Forbidden(error) => error.kind(),
-            Error::Page(error) => error.kind(),
-            Error::Idempotency(error) => error.kind(),
-            Error::Db(error) => error.kind(),
-            other => other.own().map_or(Kind::Internal, |(kind, _)| kind),
-        }
+        self.kind_and_code().0
     }
 
     fn code(&self) -> &'static str {
-        match self {
-            Error::Forbidden(error) => error.code(),
-            Error::Page(error) => error.code(),
-            Error::Idempotency(error) => error.code(),
-            Error::Db(error) => error.code(),
-            other => other.own().map_or("core.internal", |(_, code)| code),
-        }
+        self.kind_and_code().1
     }
 
     fn fields(&self) -> &[FieldError] {

@@ -1,37 +1,22 @@
 //! What identifies things of this crate.
 
 use uuid::Uuid;
-use veza_core::id::{Noun, TypedId};
 
-macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident = $noun:ident, $text:literal;)*) => {
-        $(
-            #[doc(hidden)]
-            #[derive(Debug)]
-            pub enum $noun {}
-            impl Noun for $noun {
-                const NAME: &'static str = $text;
-            }
-            $(#[$doc])*
-            pub type $name = TypedId<$noun>;
-        )*
-    };
-}
-ids! {
+veza_core::ids! {
     /// A job, from enqueueing to its end.
-    JobId = JobNoun, "job";
+    JobId(JobNoun) = "job";
     /// Dead letters on their way back.
-    RedriveId = RedriveNoun, "redrive";
+    RedriveId(RedriveNoun) = "redrive";
     /// A process that works on jobs.
-    ProcessId = ProcessNoun, "process";
+    ProcessId(ProcessNoun) = "process";
     /// An event, the same for all who get it.
-    EventId = EventNoun, "event";
+    EventId(EventNoun) = "event";
     /// A binding of a queue to an exchange.
-    BindingId = BindingNoun, "binding";
+    BindingId(BindingNoun) = "binding";
     /// Kept events on their way to a binding once more.
-    ReplayId = ReplayNoun, "replay";
+    ReplayId(ReplayNoun) = "replay";
     /// A schedule.
-    ScheduleId = ScheduleNoun, "schedule";
+    ScheduleId(ScheduleNoun) = "schedule";
 }
 
 /// Fences a lease: whoever lost it cannot end the job any more.

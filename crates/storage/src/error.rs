@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use veza_core::idempotency::IdempotencyError;
 use veza_core::page::PageError;
-use veza_core::{CodeDoc, DbError, Fault, FieldError, Forbidden, Kind};
+use veza_core::{DbError, Fault, FieldError, Forbidden, Kind};
 
 use crate::digest::Algorithm;
 
@@ -162,29 +162,8 @@ pub enum Error {
     Crypto(&'static str),
 }
 
-macro_rules! codes {
-    ($($pattern:pat => $kind:ident, $code:literal, $meaning:literal;)*) => {
-        impl Error {
-            fn own(&self) -> (Kind, &'static str) {
-                match self {
-                    $($pattern => (Kind::$kind, $code),)*
-                    Error::Forbidden(error) => (error.kind(), error.code()),
-                    Error::Page(error) => (error.kind(), error.code()),
-                    Error::Idempotency(error) => (error.kind(), error.code()),
-                    Error::Jobs(error) => (error.kind(), error.code()),
-                    Error::Db(error) => (error.kind(), error.code()),
-                }
-            }
-        }
-
-        /// Every error code of this crate.
-        pub const CODES: &[CodeDoc] = &[
-            $(CodeDoc { code: $code, kind: Kind::$kind, meaning: $meaning },)*
-        ];
-    };
-}
-
-codes! {
+veza_core::codes! {
+    of Forbidden, Page, Idempotency, Jobs, Db; uncoded;
     Error::Invalid(_) => Invalid, "storage.input.invalid", "Fields break rules; `errors` says which.";
     Error::Absent(_) => NotFound, "storage.not_found", "No such bucket, object, version or upload in this organisation.";
     Error::BucketExists => Conflict, "storage.bucket.exists", "Choose another name.";
@@ -220,11 +199,11 @@ codes! {
 
 impl Fault for Error {
     fn kind(&self) -> Kind {
-        self.own().0
+        self.kind_and_code().0
     }
 
     fn code(&self) -> &'static str {
-        self.own().1
+        self.kind_and_code().1
     }
 
     fn fields(&self) -> &[FieldError] {
@@ -239,8 +218,8 @@ impl Fault for Error {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::Unavailable { retry_after, .. } => Some(*retry_after),
-            // Somebody has to make space: an hour is a guess at how long that takes a person.
             Error::Db(error) => error.retry_after(),
+            // Somebody has to make space: an hour is a guess at how long that takes a person.
             Error::Full => Some(Duration::from_hours(1)),
             _ => None,
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use veza_core::idempotency::IdempotencyError;
 use veza_core::page::PageError;
-use veza_core::{CodeDoc, DbError, Fault, FieldError, Forbidden, Kind};
+use veza_core::{DbError, Fault, FieldError, Forbidden, Kind};
 
 /// A failed operation of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -129,25 +129,8 @@ impl Error {
     }
 }
 
-macro_rules! codes {
-    ($($pattern:pat => $kind:ident, $code:literal, $meaning:literal;)*) => {
-        impl Error {
-            fn own(&self) -> Option<(Kind, &'static str)> {
-                match self {
-                    $($pattern => Some((Kind::$kind, $code)),)*
-                    Error::Forbidden(_) | Error::Page(_) | Error::Idempotency(_) | Error::Db(_) | Error::Crypto(_) => None,
-                }
-            }
-        }
-
-        /// Every error code of this crate.
-        pub const CODES: &[CodeDoc] = &[
-            $(CodeDoc { code: $code, kind: Kind::$kind, meaning: $meaning },)*
-        ];
-    };
-}
-
-codes! {
+veza_core::codes! {
+    of Forbidden, Page, Idempotency, Db; uncoded Crypto;
     Error::Invalid(_) => Invalid, "tenant.invalid", "Fields break rules; `errors` names each field and rule.";
     Error::NotFound(_) => NotFound, "tenant.not_found", "It does not exist, or not in this organisation.";
     Error::SlugTaken => Conflict, "tenant.organization.slug_taken", "Choose another slug.";
@@ -180,23 +163,11 @@ codes! {
 
 impl Fault for Error {
     fn kind(&self) -> Kind {
-        match self {
-            Error::Forbidden(error) => error.kind(),
-            Error::Page(error) => error.kind(),
-            Error::Idempotency(error) => error.kind(),
-            Error::Db(error) => error.kind(),
-            other => other.own().map_or(Kind::Internal, |(kind, _)| kind),
-        }
+        self.kind_and_code().0
     }
 
     fn code(&self) -> &'static str {
-        match self {
-            Error::Forbidden(error) => error.code(),
-            Error::Page(error) => error.code(),
-            Error::Idempotency(error) => error.code(),
-            Error::Db(error) => error.code(),
-            other => other.own().map_or("core.internal", |(_, code)| code),
-        }
+        self.kind_and_code().1
     }
 
     fn fields(&self) -> &[FieldError] {

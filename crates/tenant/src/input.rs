@@ -1,7 +1,7 @@
 //! Rules for what people type: names, addresses, slugs, passwords.
 
 use unicode_normalization::UnicodeNormalization;
-use veza_core::FieldError;
+use veza_core::{FieldError, holds_nul};
 
 use crate::error::Error;
 
@@ -67,17 +67,6 @@ impl Rules {
 
     pub(crate) fn finish(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
-    }
-}
-
-/// PostgreSQL keeps every character but this one.
-fn holds_nul(value: &serde_json::Value) -> bool {
-    use serde_json::Value;
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

@@ -2,22 +2,7 @@
 
 use veza_core::Permission;
 
-macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug)]
-            pub enum $name {}
-            impl Permission for $name {
-                const NAME: &'static str = $text;
-            }
-        )*
-        /// The names of all permissions of this crate.
-        pub const ALL: &[&str] = &[$($text),*];
-    };
-}
-
-permissions! {
+veza_core::permissions! {
     /// May see the organisation's name, metadata and settings.
     ReadOrganization = "tenant.organization.read";
     /// May change them.

@@ -56,4 +56,4 @@ pub use self::query::Query;
 pub use self::request_id::RequestId;
 pub use self::site::{Routes, Site, Web};
 pub use self::trace_parent::TraceParent;
-pub use self::version::{Created, IfMatch, Versioned, etag};
+pub use self::version::{Created, IfMatch, Versioned, answered, etag};

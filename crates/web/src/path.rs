@@ -36,6 +36,23 @@ pub trait Missing: 'static {
     fn missing() -> Problem;
 }
 
+/// What a missing thing of each noun answers: `missing!(Error::NotFound; NoRoom = "room");` declares `NoRoom`, for
+/// which an id that is unknown, or cannot exist, is the problem of `Error::NotFound("room")`.
+#[macro_export]
+macro_rules! missing {
+    ($fault:path; $($name:ident = $noun:literal),* $(,)?) => {
+        $(
+            #[derive(Debug)]
+            enum $name {}
+            impl $crate::Missing for $name {
+                fn missing() -> $crate::Problem {
+                    $fault($noun).into()
+                }
+            }
+        )*
+    };
+}
+
 /// Nothing is known about what the path names.
 #[derive(Debug, Clone, Copy)]
 pub enum NoRoute {}

@@ -2,7 +2,7 @@
 
 use actix_web::body::BoxBody;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, Responder, dev};
 use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 
@@ -44,8 +44,8 @@ impl IfMatch {
         Err(Problem::new(&PRECONDITION_FAILED, detail).header(header::ETAG, etag(version)))
     }
 
-    /// The versions that match, for a condition inside a query; `None` when every one does.
-    pub fn versions(&self) -> Option<&[i64]> {
+    /// The versions that match, as the closure of a transaction can hold them; `None` when every one does.
+    pub fn into_versions(self) -> Option<Vec<i64>> {
         match self {
             Self::Absent | Self::Any => None,
             Self::Versions(versions) => Some(versions),
@@ -145,12 +145,18 @@ impl<T: Serialize> Responder for Created<T> {
         if let Some(version) = self.version {
             response.insert_header((header::ETAG, etag(version)));
         }
-        if self.replayed {
-            let name = HeaderName::from_static("idempotency-replayed");
-            response.insert_header((name, HeaderValue::from_static("true")));
-        }
-        response.json(self.value)
+        answered(response, &self.value, self.replayed)
     }
+}
+
+/// An answer to a request that had an `Idempotency-Key`: with `Idempotency-Replayed: true` when it was given to an
+/// earlier request with the same key. [`Created`] does this by itself.
+pub fn answered(mut response: HttpResponseBuilder, value: &impl Serialize, replayed: bool) -> HttpResponse {
+    if replayed {
+        let name = HeaderName::from_static("idempotency-replayed");
+        response.insert_header((name, HeaderValue::from_static("true")));
+    }
+    response.json(value)
 }
 
 #[cfg(test)]

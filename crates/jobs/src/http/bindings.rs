@@ -7,9 +7,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use veza_core::TenantTx;
 use veza_core::idempotency::once;
-use veza_web::{Authenticated, Create, Created, Json, List, PageParams, PageQuery, PathOf, Problem, Routes};
+use veza_web::{
+    Authenticated, Create, Created, Json, List, PageParams, PageQuery, PathOf, Problem, Routes, answered,
+};
 
-use super::{NoBinding, NoExchange, State, answered, pull_queue};
+use super::{NoBinding, NoExchange, State, pull_queue};
 use crate::error::Error;
 use crate::id::{BindingId, ReplayId};
 use crate::topic::{self, Binding, NewBinding, Replay};

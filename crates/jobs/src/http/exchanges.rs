@@ -8,10 +8,10 @@ use veza_core::TenantTx;
 use veza_core::idempotency::once;
 use veza_web::{
     Authenticated, Create, Created, IfMatch, Json, List, PageParams, PageQuery, PathOf, Problem, Routes,
-    Versioned,
+    Versioned, answered,
 };
 
-use super::{NoExchange, State, answered, expected};
+use super::{NoExchange, State};
 use crate::error::Error;
 use crate::topic::{self, Exchange, NewEvent, NewExchange, Published};
 
@@ -90,7 +90,7 @@ async fn update(
     body: Json<ExchangeChange>,
 ) -> Result<Versioned<Exchange>, Problem> {
     let (permit, name) = (caller.permit()?, name.into_inner());
-    let (days, versions) = (body.keep_days, expected(&condition));
+    let (days, versions) = (body.keep_days, condition.into_versions());
     let change =
         move |tx: &mut TenantTx<'_>| topic::update_exchange(tx, &permit, &name, versions.as_deref(), days);
     let exchange = state.jobs.db().tenant(&caller, change).await?;
@@ -111,7 +111,7 @@ async fn remove(
     name: PathOf<String, NoExchange>,
     condition: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (permit, name, versions) = (caller.permit()?, name.into_inner(), expected(&condition));
+    let (permit, name, versions) = (caller.permit()?, name.into_inner(), condition.into_versions());
     let remove = move |tx: &mut TenantTx<'_>| topic::remove_exchange(tx, &permit, &name, versions.as_deref());
     state.jobs.db().tenant(&caller, remove).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -6,9 +6,9 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 use veza_core::TenantTx;
 use veza_core::idempotency::once;
-use veza_web::{Authenticated, Create, Deadline, Json, PathOf, Problem, Routes, Site};
+use veza_web::{Authenticated, Create, Deadline, Json, PathOf, Problem, Routes, Site, answered};
 
-use super::{NoQueue, State, answered};
+use super::{NoQueue, State};
 use crate::error::Error;
 use crate::pull::{
     self, Acknowledged, Acknowledgement, Batch, BatchOutcome, Extended, Extension, NewMessage, Receive,

@@ -8,10 +8,10 @@ use utoipa::IntoParams;
 use veza_core::idempotency::once;
 use veza_web::{
     Authenticated, Create, Deadline, IfMatch, Json, List, PageParams, PageQuery, PathOf, Problem, Query,
-    Routes, Versioned, etag,
+    Routes, Versioned, answered, etag,
 };
 
-use super::{NoQueue, State, answered, expected};
+use super::{NoQueue, State};
 use crate::error::Error;
 use crate::pull::{self, NewQueue, Purged, Queue, QueueChange};
 
@@ -85,7 +85,7 @@ async fn update(
     body: Json<QueueChange>,
 ) -> Result<Versioned<Queue>, Problem> {
     let (permit, name) = (caller.permit()?, name.into_inner());
-    let (change, versions) = (body.into_inner(), expected(&condition));
+    let (change, versions) = (body.into_inner(), condition.into_versions());
     let change = move |tx: &mut veza_core::TenantTx<'_>| {
         pull::update(tx, &permit, &name, &change, versions.as_deref())
     };
@@ -121,7 +121,7 @@ async fn remove(
     let permit = caller.permit()?;
     // As many batches as there are messages, each with a deadline of its own.
     deadline.lift();
-    state.jobs.remove_queue(&caller, &permit, &name, removal.force, expected(&condition)).await?;
+    state.jobs.remove_queue(&caller, &permit, &name, removal.force, condition.into_versions()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -6,12 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use veza_core::{Query, TenantTx, Timestamp};
+use veza_core::{Query, TenantTx, Timestamp, holds_nul};
 
 use super::pull_queue;
 use crate::error::Error;
 use crate::id::JobId;
-use crate::pull::holds_nul;
 use crate::schedule::{Missed, NewSchedule, ScheduleChange, ScheduledJob, Timing};
 
 /// What makes a schedule. It goes by `cron` or by `every_seconds`.

@@ -10,7 +10,7 @@ use veza_web::{
 };
 
 use super::schedule_bodies::{Change, New, Preview, Started, Times};
-use super::{NoSchedule, State, expected};
+use super::{NoSchedule, State};
 use crate::error::Error;
 use crate::id::ScheduleId;
 use crate::permission::ReadJobs;
@@ -105,7 +105,7 @@ async fn update(
     body: Json<Change>,
 ) -> Result<Versioned<Schedule>, Problem> {
     let (permit, id, change) = (caller.permit()?, *id, body.change()?);
-    let versions = expected(&condition);
+    let versions = condition.into_versions();
     let change =
         move |tx: &mut TenantTx<'_>| schedule::change_schedule(tx, &permit, id, versions.as_deref(), &change);
     let schedule = state.jobs.db().tenant(&caller, change).await?;
@@ -124,7 +124,7 @@ async fn remove(
     id: PathOf<ScheduleId, NoSchedule>,
     condition: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (permit, id, versions) = (caller.permit()?, *id, expected(&condition));
+    let (permit, id, versions) = (caller.permit()?, *id, condition.into_versions());
     let remove = move |tx: &mut TenantTx<'_>| schedule::remove_schedule(tx, &permit, id, versions.as_deref());
     state.jobs.db().tenant(&caller, remove).await?;
     Ok(HttpResponse::NoContent().finish())

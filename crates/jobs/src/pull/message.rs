@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use veza_core::{Fault, FieldError, Permit, TenantTx};
+use veza_core::{Fault, FieldError, Permit, TenantTx, holds_nul};
 
 use super::queue::Target;
 use crate::enqueue::{Enqueued, NewJob, insert};
@@ -258,14 +258,4 @@ fn check(message: &NewMessage) -> Result<(), Error> {
     let visible = !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_graphic());
     rule(visible, "/deduplication_id", "name", "1 to 128 visible ASCII characters");
     if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }
-}
-
-/// PostgreSQL keeps every character but this one.
-pub(crate) fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }

@@ -18,7 +18,6 @@ mod users;
 pub use self::ending::{
     Acknowledged, Acknowledgement, Extended, Extension, Rejected, Rejection, acknowledge, extend, reject,
 };
-pub(crate) use self::message::holds_nul;
 pub use self::message::{
     Batch, BatchEntry, BatchOutcome, FailedEntry, KIND, MAX_BATCH, MAX_DELAY_SECONDS, NewMessage, SentEntry,
     SentMessage, send, send_batch,

@@ -2,13 +2,12 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use veza_core::{FieldError, Permit, TenantTx};
+use veza_core::{FieldError, Permit, TenantTx, holds_nul};
 
 use super::exchange;
 use super::publish::{PublishOptions, Published, publish};
 use crate::error::Error;
 use crate::permission::SendMessages;
-use crate::pull::holds_nul;
 
 /// An event to be published.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -9,7 +9,7 @@ use veza_web::{
     Versioned,
 };
 
-use super::{NoBucket, State, expected};
+use super::{NoBucket, State};
 use crate::Error;
 use crate::bucket::{self, Bucket, BucketChange, NewBucket};
 
@@ -80,7 +80,7 @@ async fn update(
     body: Json<BucketChange>,
 ) -> Result<Versioned<Bucket>, Problem> {
     let (permit, name) = (caller.permit()?, name.into_inner());
-    let (change, versions) = (body.into_inner(), expected(&condition));
+    let (change, versions) = (body.into_inner(), condition.into_versions());
     let work = move |tx: &mut TenantTx<'_>| bucket::update(tx, &permit, &name, &change, versions.as_deref());
     let bucket = state.storage.db().tenant(&caller, work).await?;
     let version = bucket.version;
@@ -99,7 +99,7 @@ async fn remove(
     name: PathOf<String, NoBucket>,
     condition: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (permit, name, versions) = (caller.permit()?, name.into_inner(), expected(&condition));
+    let (permit, name, versions) = (caller.permit()?, name.into_inner(), condition.into_versions());
     let work = move |tx: &mut TenantTx<'_>| bucket::delete(tx, &permit, &name, versions.as_deref());
     state.storage.db().tenant(&caller, work).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -8,10 +8,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use veza_core::idempotency::once;
 use veza_core::{Permit, TenantTx};
-use veza_web::{Create, PathOf, Problem, Routes};
+use veza_web::{Create, PathOf, Problem, Routes, answered};
 
 use super::place::location;
-use super::{NoBucket, State, answered, conditions, problem, refused};
+use super::{NoBucket, State, conditions, problem, refused};
 use crate::id::VersionId;
 use crate::object::{self, Attributes, Condition, Copy, Object, StoredObject};
 use crate::permission::{DeleteObjects, ReadObjects, WriteObjects};

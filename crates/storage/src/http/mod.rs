@@ -19,13 +19,11 @@ mod uploads;
 mod usage;
 mod versions;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
-use serde::Serialize;
 use veza_core::FieldError;
-use veza_web::{IfMatch, Problem, Routes};
+use veza_web::{Problem, Routes};
 
 use crate::{Error, Storage};
 
@@ -55,11 +53,6 @@ pub fn describe(routes: &mut Routes<'_>) {
     // Last, because a key stands where the others have a word.
     uploads::routes(routes);
     downloads::routes(routes);
-}
-
-/// The versions that a change of a bucket expects, as its closure can hold them.
-fn expected(condition: &IfMatch) -> Option<Vec<i64>> {
-    condition.versions().map(<[i64]>::to_vec)
 }
 
 /// What HTTP has a status or a header of its own for.
@@ -94,31 +87,6 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Error>
     Ok(text)
 }
 
-/// The answer to a request that has an `Idempotency-Key`.
-fn answered(
-    mut response: actix_web::HttpResponseBuilder,
-    value: &impl Serialize,
-    replayed: bool,
-) -> HttpResponse {
-    if replayed {
-        let name = HeaderName::from_static("idempotency-replayed");
-        response.insert_header((name, HeaderValue::from_static("true")));
-    }
-    response.json(value)
-}
-
-/// What a missing thing of each noun answers.
-macro_rules! missing {
-    ($($name:ident = $noun:literal),*) => {
-        $(
-            #[derive(Debug)]
-            enum $name {}
-            impl veza_web::Missing for $name {
-                fn missing() -> Problem {
-                    Error::Absent($noun).into()
-                }
-            }
-        )*
-    };
-}
-missing!(NoBucket = "bucket", NoVersion = "version");
+veza_web::missing!(
+    Error::Absent;
+    NoBucket = "bucket", NoVersion = "version");

@@ -6,7 +6,7 @@ use veza_web::{
     Authenticated, IfMatch, Json, List, PageParams, PageQuery, PathOf, Problem, Routes, Versioned,
 };
 
-use super::{NoMember, State, expected};
+use super::{NoMember, State};
 use crate::id::PersonId;
 use crate::membership::{self, Member, MemberChange};
 use crate::revocation::Subject;
@@ -59,7 +59,7 @@ async fn update(
     body: Json<MemberChange>,
 ) -> Result<Versioned<Member>, Problem> {
     let (permit, id) = (caller.permit()?, *id);
-    let (change, versions) = (body.into_inner(), expected(&condition));
+    let (change, versions) = (body.into_inner(), condition.into_versions());
     let change = move |tx: &mut veza_core::TenantTx<'_>| {
         membership::update(tx, &permit, id, &change, versions.as_deref())
     };
@@ -80,7 +80,7 @@ async fn remove(
     id: PathOf<PersonId, NoMember>,
     condition: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (permit, id, versions) = (caller.permit()?, *id, expected(&condition));
+    let (permit, id, versions) = (caller.permit()?, *id, condition.into_versions());
     let db = state.tenants.db();
     db.tenant(&caller, move |tx| membership::remove(tx, &permit, id, versions.as_deref())).await?;
     state.tenants.revoked(caller.tenant(), Subject::Person(id.as_uuid()));

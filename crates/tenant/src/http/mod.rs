@@ -15,7 +15,7 @@ use std::time::Duration;
 use actix_web::web::Data;
 use sha2::{Digest, Sha256};
 use veza_core::Clock;
-use veza_web::{Decision, IfMatch, Limit, Limiter, Problem, Routes};
+use veza_web::{Decision, Limit, Limiter, Routes};
 
 use crate::error::Error;
 use crate::input::comparable;
@@ -99,26 +99,8 @@ fn allowed(decision: Decision) -> Result<(), Error> {
     if decision.allowed { Ok(()) } else { Err(Error::TooManyAttempts(decision.retry_after)) }
 }
 
-/// The versions that a change expects, as its closure can hold them.
-fn expected(condition: &IfMatch) -> Option<Vec<i64>> {
-    condition.versions().map(<[i64]>::to_vec)
-}
-
-/// What a missing thing of each noun answers.
-macro_rules! missing {
-    ($($name:ident = $noun:literal),*) => {
-        $(
-            #[derive(Debug)]
-            enum $name {}
-            impl veza_web::Missing for $name {
-                fn missing() -> Problem {
-                    Error::NotFound($noun).into()
-                }
-            }
-        )*
-    };
-}
-missing!(
+veza_web::missing!(
+    Error::NotFound;
     NoMember = "member",
     NoInvitation = "invitation",
     NoRole = "role",

@@ -11,7 +11,7 @@ use veza_core::Principal;
 use veza_core::idempotency::IdempotencyKey;
 use veza_web::{Authenticated, Client, Created, IfMatch, Json, Problem, Routes, Versioned};
 
-use super::{State, expected};
+use super::State;
 use crate::id::PersonId;
 use crate::input::comparable;
 use crate::onboarding::Signup;
@@ -97,7 +97,7 @@ async fn update(
     body: Json<OrganizationChange>,
 ) -> Result<Versioned<Organization>, Problem> {
     let permit = caller.permit()?;
-    let (change, versions) = (body.into_inner(), expected(&condition));
+    let (change, versions) = (body.into_inner(), condition.into_versions());
     let organization = state
         .tenants
         .db()
@@ -116,7 +116,7 @@ async fn remove(
     condition: IfMatch,
 ) -> Result<HttpResponse, Problem> {
     let permit = caller.permit()?;
-    state.tenants.delete_own(&caller, &permit, expected(&condition).as_deref()).await?;
+    state.tenants.delete_own(&caller, &permit, condition.into_versions().as_deref()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -8,7 +8,7 @@ use veza_web::{
     Versioned,
 };
 
-use super::{NoRole, State, expected};
+use super::{NoRole, State};
 use crate::error::Error;
 use crate::id::RoleId;
 use crate::revocation::Subject;
@@ -79,7 +79,7 @@ async fn update(
     body: Json<NewRole>,
 ) -> Result<Versioned<Role>, Problem> {
     let (permit, id) = (caller.permit()?, *id);
-    let (new, versions) = (body.into_inner(), expected(&condition));
+    let (new, versions) = (body.into_inner(), condition.into_versions());
     let change =
         move |tx: &mut veza_core::TenantTx<'_>| role::update(tx, &permit, id, &new, versions.as_deref());
     let (role, holders) = state.tenants.db().tenant(&caller, change).await?;
@@ -101,7 +101,7 @@ async fn remove(
     id: PathOf<RoleId, NoRole>,
     condition: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let (permit, id, versions) = (caller.permit()?, *id, expected(&condition));
+    let (permit, id, versions) = (caller.permit()?, *id, condition.into_versions());
     state.tenants.db().tenant(&caller, move |tx| role::remove(tx, &permit, id, versions.as_deref())).await?;
     Ok(HttpResponse::NoContent().finish())
 }
