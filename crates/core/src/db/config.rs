@@ -68,6 +68,8 @@ pub struct PoolConfig {
     pub system_connections: u32,
     /// Connections as `veza_jobs`, which hand jobs out and take them back, whatever the number of workers.
     pub jobs_connections: u32,
+    /// Connections as `veza_jobs` that write batches of several tenants' messages. Made when they are needed.
+    pub batch_connections: u32,
     /// Transactions that may wait for a connection before new ones are refused with 503.
     pub queue: usize,
     /// Of these, how many may be of one tenant.
@@ -90,6 +92,7 @@ impl Default for PoolConfig {
             connections: 8,
             system_connections: 4,
             jobs_connections: 3,
+            batch_connections: 2,
             queue: 2_000,
             queue_per_tenant: 500,
             deadline: Period::from_secs(10),

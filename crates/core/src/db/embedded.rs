@@ -59,4 +59,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-21-110000_storage_create_objects",
         sql: include_str!("../../../../migrations/2026-11-21-110000_storage_create_objects/up.sql"),
     },
+    Migration {
+        name: "2026-11-22-130000_chat_create_log",
+        sql: include_str!("../../../../migrations/2026-11-22-130000_chat_create_log/up.sql"),
+    },
 ];

@@ -25,7 +25,7 @@ pub use self::config::{DatabaseConfig, PoolConfig, Role};
 pub use self::error::DbError;
 pub use self::migrate::{Migration, MigrationError, Migrator, Progress, bootstrap};
 pub use self::signal::Signal;
-pub use self::tx::{DispatchTx, Query, ReadTx, SystemTx, TenantScope, TenantTx, Write};
+pub use self::tx::{BatchTx, DispatchTx, Query, ReadTx, SystemTx, TenantScope, TenantTx, Write};
 
 use self::executor::{Executor, Lane};
 use self::signal::Signals;
@@ -55,6 +55,7 @@ struct Inner {
     app: Executor,
     system: Executor,
     jobs: Executor,
+    batch: Executor,
     replica: Option<Replica>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -100,6 +101,7 @@ impl Db {
         let app = start("veza-app", &url(Role::App)?, pool.connections)?;
         let system = start("veza-system", &url(Role::System)?, pool.system_connections)?;
         let jobs = start("veza-jobs", &url(Role::Jobs)?, pool.jobs_connections)?;
+        let batch = start("veza-batch", &url(Role::Jobs)?, pool.batch_connections)?;
         let replica = match &config.replica_url {
             None => None,
             Some(url) => Some(Replica {
@@ -109,7 +111,9 @@ impl Db {
             }),
         };
         let signals = Arc::default();
-        Ok(Self { inner: Arc::new(Inner { app, system, jobs, replica, clock, random, pool, signals }) })
+        Ok(Self {
+            inner: Arc::new(Inner { app, system, jobs, batch, replica, clock, random, pool, signals }),
+        })
     }
 
     /// Reads and writes `caller`'s tenant in one transaction.
@@ -157,7 +161,7 @@ impl Db {
         self.run(&self.inner.system, Lane::System(reason.0), AsSystem { f }).await
     }
 
-    /// Works on the jobs of all tenants, as the role `veza_jobs`, which sees nothing else. The commit does
+    /// Works on the jobs of all tenants, as the role `veza_jobs`. The commit does
     /// not wait for the disk: after a crash of PostgreSQL the last half second of it may not have happened.
     pub async fn dispatch<T, E, F>(&self, reason: Reason, f: F) -> Result<T, E>
     where
@@ -166,6 +170,24 @@ impl Db {
         F: FnMut(&mut DispatchTx<'_>) -> Result<T, E> + Send + 'static,
     {
         self.run(&self.inner.jobs, Lane::System(reason.0), AsDispatcher { f }).await
+    }
+
+    /// Writes for several tenants in one transaction, so that one commit does for all of them. It runs as the role
+    /// `veza_jobs`, on connections of its own, and sees of the tables that allow it the rows of `tenants` alone. Whoever
+    /// takes the tenants from verified callers may call it.
+    pub async fn batch<T, E, F>(&self, reason: Reason, tenants: &[TenantId], f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut BatchTx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        if let Some(replica) = &self.inner.replica {
+            for tenant in tenants {
+                replica.wrote(*tenant);
+            }
+        }
+        let tenants = tenants.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        self.run(&self.inner.batch, Lane::System(reason.0), InBatch { tenants, f }).await
     }
 
     /// Calls `listener` for each signal on `channel` that a transaction of this process has committed.
@@ -181,7 +203,10 @@ impl Db {
 
     /// How many transactions wait for a connection.
     pub fn waiting(&self) -> usize {
-        self.inner.app.waiting() + self.inner.system.waiting() + self.inner.jobs.waiting()
+        self.inner.app.waiting()
+            + self.inner.system.waiting()
+            + self.inner.jobs.waiting()
+            + self.inner.batch.waiting()
     }
 
     /// The clock that transactions read.
@@ -261,8 +286,8 @@ fn set_tenant(begin: &str, tenant: TenantId) -> String {
 }
 
 macro_rules! body {
-    ($name:ident { $($field:ident: $type:ty),* }, $tx:ident, |$self:ident| $opening:expr) => {
-        struct $name<F> { $($field: $type,)* f: F }
+    ($name:ident { $($field:ident: $type:ty),* } $([$own:ident: $owned:ty])?, $tx:ident, |$self:ident| $opening:expr) => {
+        struct $name<F> { $($field: $type,)* $($own: $owned,)? f: F }
 
         impl<T, E, F> Body<T, E> for $name<F>
         where
@@ -282,6 +307,7 @@ macro_rules! body {
 body!(InTenant { tenant: TenantId }, TenantTx, |self| set_tenant("BEGIN", self.tenant));
 body!(Reading { tenant: TenantId }, ReadTx, |self| set_tenant("BEGIN READ ONLY", self.tenant));
 body!(AsSystem {}, SystemTx, |self| "BEGIN".to_owned());
+body!(InBatch {} [tenants: String], BatchTx, |self| format!("BEGIN; SET LOCAL veza.tenant_ids = '{}'", self.tenants));
 body!(AsDispatcher {}, DispatchTx, |self| "BEGIN; SET LOCAL synchronous_commit = off".to_owned());
 
 /// The database access cannot be set up.

@@ -245,7 +245,7 @@ transaction!(TenantTx);
 transaction!(ReadTx);
 transaction!(SystemTx);
 
-/// A transaction as the role `veza_jobs`, which sees the jobs of all tenants and nothing else, and whose
+/// A transaction as the role `veza_jobs`, which sees the jobs of all tenants, and whose
 /// commits do not wait for the disk: what a crash takes back is done again. Made by
 /// [`Db::dispatch`](super::Db::dispatch).
 pub struct DispatchTx<'c> {
@@ -253,9 +253,17 @@ pub struct DispatchTx<'c> {
 }
 transaction!(DispatchTx);
 
+/// A transaction that writes for the tenants it was opened for, all at once. Made by
+/// [`Db::batch`](super::Db::batch).
+pub struct BatchTx<'c> {
+    pub(crate) open: Open<'c>,
+}
+transaction!(BatchTx);
+
 impl Write for TenantTx<'_> {}
 impl Write for SystemTx<'_> {}
 impl Write for DispatchTx<'_> {}
+impl Write for BatchTx<'_> {}
 
 impl TenantTx<'_> {
     /// Tells the listeners of this process (see [`Db::listen`](super::Db::listen)) once the

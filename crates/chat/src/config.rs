@@ -1,0 +1,53 @@
+//! `[chat]` in the configuration.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Rooms and messages.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChatConfig {
+    /// Bytes of JSON that the body of a message may have.
+    pub max_message_bytes: usize,
+    /// Rooms that an organisation may have, archived and direct ones included.
+    pub max_rooms: u32,
+    /// Members that a room may have.
+    pub max_members: u32,
+    /// Messages that may wait to be written before more are refused with 503, in each of two queues.
+    pub queue: usize,
+    /// Of these, how many may be of one organisation.
+    pub queue_per_tenant: usize,
+}
+
+impl Default for ChatConfig {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 16 * 1024,
+            max_rooms: 100_000,
+            max_members: 100_000,
+            queue: 10_000,
+            queue_per_tenant: 2_500,
+        }
+    }
+}
+
+impl ChatConfig {
+    /// What cannot work, in sentences.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut check = |holds: bool, problem: &str| {
+            if !holds {
+                problems.push(problem.to_owned());
+            }
+        };
+        check(
+            (256..=200 * 1024).contains(&self.max_message_bytes),
+            "chat.max_message_bytes must be from 256 to 204800",
+        );
+        check(self.max_rooms > 0, "chat.max_rooms must be at least 1");
+        check((2..=1_000_000).contains(&self.max_members), "chat.max_members must be from 2 to 1000000");
+        check(self.queue_per_tenant > 0, "chat.queue_per_tenant must be at least 1");
+        check(self.queue >= self.queue_per_tenant, "chat.queue must be at least chat.queue_per_tenant");
+        problems
+    }
+}

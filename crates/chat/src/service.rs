@@ -1,0 +1,98 @@
+//! Rooms of one deployment, and what is asked of them.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+use veza_core::{Db, Permit, Principal};
+
+use crate::batch::{Batches, Pending, Sent};
+use crate::config::ChatConfig;
+use crate::error::Error;
+use crate::event::Place;
+use crate::id::{self, RoomId};
+use crate::message::{self, Body};
+use crate::permission::UseRooms;
+
+/// The rooms of one deployment. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Chat {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    config: ChatConfig,
+    batches: Batches,
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone, Default)]
+pub struct NewMessage {
+    /// What the sender calls it. Sent again within seven days with the same name, it gives the first one.
+    pub client_id: Option<Uuid>,
+    /// The message of the room that it replies to, which is no reply itself.
+    pub reply_to: Option<i64>,
+    /// What it says.
+    pub body: Body,
+}
+
+impl Chat {
+    /// Prepares the service.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when the configuration cannot work.
+    pub fn new(db: Db, config: ChatConfig) -> Result<Self, Error> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(Error::Setup(problems.join("; ")));
+        }
+        let batches = Batches::new(db.clone(), &config, Arc::new(|_news| {}));
+        Ok(Self { inner: Arc::new(Inner { db, config, batches }) })
+    }
+
+    /// The database behind it.
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &ChatConfig {
+        &self.inner.config
+    }
+
+    /// Messages that wait to be stored.
+    pub fn waiting(&self) -> usize {
+        self.inner.batches.waiting()
+    }
+
+    /// Sends a message. When this answers, it is stored and will be seen by everybody in the room.
+    ///
+    /// Who goes away before the answer does not know whether it was stored; nor after [`Error::Unknown`]. Sending it
+    /// again with the same `client_id` is right in any case.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotFound`] for a room that the caller may not know of, [`Error::NotMember`],
+    /// [`Error::RoleNeeded`], [`Error::Archived`], [`Error::Overloaded`], [`Error::Unknown`].
+    pub async fn send(
+        &self,
+        permit: &Permit<UseRooms>,
+        room: RoomId,
+        message: &NewMessage,
+    ) -> Result<Sent, Error> {
+        let body = message::checked(&message.body, self.inner.config.max_message_bytes)?;
+        let caller = permit.caller();
+        let (answer, outcome) = oneshot::channel();
+        self.inner.batches.push(Pending {
+            place: Place { tenant: caller.tenant(), room },
+            by: id::member(caller),
+            free: caller.principal() == Principal::System,
+            client: message.client_id,
+            target: message.reply_to,
+            body: Arc::from(body),
+            answer,
+        });
+        outcome.await.unwrap_or(Err(Error::Unknown))
+    }
+}

@@ -1,0 +1,16 @@
+//! Rooms on a real PostgreSQL.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at what it did not expect"
+)]
+
+mod catalogue;
+mod isolation;
+mod members;
+mod messages;
+mod rig;
+mod rooms;
+mod send;
