@@ -3,8 +3,10 @@
 mod batch;
 mod boundary;
 mod config;
+mod connection;
 mod error;
 mod event;
+mod hub;
 pub mod id;
 mod log;
 pub mod member;
@@ -19,8 +21,10 @@ pub use self::{
     batch::Sent,
     boundary::CATALOGUE_EXCEPTIONS,
     config::ChatConfig,
+    connection::{Connection, Delivery, MAX_SUBSCRIPTIONS},
     error::{CODES, Error},
     event::{Event, EventKind},
+    hub::SignalKind,
     id::{MemberId, RoomId},
     log::events,
     message::Body,

@@ -1,18 +1,26 @@
 //! Rooms of one deployment, and what is asked of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use diesel::sql_types::Date;
 use tokio::sync::oneshot;
 use uuid::Uuid;
-use veza_core::{Db, Permit, Principal};
+use veza_core::{Caller, Db, DbError, DispatchTx, Permit, Principal, Query, Reason, Tasks, Write};
 
 use crate::batch::{Batches, Pending, Sent};
 use crate::config::ChatConfig;
+use crate::connection::Connection;
 use crate::error::Error;
 use crate::event::Place;
+use crate::hub::{self, Hub};
 use crate::id::{self, RoomId};
+use crate::log::CHANNEL;
 use crate::message::{self, Body};
 use crate::permission::UseRooms;
+
+/// How often weeks are seen to.
+const ROTATE: Duration = Duration::from_mins(30);
 
 /// The rooms of one deployment. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,6 +33,7 @@ struct Inner {
     db: Db,
     config: ChatConfig,
     batches: Batches,
+    hub: Arc<Hub>,
 }
 
 /// A message to be sent.
@@ -48,8 +57,45 @@ impl Chat {
         if !problems.is_empty() {
             return Err(Error::Setup(problems.join("; ")));
         }
-        let batches = Batches::new(db.clone(), &config, Arc::new(|_news| {}));
-        Ok(Self { inner: Arc::new(Inner { db, config, batches }) })
+        let hub = Arc::new(Hub::default());
+        let (publishing, hearing) = (Arc::clone(&hub), Arc::downgrade(&hub));
+        let batches = Batches::new(db.clone(), &config, Arc::new(move |news| publishing.publish(news)));
+        db.listen(CHANNEL, move |signal| {
+            if let (Some(hub), Ok(room)) = (hearing.upgrade(), signal.subject.parse()) {
+                hub.hear(Place { tenant: signal.tenant, room }, signal.position);
+            }
+        });
+        Ok(Self { inner: Arc::new(Inner { db, config, batches, hub }) })
+    }
+
+    /// Starts what connections need: fetching what they lack, and looking for what nobody told of.
+    pub fn start(&self, tasks: &Tasks) {
+        let (hub, db) = (Arc::clone(&self.inner.hub), self.inner.db.clone());
+        tasks.spawn("chat.hub", move |stop| hub::work(hub, db, stop));
+    }
+
+    /// Starts what at least one process has to do for all: making place for what is sent, and removing what nobody
+    /// needs any more.
+    pub fn start_worker(&self, tasks: &Tasks) {
+        let db = self.inner.db.clone();
+        tasks.every("chat.rotate", ROTATE, move || {
+            let db = db.clone();
+            async move {
+                let rotate = |tx: &mut DispatchTx<'_>| {
+                    let today = tx.now().date_naive();
+                    tx.execute(diesel::sql_query("SELECT chat.rotate($1)").bind::<Date, _>(today)).map(drop)
+                };
+                let rotated: Result<(), DbError> = db.dispatch(Reason("chat.rotate"), rotate).await;
+                if let Err(error) = rotated {
+                    tracing::warn!(%error, "old names of messages cannot be removed");
+                }
+            }
+        });
+    }
+
+    /// A connection of `caller`, who listens to nothing yet.
+    pub fn connect(&self, caller: Caller) -> Connection {
+        Connection::new(self.clone(), Arc::clone(&self.inner.hub), caller)
     }
 
     /// The database behind it.

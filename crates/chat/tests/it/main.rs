@@ -9,6 +9,7 @@
 
 mod catalogue;
 mod isolation;
+mod live;
 mod members;
 mod messages;
 mod rig;

@@ -1,0 +1,188 @@
+//! What waits to be written to one connection. It is bounded: who reads too slowly lags behind, and is caught up from
+//! the log when there is room again.
+
+use std::collections::{HashSet, VecDeque};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
+
+use super::entry::Entry;
+use super::signal::Signal;
+use crate::event::Place;
+
+/// Items that wait at most, and their bytes.
+const MAX_ITEMS: usize = 256;
+const MAX_BYTES: usize = 256 * 1024;
+/// From here on nobody types or comes and goes any more.
+const CROWDED: usize = MAX_ITEMS / 4;
+
+/// One thing to write.
+#[derive(Debug, Clone)]
+pub(crate) enum Item {
+    /// An event of a room.
+    Entry(Arc<Entry>),
+    /// What is lost when there is no room for it.
+    Signal(Arc<Signal>),
+    /// Bytes for this connection alone: the answer to a request.
+    Own(Bytes),
+    /// A room begins anew at an event: what was asked for before is not there.
+    Reset(Place, i64),
+    /// Nothing of this room comes any more.
+    Ended(Place),
+}
+
+impl Item {
+    fn size(&self) -> usize {
+        match self {
+            Self::Entry(entry) => entry.size(),
+            Self::Own(bytes) => bytes.len(),
+            Self::Signal(_) | Self::Reset(..) | Self::Ended(_) => 128,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    /// Who writes.
+    writer: AtomicWaker,
+    /// Who catches up, and who waits for room.
+    room: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    items: VecDeque<Item>,
+    bytes: usize,
+    lagging: HashSet<Place>,
+    closed: bool,
+    /// Items that were taken out so far.
+    taken: u64,
+}
+
+impl State {
+    fn is_full(&self) -> bool {
+        self.items.len() >= MAX_ITEMS || self.bytes >= MAX_BYTES
+    }
+
+    fn push(&mut self, item: Item) {
+        self.bytes += item.size();
+        self.items.push_back(item);
+    }
+}
+
+impl Outbox {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues an event, or says that there is no room; then its room lags until it is caught up.
+    pub(crate) fn offer(&self, entry: &Arc<Entry>) -> bool {
+        let mut state = self.lock();
+        if state.closed {
+            return false;
+        }
+        if state.is_full() {
+            state.lagging.insert(entry.place);
+            return false;
+        }
+        state.push(Item::Entry(Arc::clone(entry)));
+        drop(state);
+        self.writer.wake();
+        true
+    }
+
+    /// Queues what may be lost.
+    pub(crate) fn signal(&self, signal: &Arc<Signal>) {
+        let mut state = self.lock();
+        if state.closed || state.items.len() >= CROWDED {
+            return;
+        }
+        state.push(Item::Signal(Arc::clone(signal)));
+        drop(state);
+        self.writer.wake();
+    }
+
+    /// Queues what must not be lost. Who calls it waits for room before it takes the next request.
+    pub(crate) fn push(&self, item: Item) {
+        let mut state = self.lock();
+        if !state.closed {
+            state.push(item);
+            drop(state);
+            self.writer.wake();
+        }
+    }
+
+    /// Notes that a room has to be caught up.
+    pub(crate) fn lag(&self, place: Place) {
+        self.lock().lagging.insert(place);
+        self.room.notify_one();
+    }
+
+    /// Waits until there is room and a room to catch up, and gives that.
+    pub(crate) async fn lagging(&self) -> Place {
+        loop {
+            {
+                let state = self.lock();
+                if let Some(place) = state.lagging.iter().next()
+                    && state.items.len() < MAX_ITEMS / 2
+                    && state.bytes < MAX_BYTES / 2
+                {
+                    return *place;
+                }
+            }
+            self.room.notified().await;
+        }
+    }
+
+    /// The room need not be caught up any more.
+    pub(crate) fn caught_up(&self, place: Place) {
+        self.lock().lagging.remove(&place);
+    }
+
+    /// Whether nothing more fits.
+    pub(crate) fn is_full(&self) -> bool {
+        self.lock().is_full()
+    }
+
+    /// The next item, for who writes. None when it was closed and all is written.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        // First the waker, then the look: what comes between the two wakes.
+        self.writer.register(cx.waker());
+        let mut state = self.lock();
+        let Some(item) = state.items.pop_front() else {
+            return if state.closed { Poll::Ready(None) } else { Poll::Pending };
+        };
+        state.bytes -= item.size();
+        state.taken += 1;
+        let lags = !state.lagging.is_empty();
+        drop(state);
+        if lags {
+            self.room.notify_one();
+        }
+        Poll::Ready(Some(item))
+    }
+
+    /// The same, waited for.
+    pub(crate) async fn next(&self) -> Option<Item> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Nothing more is taken in; what waits is still written.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.writer.wake();
+        self.room.notify_one();
+    }
+
+    /// How many items were written, and how many wait: what a watch needs to see whether it moves.
+    pub(crate) fn progress(&self) -> (u64, usize) {
+        let state = self.lock();
+        (state.taken, state.items.len())
+    }
+}
