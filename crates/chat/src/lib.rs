@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod error;
 mod event;
+pub mod frame;
 mod hub;
 pub mod id;
 mod log;
