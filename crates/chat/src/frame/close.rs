@@ -75,7 +75,7 @@ impl Close {
         let mut reason = reason.into();
         if reason.len() > Self::MAX_REASON {
             let (fits, _) = reason.split_at(reason.floor_char_boundary(Self::MAX_REASON));
-            reason = ByteString::from(fits);
+            reason = fits;
         }
         Self { code, reason }
     }

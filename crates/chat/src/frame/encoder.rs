@@ -77,8 +77,8 @@ mod tests {
         assert_eq!(server.ping(&hello), &b"\x89\x05Hello"[..]);
         assert_eq!(client.pong(&hello), &b"\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"[..]);
         assert_eq!(server.binary(&[1; 256]), [&b"\x82\x7e\x01\x00"[..], &[1; 256]].concat());
-        let long = [&b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"[..], &[1; 65536]].concat();
-        assert_eq!(server.binary(&[1; 65536]), long);
+        let long = [&b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"[..], &vec![1; 65536]].concat();
+        assert_eq!(server.binary(&vec![1; 65536]), long);
     }
 
     #[test]

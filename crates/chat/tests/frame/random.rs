@@ -1,6 +1,6 @@
 //! Numbers that look random and follow from a seed.
 
-/// SplitMix64.
+/// Vigna's generator `SplitMix64`.
 pub(crate) struct Random(u64);
 
 impl Random {

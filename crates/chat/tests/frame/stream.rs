@@ -89,11 +89,11 @@ impl Stream {
         match (payload.len(), random.once_in(150)) {
             (0..126, false) => self.bytes.push(mask_bit | u8::try_from(payload.len()).unwrap()),
             (0..0x1_0000, _) => {
-                self.bytes.push(mask_bit | 126);
+                self.bytes.push(mask_bit | 0x7e);
                 self.bytes.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
             }
             (length, _) => {
-                self.bytes.push(mask_bit | 127);
+                self.bytes.push(mask_bit | 0x7f);
                 self.bytes.extend(u64::try_from(length).unwrap().to_be_bytes());
             }
         }

@@ -68,7 +68,7 @@ fn fragments(kind: Kind, pieces: &[&[u8]], mask: Option<[u8; 4]>) -> Vec<u8> {
     for (at, piece) in pieces.iter().enumerate() {
         let fin = at + 1 == pieces.len();
         let opcode = if at == 0 { Opcode::Data(kind) } else { Opcode::Continuation };
-        Head { fin, opcode, mask, length: piece.len() as u64 }.write(&mut out);
+        Head { fin, opcode, mask, length: piece.len().try_into().unwrap() }.write(&mut out);
         let start = out.len();
         out.extend_from_slice(piece);
         if let Some(key) = mask {
@@ -108,9 +108,10 @@ proptest! {
         mask: Option<[u8; 4]>,
         places in vec(any::<Index>(), 0..20),
     ) {
-        let (kind, expected) = match is_text {
-            true => (Kind::Text, Event::Text(text.clone().into())),
-            false => (Kind::Binary, Event::Binary(text.clone().into())),
+        let (kind, expected) = if is_text {
+            (Kind::Text, Event::Text(text.clone().into()))
+        } else {
+            (Kind::Binary, Event::Binary(text.clone().into()))
         };
         let pieces = cut(text.as_bytes(), &fragmentation);
         let bytes = fragments(kind, &pieces, mask);
