@@ -13,6 +13,8 @@ pub struct ChatConfig {
     pub max_rooms: u32,
     /// Members that a room may have.
     pub max_members: u32,
+    /// Messages, edits and reactions that somebody may send in a minute, to one process. A burst may be as large.
+    pub messages_per_minute: u32,
     /// Messages that may wait to be written before more are refused with 503, in each of two queues.
     pub queue: usize,
     /// Of these, how many may be of one organisation.
@@ -25,6 +27,7 @@ impl Default for ChatConfig {
             max_message_bytes: 16 * 1024,
             max_rooms: 100_000,
             max_members: 100_000,
+            messages_per_minute: 600,
             queue: 10_000,
             queue_per_tenant: 2_500,
         }
@@ -46,6 +49,7 @@ impl ChatConfig {
         );
         check(self.max_rooms > 0, "chat.max_rooms must be at least 1");
         check((2..=1_000_000).contains(&self.max_members), "chat.max_members must be from 2 to 1000000");
+        check(self.messages_per_minute > 0, "chat.messages_per_minute must be at least 1");
         check(self.queue_per_tenant > 0, "chat.queue_per_tenant must be at least 1");
         check(self.queue >= self.queue_per_tenant, "chat.queue must be at least chat.queue_per_tenant");
         problems

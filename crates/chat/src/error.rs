@@ -47,6 +47,9 @@ pub enum Error {
     /// The version moved on since it was read.
     #[error("it was changed since it was read")]
     VersionMismatch,
+    /// Somebody sends too often.
+    #[error("too many messages in a short time; nothing was stored")]
+    TooOften(Duration),
     /// More messages wait to be written than may.
     #[error("more messages wait to be written than may; nothing was stored")]
     Overloaded,
@@ -98,6 +101,7 @@ veza_core::codes! {
     Error::Deleted => Conflict, "chat.message.deleted", "The message was deleted.";
     Error::LimitReached { .. } => QuotaExceeded, "chat.limit_reached", "Remove some of them first.";
     Error::VersionMismatch => PreconditionFailed, "chat.version_mismatch", "Read it again and repeat the change with the new ETag.";
+    Error::TooOften(_) => RateLimited, "chat.send.too_often", "Nothing was stored; send it again, with the same client id, as Retry-After says.";
     Error::Overloaded => Unavailable, "chat.send.overloaded", "Nothing was stored; send it again, with the same client id, as Retry-After says.";
     Error::Unknown => Unavailable, "chat.send.unknown", "Whether it was stored is not known; send it again with the same client id.";
     Error::Setup(_) => Internal, "chat.setup", "The program put its chat together wrongly.";
@@ -123,6 +127,7 @@ impl Fault for Error {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::Db(error) => error.retry_after(),
+            Error::TooOften(wait) => Some(*wait),
             Error::Overloaded | Error::Unknown => Some(Duration::from_secs(1)),
             _ => None,
         }

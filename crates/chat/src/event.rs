@@ -6,6 +6,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use chrono::{DateTime, Utc};
 use veza_core::{TenantId, Timestamp};
 
 use crate::id::{MemberId, RoomId};
@@ -79,7 +80,7 @@ pub struct Event {
     #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub by: MemberId,
     /// When.
-    pub at: Timestamp,
+    pub at: DateTime<Utc>,
     /// The message that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<i64>,

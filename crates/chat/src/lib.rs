@@ -8,6 +8,8 @@ mod error;
 mod event;
 pub mod frame;
 mod hub;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod id;
 mod log;
 pub mod member;

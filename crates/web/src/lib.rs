@@ -35,6 +35,7 @@ mod serve;
 mod site;
 mod trace_parent;
 mod version;
+mod watch;
 
 pub use self::body::BodyLimit;
 pub use self::caller::{Admission, Authenticate, Authenticated};
@@ -57,3 +58,4 @@ pub use self::request_id::RequestId;
 pub use self::site::{Routes, Site, Web};
 pub use self::trace_parent::TraceParent;
 pub use self::version::{Created, IfMatch, Versioned, answered, etag};
+pub use self::watch::Watch;

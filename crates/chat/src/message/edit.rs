@@ -1,5 +1,6 @@
 //! A message says something else.
 
+use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Json, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub struct Revision {
     /// The number of the event with which it came: that of the message, or of an edit.
     pub seq: i64,
     /// When.
-    pub at: Timestamp,
+    pub at: DateTime<Utc>,
     /// What it said. Nothing is left of a deleted message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Body>,

@@ -8,6 +8,7 @@ mod remove;
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ pub struct Message {
     #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub by: MemberId,
     /// When.
-    pub at: Timestamp,
+    pub at: DateTime<Utc>,
     /// The message that it replies to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<i64>,
@@ -42,10 +43,10 @@ pub struct Message {
     pub body: Option<Body>,
     /// When it was edited last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub edited_at: Option<Timestamp>,
+    pub edited_at: Option<DateTime<Utc>>,
     /// When it was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deleted_at: Option<Timestamp>,
+    pub deleted_at: Option<DateTime<Utc>>,
     /// How many messages reply to it.
     pub replies: i32,
     /// The last of them.

@@ -1,0 +1,37 @@
+//! The routes below `/v1/chat`.
+
+mod events;
+mod members;
+mod messages;
+mod reactions;
+mod rooms;
+mod sends;
+
+use actix_web::web::Data;
+use veza_web::Routes;
+
+use self::sends::Sends;
+use crate::error::Error;
+use crate::service::Chat;
+
+/// What the handlers share.
+#[derive(Debug)]
+struct State {
+    chat: Chat,
+    sends: Sends,
+}
+
+/// Registers all routes of this crate.
+pub fn routes(chat: Chat) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
+    let state = Data::new(State { sends: Sends::new(&chat), chat });
+    move |routes| {
+        routes.app_data(state.clone());
+        rooms::routes(routes);
+        members::routes(routes);
+        messages::routes(routes);
+        reactions::routes(routes);
+        events::routes(routes);
+    }
+}
+
+veza_web::missing!(Error::NotFound; NoRoom = "room", NoMember = "member", NoMessage = "message");
