@@ -59,7 +59,14 @@ fn clippy() -> Command {
 
 /// Each crate is usable alone, with what an embedder asks for and no more.
 fn features() -> Vec<Command> {
-    let alone = ["veza-core", "veza-storage", "veza-tenant", "veza-testing", "veza --no-default-features"];
+    let alone = [
+        "veza-chat",
+        "veza-core",
+        "veza-storage",
+        "veza-tenant",
+        "veza-testing",
+        "veza --no-default-features",
+    ];
     alone.into_iter().map(|package| cargo_with(&format!("check --package {package}"))).collect()
 }
 

@@ -15,6 +15,8 @@ pub struct ChatConfig {
     pub max_members: u32,
     /// Messages, edits and reactions that somebody may send in a minute, to one process. A burst may be as large.
     pub messages_per_minute: u32,
+    /// Connections of an organisation at once, to one process.
+    pub max_connections: u32,
     /// Messages that may wait to be written before more are refused with 503, in each of two queues.
     pub queue: usize,
     /// Of these, how many may be of one organisation.
@@ -28,6 +30,7 @@ impl Default for ChatConfig {
             max_rooms: 100_000,
             max_members: 100_000,
             messages_per_minute: 600,
+            max_connections: 10_000,
             queue: 10_000,
             queue_per_tenant: 2_500,
         }

@@ -71,9 +71,30 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(chat: Chat, hub: Arc<Hub>, caller: Caller) -> Self {
+    pub(crate) fn new(chat: Chat, hub: Arc<Hub>, caller: Caller, outbox: Arc<Outbox>) -> Self {
         let id = hub.connect();
-        Self { chat, hub, id, caller, outbox: Arc::default(), rooms: HashSet::new() }
+        Self { chat, hub, id, caller, outbox, rooms: HashSet::new() }
+    }
+
+    /// Whose it is.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The same caller with other rights from now on, as a new token has them; answers whether it is the same.
+    pub fn renew(&mut self, caller: Caller) -> bool {
+        let same = |caller: &Caller| (caller.tenant(), caller.principal());
+        let is_same = same(&caller) == same(&self.caller);
+        if is_same {
+            self.caller = caller;
+        }
+        is_same
+    }
+
+    /// What is to be written to it, for who writes.
+    #[cfg(feature = "http")]
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
     }
 
     fn place(&self, room: RoomId) -> Place {
@@ -155,7 +176,9 @@ impl Connection {
                     self.rooms.remove(&place);
                     return Delivery::Ended { room: place.room };
                 }
-                Some(Item::Own(_)) | None => {}
+                #[cfg(feature = "http")]
+                Some(Item::Own(_)) => {}
+                None => {}
             }
         }
     }

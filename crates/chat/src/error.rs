@@ -56,6 +56,12 @@ pub enum Error {
     /// It is not known whether the message was stored.
     #[error("the database went away; send it again with the same client id")]
     Unknown,
+    /// What was sent is no request of the protocol.
+    #[error("{0}")]
+    Protocol(&'static str),
+    /// Somebody listens on as many connections as they may.
+    #[error("there may be {0} connections at once; close some of them first")]
+    TooManyConnections(u32),
     /// Something is set up in a way that cannot work.
     #[error("{0}")]
     Setup(String),
@@ -104,6 +110,8 @@ veza_core::codes! {
     Error::TooOften(_) => RateLimited, "chat.send.too_often", "Nothing was stored; send it again, with the same client id, as Retry-After says.";
     Error::Overloaded => Unavailable, "chat.send.overloaded", "Nothing was stored; send it again, with the same client id, as Retry-After says.";
     Error::Unknown => Unavailable, "chat.send.unknown", "Whether it was stored is not known; send it again with the same client id.";
+    Error::Protocol(_) => Invalid, "chat.protocol", "It is no request of the protocol `veza.chat.v1.json`.";
+    Error::TooManyConnections(_) => RateLimited, "chat.connections.too_many", "Connect again when others of the organisation have ended.";
     Error::Setup(_) => Internal, "chat.setup", "The program put its chat together wrongly.";
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
-use chrono::{DateTime, Utc};
 use veza_core::{TenantId, Timestamp};
 
 use crate::id::{MemberId, RoomId};

@@ -7,9 +7,9 @@ mod connection;
 mod error;
 mod event;
 pub mod frame;
-mod hub;
 #[cfg(feature = "http")]
 pub mod http;
+mod hub;
 pub mod id;
 mod log;
 pub mod member;

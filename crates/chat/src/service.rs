@@ -13,7 +13,7 @@ use crate::config::ChatConfig;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::event::Place;
-use crate::hub::{self, Hub};
+use crate::hub::{self, Hub, Outbox};
 use crate::id::{self, RoomId};
 use crate::log::CHANNEL;
 use crate::message::{self, Body};
@@ -95,7 +95,12 @@ impl Chat {
 
     /// A connection of `caller`, who listens to nothing yet.
     pub fn connect(&self, caller: Caller) -> Connection {
-        Connection::new(self.clone(), Arc::clone(&self.inner.hub), caller)
+        self.connect_to(caller, Arc::default())
+    }
+
+    /// The same with an outbox that is there already.
+    pub(crate) fn connect_to(&self, caller: Caller, outbox: Arc<Outbox>) -> Connection {
+        Connection::new(self.clone(), Arc::clone(&self.inner.hub), caller, outbox)
     }
 
     /// The database behind it.
@@ -127,6 +132,16 @@ impl Chat {
         room: RoomId,
         message: &NewMessage,
     ) -> Result<Sent, Error> {
+        self.submit(permit, room, message)?.await.unwrap_or(Err(Error::Unknown))
+    }
+
+    /// Takes a message in, behind those that were taken in before; its answer comes later.
+    pub(crate) fn submit(
+        &self,
+        permit: &Permit<UseRooms>,
+        room: RoomId,
+        message: &NewMessage,
+    ) -> Result<oneshot::Receiver<Result<Sent, Error>>, Error> {
         let body = message::checked(&message.body, self.inner.config.max_message_bytes)?;
         let caller = permit.caller();
         let (answer, outcome) = oneshot::channel();
@@ -139,6 +154,6 @@ impl Chat {
             body: Arc::from(body),
             answer,
         });
-        outcome.await.unwrap_or(Err(Error::Unknown))
+        Ok(outcome)
     }
 }

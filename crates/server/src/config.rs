@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+use veza_chat::ChatConfig;
 use veza_core::config::{ConfigError, Period, load_over};
 use veza_core::db::DatabaseConfig;
 use veza_jobs::JobsConfig;
@@ -29,6 +30,8 @@ pub struct Config {
     pub tenant: TenantConfig,
     /// Queues and workers.
     pub jobs: JobsConfig,
+    /// Rooms and messages.
+    pub chat: ChatConfig,
     /// Files of organisations.
     pub storage: StorageConfig,
     /// The process itself.

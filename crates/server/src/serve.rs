@@ -175,6 +175,7 @@ async fn open_patiently(config: Config, mailer: Option<Arc<dyn Mailer>>) -> Resu
         tenant: config.tenant,
         jobs,
         storage: config.storage,
+        chat: config.chat,
     };
     let end = Instant::now() + PATIENCE;
     loop {

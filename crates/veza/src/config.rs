@@ -19,6 +19,9 @@ pub struct Config {
     pub tenant: veza_tenant::TenantConfig,
     /// Queues and workers.
     pub jobs: veza_jobs::JobsConfig,
+    /// Rooms and messages.
+    #[cfg(feature = "chat")]
+    pub chat: veza_chat::ChatConfig,
     /// Files of organisations.
     #[cfg(feature = "storage")]
     pub storage: veza_storage::StorageConfig,

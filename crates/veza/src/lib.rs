@@ -5,6 +5,8 @@ mod config;
 #[cfg(feature = "tenant")]
 mod platform;
 
+#[cfg(feature = "chat")]
+pub use veza_chat as chat;
 pub use veza_core as core;
 #[cfg(feature = "tenant")]
 pub use veza_jobs as jobs;

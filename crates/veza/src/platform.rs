@@ -25,6 +25,9 @@ pub struct Platform {
     /// Files, where a directory for them is configured.
     #[cfg(feature = "storage")]
     pub storage: Option<veza_storage::Storage>,
+    /// Rooms and messages.
+    #[cfg(feature = "chat")]
+    pub chat: veza_chat::Chat,
     /// What runs beside requests.
     pub tasks: Tasks,
     /// The runtime of jobs, which ends before requests do.
@@ -51,6 +54,10 @@ pub enum Error {
     /// Queues cannot be set up.
     #[error(transparent)]
     Jobs(#[from] veza_jobs::Error),
+    /// Rooms cannot be set up.
+    #[cfg(feature = "chat")]
+    #[error(transparent)]
+    Chat(#[from] veza_chat::Error),
     /// Files cannot be kept where the configuration says.
     #[cfg(feature = "storage")]
     #[error(transparent)]
@@ -107,12 +114,16 @@ impl Platform {
         let jobs = Jobs::new(db.clone(), listening(config.jobs, &config.database))?;
         #[cfg(feature = "storage")]
         let storage = veza_storage::Storage::configured(db.clone(), config.storage).await?;
+        #[cfg(feature = "chat")]
+        let chat = veza_chat::Chat::new(db.clone(), config.chat)?;
         Ok(Self {
             db,
             tenants,
             jobs,
             #[cfg(feature = "storage")]
             storage,
+            #[cfg(feature = "chat")]
+            chat,
             tasks: Tasks::new(),
             work: Tasks::new(),
             #[cfg(feature = "webhook")]
@@ -126,6 +137,8 @@ impl Platform {
     pub fn start(&self) {
         self.tenants.start(&self.tasks);
         self.jobs.start(&self.tasks);
+        #[cfg(feature = "chat")]
+        self.chat.start(&self.tasks);
     }
 
     /// Starts what at least one process has to do for all: e-mail, sweeping, and the jobs of `runtime`,
@@ -136,6 +149,8 @@ impl Platform {
     pub fn start_worker(&self, runtime: RuntimeBuilder) -> Result<(), Error> {
         let runtime = runtime.build()?;
         self.tenants.start_worker(&self.tasks);
+        #[cfg(feature = "chat")]
+        self.chat.start_worker(&self.tasks);
         #[cfg(feature = "storage")]
         if let Some(storage) = &self.storage {
             storage.start_worker(&self.tasks);
@@ -212,9 +227,13 @@ mod http {
             let jobs = veza_jobs::http::routes(self.jobs.clone());
             #[cfg(feature = "storage")]
             let storage = self.storage.clone().map(veza_storage::http::routes);
+            #[cfg(feature = "chat")]
+            let chat = veza_chat::http::routes(self.chat.clone());
             move |routes| {
                 tenant(routes);
                 jobs(routes);
+                #[cfg(feature = "chat")]
+                chat(routes);
                 #[cfg(feature = "storage")]
                 if let Some(storage) = &storage {
                     storage(routes);

@@ -41,8 +41,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     }
 }
 
-/// Reads `text`; the problem points at the place.
-pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+/// Reads JSON; the problem points at the place. Fields that `T` does not know are errors.
+pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     // serde would fill the fields of a struct from a list as well.
     if text.trim_ascii_start().starts_with(b"[") {
         serde_json::from_slice::<serde::de::IgnoredAny>(text)

@@ -48,7 +48,7 @@ pub use self::drain::Drain;
 pub use self::gcra::{Decision, Limit, State as LimitState, gcra};
 pub use self::health::{Check, Render};
 pub use self::html::Html;
-pub use self::json::Json;
+pub use self::json::{Json, parse as parse_json};
 pub use self::limiter::Limiter;
 pub use self::page::{List, NoFilter, PageParams, PageQuery};
 pub use self::path::{Missing, NoRoute, PathOf};

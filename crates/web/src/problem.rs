@@ -135,6 +135,21 @@ impl Problem {
         self.0.kind
     }
 
+    /// What went wrong this time, for people.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The fields that break a rule.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// After how many seconds trying again makes sense, where that is known.
+    pub fn retry_seconds(&self) -> Option<u64> {
+        self.0.retry_after.map(whole_seconds)
+    }
+
     /// The same problem as it happened in one request.
     #[must_use]
     pub(crate) fn within(mut self, id: &RequestId) -> Self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use bytes::Bytes;
-use futures_util::{FutureExt, Stream, stream};
+use futures_util::{FutureExt, Stream};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use veza_core::{FieldError, ReadTx};
@@ -24,7 +24,7 @@ use crate::log;
 const ALIVE: Duration = Duration::from_secs(20);
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
-    routes.service(list).service(stream);
+    routes.service(list).service(follow);
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -70,7 +70,7 @@ async fn list(
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct From {
+struct Beginning {
     /// Everything behind this event comes; what happens from now on when absent. `Last-Event-ID` has precedence.
     after: Option<i64>,
 }
@@ -82,17 +82,17 @@ struct From {
 /// the log; `event: ended`, that the room may not be read any more. The stream ends with the token that it was opened
 /// with, or when the process stops; then it is opened again.
 #[utoipa::path(tag = "messages",
-    params(("room_id" = uuid::Uuid, Path, description = "The room."), From,
+    params(("room_id" = uuid::Uuid, Path, description = "The room."), Beginning,
            ("Last-Event-ID" = Option<i64>, Header, description = "The last number that came.")), responses(
     (status = OK, description = "Events, each as JSON.", body = String, content_type = "text/event-stream")
 ))]
 #[get("/v1/chat/rooms/{room_id}/stream")]
-async fn stream(
+async fn follow(
     caller: Authenticated,
     state: Data<State>,
     site: Site,
     room: PathOf<RoomId, NoRoom>,
-    from: Query<From>,
+    from: Query<Beginning>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let after = match last_event(&req)? {
@@ -102,10 +102,11 @@ async fn stream(
     let mut connection = state.chat.connect(caller.into_caller());
     connection.subscribe(*room, after).await?;
     let watch = site.watch(&req)?;
+    let drain = site.drain();
     let ended = async move {
         tokio::select! {
-            () = watch.ended() => {}
-            () = site.drain().begun() => {}
+            _why = watch.ended() => {}
+            () = drain.begun() => {}
         }
     };
     let live = Live { connection, ended: ended.boxed_local() };
@@ -132,7 +133,7 @@ struct Live {
 
 impl Live {
     fn events(self) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
-        stream::unfold(Some(self), |live| async move {
+        futures_util::stream::unfold(Some(self), |live| async move {
             let mut live = live?;
             let outbox = std::sync::Arc::clone(live.connection.outbox());
             let item = tokio::select! {

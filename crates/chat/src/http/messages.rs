@@ -72,7 +72,7 @@ async fn send(
 ) -> Result<HttpResponse, Problem> {
     let (permit, room) = (caller.permit()?, *room);
     state.sends.count(&caller)?;
-    let sent = state.chat.send(&permit, room, &body.clone().into()).await?;
+    let sent = state.chat.send(&permit, room, &body.0.clone().into()).await?;
     let mut response = if sent.known { HttpResponse::Ok() } else { HttpResponse::Created() };
     let location = format!("/v1/chat/rooms/{room}/messages/{}", sent.seq);
     Ok(response.insert_header(("location", location)).json(Stored::from(sent)))

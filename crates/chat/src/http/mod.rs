@@ -6,11 +6,13 @@ mod messages;
 mod reactions;
 mod rooms;
 mod sends;
+mod socket;
 
 use actix_web::web::Data;
 use veza_web::Routes;
 
 use self::sends::Sends;
+use self::socket::Sockets;
 use crate::error::Error;
 use crate::service::Chat;
 
@@ -19,11 +21,16 @@ use crate::service::Chat;
 struct State {
     chat: Chat,
     sends: Sends,
+    sockets: Sockets,
 }
 
 /// Registers all routes of this crate.
 pub fn routes(chat: Chat) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
-    let state = Data::new(State { sends: Sends::new(&chat), chat });
+    let state = Data::new(State {
+        sends: Sends::new(&chat),
+        sockets: Sockets::new(chat.config().max_connections),
+        chat,
+    });
     move |routes| {
         routes.app_data(state.clone());
         rooms::routes(routes);
@@ -31,6 +38,7 @@ pub fn routes(chat: Chat) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
         messages::routes(routes);
         reactions::routes(routes);
         events::routes(routes);
+        socket::routes(routes);
     }
 }
 

@@ -1,8 +1,10 @@
 //! An event on its way to many: encoded once, whoever gets it.
 
 use std::fmt;
+#[cfg(feature = "http")]
 use std::sync::OnceLock;
 
+#[cfg(feature = "http")]
 use bytes::Bytes;
 
 use crate::event::{Event, Place};
@@ -21,13 +23,22 @@ pub(crate) enum Form {
 pub(crate) struct Entry {
     pub(crate) place: Place,
     pub(crate) event: Event,
+    #[cfg(feature = "http")]
     frame: OnceLock<Bytes>,
+    #[cfg(feature = "http")]
     sse: OnceLock<Bytes>,
 }
 
 impl Entry {
     pub(crate) fn new(place: Place, event: Event) -> Self {
-        Self { place, event, frame: OnceLock::new(), sse: OnceLock::new() }
+        Self {
+            place,
+            event,
+            #[cfg(feature = "http")]
+            frame: OnceLock::new(),
+            #[cfg(feature = "http")]
+            sse: OnceLock::new(),
+        }
     }
 
     /// The bytes of it, made by whoever asks first.

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+#[cfg(feature = "http")]
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
@@ -28,6 +29,7 @@ pub(crate) enum Item {
     /// What is lost when there is no room for it.
     Signal(Arc<Signal>),
     /// Bytes for this connection alone: the answer to a request.
+    #[cfg(feature = "http")]
     Own(Bytes),
     /// A room begins anew at an event: what was asked for before is not there.
     Reset(Place, i64),
@@ -39,6 +41,7 @@ impl Item {
     fn size(&self) -> usize {
         match self {
             Self::Entry(entry) => entry.size(),
+            #[cfg(feature = "http")]
             Self::Own(bytes) => bytes.len(),
             Self::Signal(_) | Self::Reset(..) | Self::Ended(_) => 128,
         }
@@ -51,8 +54,10 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     /// Who writes.
     writer: AtomicWaker,
-    /// Who catches up, and who waits for room.
+    /// Who catches up.
     room: Notify,
+    /// Who waits until something fits again.
+    space: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -146,8 +151,23 @@ impl Outbox {
     }
 
     /// Whether nothing more fits.
+    #[cfg(feature = "http")]
     pub(crate) fn is_full(&self) -> bool {
         self.lock().is_full()
+    }
+
+    /// Waits until something fits, or nothing will any more.
+    #[cfg(feature = "http")]
+    pub(crate) async fn has_space(&self) {
+        while self.is_full() && !self.lock().closed {
+            self.space.notified().await;
+        }
+    }
+
+    /// Whether nothing more is taken in.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// The next item, for who writes. None when it was closed and all is written.
@@ -155,13 +175,17 @@ impl Outbox {
         // First the waker, then the look: what comes between the two wakes.
         self.writer.register(cx.waker());
         let mut state = self.lock();
+        let was_full = state.is_full();
         let Some(item) = state.items.pop_front() else {
             return if state.closed { Poll::Ready(None) } else { Poll::Pending };
         };
         state.bytes -= item.size();
         state.taken += 1;
-        let lags = !state.lagging.is_empty();
+        let (lags, fits) = (!state.lagging.is_empty(), was_full && !state.is_full());
         drop(state);
+        if fits {
+            self.space.notify_one();
+        }
         if lags {
             self.room.notify_one();
         }
@@ -178,8 +202,18 @@ impl Outbox {
         self.lock().closed = true;
         self.writer.wake();
         self.room.notify_one();
+        self.space.notify_one();
     }
 
+    /// Forgets what waits, of somebody who will not read it.
+    #[cfg(feature = "http")]
+    pub(crate) fn clear(&self) {
+        let mut state = self.lock();
+        state.items = VecDeque::new();
+        state.bytes = 0;
+    }
+
+    #[cfg(feature = "http")]
     /// How many items were written, and how many wait: what a watch needs to see whether it moves.
     pub(crate) fn progress(&self) -> (u64, usize) {
         let state = self.lock();

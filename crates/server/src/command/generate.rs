@@ -20,9 +20,15 @@ use crate::serve::mount;
 
 /// Every error code that the program can answer with.
 fn codes() -> Vec<CodeDoc> {
-    let mut codes =
-        [veza_core::CODES, veza_web::CODES, veza_tenant::CODES, veza_jobs::CODES, veza_storage::CODES]
-            .concat();
+    let mut codes = [
+        veza_core::CODES,
+        veza_web::CODES,
+        veza_tenant::CODES,
+        veza_jobs::CODES,
+        veza_storage::CODES,
+        veza_chat::CODES,
+    ]
+    .concat();
     codes.sort_by_key(|doc| doc.code);
     codes.dedup_by_key(|doc| doc.code);
     codes
@@ -36,11 +42,14 @@ pub(super) fn openapi() -> Result<ExitCode, Error> {
         let db = Db::open(&config.database)?;
         let tenants = Tenants::new(db.clone(), config.tenant.clone(), &config.web.public_url, None)?;
         let tenant = veza_tenant::http::routes(tenants);
+        let chat = veza_chat::Chat::new(db.clone(), config.chat.clone()).map_err(veza::Error::from)?;
+        let chat = veza_chat::http::routes(chat);
         let jobs = Jobs::new(db, config.jobs.clone()).map_err(veza::Error::from)?;
         let jobs = veza_jobs::http::routes(jobs);
         let platform = move |routes: &mut Routes<'_>| {
             tenant(routes);
             jobs(routes);
+            chat(routes);
             veza_storage::http::describe(routes);
         };
         let site = Web::new(config.web.clone(), Arc::new(SystemClock), Arc::new(SystemRandom))

@@ -1,0 +1,133 @@
+//! What a client asks for.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use veza_core::FieldError;
+use veza_web::{Problem, parse_json};
+
+use super::writing::text;
+use crate::id::RoomId;
+use crate::message::Body;
+use crate::service::NewMessage;
+
+/// Numbers that JSON's numbers hold exactly.
+const MAX_ID: u64 = 1 << 53;
+
+/// A request without what its method takes.
+#[derive(Debug, Deserialize)]
+pub(super) struct Head {
+    pub(super) id: u64,
+    method: String,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) enum Request {
+    Hello { token: String },
+    Subscribe { room: RoomId, after: Option<i64> },
+    Unsubscribe { room: RoomId },
+    Send { room: RoomId, message: NewMessage },
+    Edit { room: RoomId, seq: i64, body: Body },
+    Delete { room: RoomId, seq: i64 },
+    React { room: RoomId, seq: i64, emoji: String },
+    Unreact { room: RoomId, seq: i64, emoji: String },
+    Read { room: RoomId, seq: i64 },
+    Typing { room: RoomId },
+    Ping,
+}
+
+macro_rules! bodies {
+    ($($name:ident { $($(#[$meta:meta])* $field:ident: $type:ty),* })*) => {
+        $(
+            #[derive(Deserialize)]
+            #[allow(dead_code, reason = "id and method are known already, but must be there")]
+            #[allow(clippy::struct_field_names, reason = "they are those of the protocol")]
+            struct $name { id: u64, method: String, $($(#[$meta])* $field: $type),* }
+        )*
+    };
+}
+bodies! {
+    Nothing {}
+    Token { token: String }
+    InRoom { room: RoomId }
+    Behind { room: RoomId, #[serde(default)] after: Option<i64> }
+    Sending { room: RoomId, body: Body, #[serde(default)] client_id: Option<Uuid>, #[serde(default)] reply_to: Option<i64> }
+    Editing { room: RoomId, seq: i64, body: Body }
+    At { room: RoomId, seq: i64 }
+    With { room: RoomId, seq: i64, emoji: String }
+}
+
+impl Head {
+    /// None for what has no `id` that an answer could have.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        serde_json::from_str::<Self>(text).ok().filter(|head| head.id <= MAX_ID)
+    }
+
+    /// The whole request.
+    pub(super) fn request(&self, text: &str) -> Result<Request, Problem> {
+        let text = text.as_bytes();
+        Ok(match self.method.as_str() {
+            "hello" => parse_json(text).map(|Token { token, .. }| Request::Hello { token })?,
+            "subscribe" => {
+                parse_json(text).map(|Behind { room, after, .. }| Request::Subscribe { room, after })?
+            }
+            "unsubscribe" => parse_json(text).map(|InRoom { room, .. }| Request::Unsubscribe { room })?,
+            "send" => parse_json(text).map(|Sending { room, body, client_id, reply_to, .. }| {
+                Request::Send { room, message: NewMessage { client_id, reply_to, body } }
+            })?,
+            "edit" => {
+                parse_json(text).map(|Editing { room, seq, body, .. }| Request::Edit { room, seq, body })?
+            }
+            "delete" => parse_json(text).map(|At { room, seq, .. }| Request::Delete { room, seq })?,
+            "react" => {
+                parse_json(text).map(|With { room, seq, emoji, .. }| Request::React { room, seq, emoji })?
+            }
+            "unreact" => {
+                parse_json(text).map(|With { room, seq, emoji, .. }| Request::Unreact { room, seq, emoji })?
+            }
+            "read" => parse_json(text).map(|At { room, seq, .. }| Request::Read { room, seq })?,
+            "typing" => parse_json(text).map(|InRoom { room, .. }| Request::Typing { room })?,
+            "ping" => parse_json(text).map(|Nothing { .. }| Request::Ping)?,
+            _ => {
+                let rule =
+                    "hello, subscribe, unsubscribe, send, edit, delete, react, unreact, read, typing or ping";
+                return Err(crate::Error::Invalid(vec![FieldError::new("/method", "unknown", rule)]).into());
+            }
+        })
+    }
+}
+
+/// The frame of an answer.
+pub(super) fn answer(id: u64, outcome: Result<serde_json::Value, Problem>) -> bytes::Bytes {
+    #[derive(Serialize)]
+    struct Done {
+        id: u64,
+        result: serde_json::Value,
+    }
+    #[derive(Serialize)]
+    struct Failed<'p> {
+        id: u64,
+        error: Wrong<'p>,
+    }
+    #[derive(Serialize)]
+    struct Wrong<'p> {
+        code: &'p str,
+        detail: &'p str,
+        #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+        errors: &'p [FieldError],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
+    }
+    match outcome {
+        Ok(result) => text(&Done { id, result }),
+        Err(problem) => {
+            let error = Wrong {
+                code: problem.code(),
+                detail: problem.detail(),
+                errors: problem.errors(),
+                retry_after: problem.retry_seconds(),
+            };
+            text(&Failed { id, error })
+        }
+    }
+}
