@@ -12,6 +12,7 @@ mod api_keys;
 mod attacks;
 mod bad_input;
 mod catalogue;
+mod chat;
 mod idempotency;
 mod invitations;
 mod jobs;

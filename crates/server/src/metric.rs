@@ -16,6 +16,31 @@ pub struct Metric {
 /// All of them.
 pub const METRICS: &[Metric] = &[
     Metric {
+        name: "veza_chat_batch_messages",
+        kind: "histogram",
+        labels: &[],
+        meaning: "Messages of one commit.",
+    },
+    Metric {
+        name: "veza_chat_connections",
+        kind: "gauge",
+        labels: &[],
+        meaning: "WebSockets whose token was verified.",
+    },
+    Metric { name: "veza_chat_messages_total", kind: "counter", labels: &[], meaning: "Messages stored." },
+    Metric {
+        name: "veza_chat_rooms_live",
+        kind: "gauge",
+        labels: &[],
+        meaning: "Rooms that somebody listens to here, or did a minute ago.",
+    },
+    Metric {
+        name: "veza_chat_sends_refused_total",
+        kind: "counter",
+        labels: &[],
+        meaning: "Messages refused because too many waited to be stored.",
+    },
+    Metric {
         name: "veza_core_system_transactions_total",
         kind: "counter",
         labels: &["reason"],

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use veza_core::TenantTx;
 use veza_web::{Authenticated, Json, List, PageParams, PageQuery, PathOf, Problem, Routes};
 
-use super::{NoMember, NoRoom, State};
+use super::{NoRoom, State};
 use crate::id::{MemberId, RoomId};
 use crate::member::{self, Cursor, Member, Role};
 
@@ -69,7 +69,7 @@ async fn add(
 /// What to make of a member.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewRole {
+struct NewRoomRole {
     /// What they may do from now on.
     role: Role,
 }
@@ -77,7 +77,7 @@ struct NewRole {
 /// Give a member another role.
 ///
 /// Moderators make members readers and back; all else is the owners' to do.
-#[utoipa::path(tag = "rooms", request_body = NewRole,
+#[utoipa::path(tag = "rooms", request_body = NewRoomRole,
     params(("room_id" = uuid::Uuid, Path, description = "The room."),
            ("member_id" = uuid::Uuid, Path, description = "The member.")), responses(
     (status = OK, description = "As they are now.", body = Member)
@@ -86,8 +86,8 @@ struct NewRole {
 async fn set_role(
     caller: Authenticated,
     state: Data<State>,
-    path: PathOf<(RoomId, MemberId), NoMember>,
-    body: Json<NewRole>,
+    path: PathOf<(RoomId, MemberId), NoRoom>,
+    body: Json<NewRoomRole>,
 ) -> Result<HttpResponse, Problem> {
     let (permit, (room, who), role) = (caller.permit()?, *path, body.role);
     let set = move |tx: &mut TenantTx<'_>| member::set_role(tx, &permit, room, who, role);
@@ -107,7 +107,7 @@ async fn set_role(
 async fn remove(
     caller: Authenticated,
     state: Data<State>,
-    path: PathOf<(RoomId, MemberId), NoMember>,
+    path: PathOf<(RoomId, MemberId), NoRoom>,
 ) -> Result<HttpResponse, Problem> {
     let (permit, (room, who)) = (caller.permit()?, *path);
     let remove = move |tx: &mut TenantTx<'_>| member::remove_member(tx, &permit, room, who);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use veza_core::{ReadTx, TenantTx};
 use veza_web::{Authenticated, Json, List, PageParams, PageQuery, PathOf, Problem, Routes};
 
-use super::{NoMessage, NoRoom, State};
+use super::{NoRoom, State};
 use crate::id::RoomId;
 use crate::message::{self, Body, Direction, HistoryOf, Message, Revision};
 use crate::service::NewMessage;
@@ -131,7 +131,7 @@ async fn list(
 async fn get(
     caller: Authenticated,
     state: Data<State>,
-    path: PathOf<(RoomId, i64), NoMessage>,
+    path: PathOf<(RoomId, i64), NoRoom>,
 ) -> Result<HttpResponse, Problem> {
     let (permit, (room, seq)) = (caller.permit()?, *path);
     let message = state.chat.db().read(&caller, move |tx| message::get(tx, &permit, room, seq)).await?;
@@ -156,7 +156,7 @@ struct Editing {
 async fn edit(
     caller: Authenticated,
     state: Data<State>,
-    path: PathOf<(RoomId, i64), NoMessage>,
+    path: PathOf<(RoomId, i64), NoRoom>,
     body: Json<Editing>,
 ) -> Result<HttpResponse, Problem> {
     let (permit, (room, seq), body) = (caller.permit()?, *path, body.body.clone());
@@ -176,7 +176,7 @@ async fn edit(
 async fn remove(
     caller: Authenticated,
     state: Data<State>,
-    path: PathOf<(RoomId, i64), NoMessage>,
+    path: PathOf<(RoomId, i64), NoRoom>,
 ) -> Result<HttpResponse, Problem> {
     let (permit, (room, seq)) = (caller.permit()?, *path);
     let delete = move |tx: &mut TenantTx<'_>| message::delete(tx, &permit, room, seq);
@@ -193,7 +193,7 @@ async fn remove(
 async fn edits(
     caller: Authenticated,
     state: Data<State>,
-    path: PathOf<(RoomId, i64), NoMessage>,
+    path: PathOf<(RoomId, i64), NoRoom>,
     query: PageQuery<i64>,
 ) -> Result<List<Revision>, Problem> {
     let (permit, (room, seq), page) = (caller.permit()?, *path, query.page);

@@ -42,4 +42,5 @@ pub fn routes(chat: Chat) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
     }
 }
 
-veza_web::missing!(Error::NotFound; NoRoom = "room", NoMember = "member", NoMessage = "message");
+// Whatever of a path cannot be read: a room that is not there is all that a stranger learns of.
+veza_web::missing!(Error::NotFound; NoRoom = "room");

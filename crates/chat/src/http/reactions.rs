@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, delete, put};
 use veza_core::TenantTx;
 use veza_web::{Authenticated, PathOf, Problem, Routes};
 
-use super::{NoMessage, State};
+use super::{NoRoom, State};
 use crate::id::RoomId;
 use crate::message::{self, Message};
 
@@ -24,7 +24,7 @@ pub(super) fn routes(routes: &mut Routes<'_>) {
 async fn react(
     caller: Authenticated,
     state: Data<State>,
-    path: PathOf<(RoomId, i64, String), NoMessage>,
+    path: PathOf<(RoomId, i64, String), NoRoom>,
 ) -> Result<HttpResponse, Problem> {
     let (permit, (room, seq, emoji)) = (caller.permit()?, path.into_inner());
     state.sends.count(&caller)?;
@@ -43,7 +43,7 @@ async fn react(
 async fn unreact(
     caller: Authenticated,
     state: Data<State>,
-    path: PathOf<(RoomId, i64, String), NoMessage>,
+    path: PathOf<(RoomId, i64, String), NoRoom>,
 ) -> Result<HttpResponse, Problem> {
     let (permit, (room, seq, emoji)) = (caller.permit()?, path.into_inner());
     state.sends.count(&caller)?;

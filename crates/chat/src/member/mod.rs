@@ -22,7 +22,7 @@ use crate::schema::{members, rooms};
 /// What a member may do. Each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = RoomRole))]
 pub enum Role {
     /// Reads and reacts.
     Reader,
@@ -57,7 +57,7 @@ impl Role {
 
 /// A member of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = RoomMember))]
 pub struct Member {
     /// The person or API key.
     #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]

@@ -9,7 +9,7 @@ use crate::error::Error;
 /// What a message says: a text, data of the program's own, or both.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(example = json!({ "text": "Hello" })))]
 pub struct Body {
     /// What people read.
     #[serde(default, skip_serializing_if = "Option::is_none")]

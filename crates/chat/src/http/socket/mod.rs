@@ -30,7 +30,7 @@ pub(super) fn routes(routes: &mut Routes<'_>) {
 /// Listen to rooms and send, over a WebSocket with the subprotocol `veza.chat.v1.json`.
 ///
 /// A browser says its token in the first message; others may send it as usual, in `Authorization`.
-#[utoipa::path(tag = "messages", responses(
+#[utoipa::path(tag = "messages", security(()), responses(
     (status = SWITCHING_PROTOCOLS, description = "The protocol begins."),
     (status = UPGRADE_REQUIRED, description = "The request is none for a WebSocket of version 13.")
 ))]
