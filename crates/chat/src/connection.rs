@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use veza_core::{Caller, Permit, ReadTx, TenantTx};
 
 use crate::error::Error;
@@ -19,6 +20,8 @@ use crate::standing;
 pub const MAX_SUBSCRIPTIONS: u32 = 1_000;
 /// Events that are fetched at once for one that lags.
 const PAGE: i64 = 100;
+/// That somebody types is told once in this time.
+const TYPING: Duration = Duration::from_secs(3);
 /// After a failure of the database.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -68,12 +71,14 @@ pub struct Connection {
     caller: Caller,
     outbox: Arc<Outbox>,
     rooms: HashSet<Place>,
+    /// Where they typed last, and when.
+    typed: Option<(Place, Instant)>,
 }
 
 impl Connection {
     pub(crate) fn new(chat: Chat, hub: Arc<Hub>, caller: Caller, outbox: Arc<Outbox>) -> Self {
         let id = hub.connect();
-        Self { chat, hub, id, caller, outbox, rooms: HashSet::new() }
+        Self { chat, hub, id, caller, outbox, rooms: HashSet::new(), typed: None }
     }
 
     /// Whose it is.
@@ -143,13 +148,19 @@ impl Connection {
         }
     }
 
-    /// Tells those who listen to a room that it is listened to and something is done there; lost where there is no
-    /// room for it. Answers whether this connection listens there: who does not is not heard.
-    pub fn signal(&self, room: RoomId, kind: SignalKind, seq: Option<i64>) -> bool {
+    /// Tells those who listen to a room what is done there; lost where there is no room for it, and in rooms of more than
+    /// 200 listeners. That somebody types is told once in three seconds at most. Answers whether this connection listens
+    /// there: who does not is not heard.
+    pub fn signal(&mut self, room: RoomId, kind: SignalKind, seq: Option<i64>) -> bool {
         let place = self.place(room);
         let listens = self.hub.listens(place, self.id);
-        if listens {
-            self.hub.signal(Signal { place, kind, by: id::member(&self.caller), seq });
+        let now = Instant::now();
+        let often = self.typed.is_some_and(|(last, when)| last == place && now - when < TYPING);
+        if listens && !(often && kind == SignalKind::Typing) {
+            if kind == SignalKind::Typing {
+                self.typed = Some((place, now));
+            }
+            self.chat.signal(Signal { place, kind, by: id::member(&self.caller), seq });
         }
         listens
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use veza_core::{TenantId, Timestamp};
 
@@ -69,7 +69,7 @@ impl EventKind {
 }
 
 /// One event of a room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Its number in the room: one more than that of the event before.
@@ -82,12 +82,17 @@ pub struct Event {
     /// When.
     pub at: DateTime<Utc>,
     /// The message that it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<i64>,
     /// How many of the room's events up to here are messages.
     pub messages: i64,
     /// The rest, by kind. A deleted message has none.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "raw")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "raw",
+        deserialize_with = "read_raw"
+    )]
     #[cfg_attr(feature = "http", schema(value_type = Object))]
     pub body: Option<Arc<str>>,
 }
@@ -98,6 +103,12 @@ fn raw<S: Serializer>(body: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S
     let Some(body) = body else { return serializer.serialize_none() };
     let raw: &RawValue = serde_json::from_str(body).map_err(serde::ser::Error::custom)?;
     raw.serialize(serializer)
+}
+
+/// The body as it is written.
+fn read_raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<str>>, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    Ok(raw.map(|raw| Arc::from(raw.get())))
 }
 
 /// Where an event is.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod boundary;
+mod bus;
 mod config;
 mod connection;
 mod error;

@@ -9,11 +9,12 @@ use uuid::Uuid;
 use veza_core::{Caller, Db, DbError, DispatchTx, Permit, Principal, Query, Reason, Tasks, Write};
 
 use crate::batch::{Batches, Pending, Sent};
+use crate::bus::{News, Outgoing};
 use crate::config::ChatConfig;
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::event::Place;
-use crate::hub::{self, Hub, Outbox};
+use crate::event::{Event, Place};
+use crate::hub::{self, Hub, Outbox, Signal};
 use crate::id::{self, RoomId};
 use crate::log::CHANNEL;
 use crate::message::{self, Body};
@@ -34,6 +35,18 @@ struct Inner {
     config: ChatConfig,
     batches: Batches,
     hub: Arc<Hub>,
+    outgoing: Outgoing,
+    #[cfg(feature = "redis")]
+    bus: Option<Bus>,
+}
+
+/// The others, until somebody starts to tell them.
+#[cfg(feature = "redis")]
+#[derive(Debug)]
+struct Bus {
+    client: redis::Client,
+    id: Uuid,
+    outgoing: std::sync::Mutex<Option<tokio::sync::mpsc::Receiver<News>>>,
 }
 
 /// A message to be sent.
@@ -58,20 +71,49 @@ impl Chat {
             return Err(Error::Setup(problems.join("; ")));
         }
         let hub = Arc::new(Hub::default());
+        #[cfg(feature = "redis")]
+        let (outgoing, bus) = bus(&db, &config)?;
+        #[cfg(not(feature = "redis"))]
+        let outgoing = Outgoing::default();
         let (publishing, hearing) = (Arc::clone(&hub), Arc::downgrade(&hub));
-        let batches = Batches::new(db.clone(), &config, Arc::new(move |news| publishing.publish(news)));
+        let (telling, telling_too) = (outgoing.clone(), outgoing.clone());
+        let publish = move |news: Vec<(Place, Event)>| {
+            telling.tell(|| News::Events(news.clone()));
+            publishing.publish(news);
+        };
+        let batches = Batches::new(db.clone(), &config, Arc::new(publish));
         db.listen(CHANNEL, move |signal| {
             if let (Some(hub), Ok(room)) = (hearing.upgrade(), signal.subject.parse()) {
-                hub.hear(Place { tenant: signal.tenant, room }, signal.position);
+                let place = Place { tenant: signal.tenant, room };
+                hub.hear(place, signal.position);
+                telling_too.tell(|| News::Head(place, signal.position));
             }
         });
-        Ok(Self { inner: Arc::new(Inner { db, config, batches, hub }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                db,
+                config,
+                batches,
+                hub,
+                outgoing,
+                #[cfg(feature = "redis")]
+                bus,
+            }),
+        })
     }
 
     /// Starts what connections need: fetching what they lack, and looking for what nobody told of.
     pub fn start(&self, tasks: &Tasks) {
         let (hub, db) = (Arc::clone(&self.inner.hub), self.inner.db.clone());
         tasks.spawn("chat.hub", move |stop| hub::work(hub, db, stop));
+        #[cfg(feature = "redis")]
+        if let Some(bus) = &self.inner.bus
+            && let Some(outgoing) =
+                bus.outgoing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+        {
+            let (client, id, hub) = (bus.client.clone(), bus.id, Arc::clone(&self.inner.hub));
+            tasks.spawn("chat.bus", move |stop| crate::bus::run(client, id, hub, outgoing, stop));
+        }
     }
 
     /// Starts what at least one process has to do for all: making place for what is sent, and removing what nobody
@@ -118,6 +160,12 @@ impl Chat {
         self.inner.batches.waiting()
     }
 
+    /// Tells who listens to a room, here and elsewhere.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.inner.outgoing.tell(|| News::Signal(signal.clone()));
+        self.inner.hub.signal(signal);
+    }
+
     /// Sends a message. When this answers, it is stored and will be seen by everybody in the room.
     ///
     /// Who goes away before the answer does not know whether it was stored; nor after [`Error::Unknown`]. Sending it
@@ -156,4 +204,15 @@ impl Chat {
         });
         Ok(outcome)
     }
+}
+
+/// The way to other processes, where one is configured.
+#[cfg(feature = "redis")]
+fn bus(db: &Db, config: &ChatConfig) -> Result<(Outgoing, Option<Bus>), Error> {
+    let Some(url) = &config.redis_url else { return Ok((Outgoing::default(), None)) };
+    let client = redis::Client::open(url.expose())
+        .map_err(|error| Error::Setup(format!("chat.redis_url: {error}")))?;
+    let (outgoing, receiver) = Outgoing::open();
+    let id = uuid::Builder::from_random_bytes(veza_core::bytes(&**db.random())).into_uuid();
+    Ok((outgoing, Some(Bus { client, id, outgoing: std::sync::Mutex::new(Some(receiver)) })))
 }

@@ -127,6 +127,7 @@ impl Config {
         config.database.read_files()?;
         config.tenant.read_files()?;
         config.jobs.read_files()?;
+        config.chat.read_files()?;
         Ok(config)
     }
 

@@ -43,6 +43,9 @@ impl Telemetry {
             .map_err(|error| failed(&error))?;
         let metrics = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Suffix("_messages".to_owned()), &SIZES)
+            })
             .and_then(PrometheusBuilder::install_recorder)
             .map_err(|error| failed(&error))?;
         if !human {
@@ -72,6 +75,9 @@ impl Telemetry {
 
 /// Seconds, from half a millisecond to ten, dense around the goal of 200 ms.
 const BUCKETS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0];
+
+/// Things at once.
+const SIZES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
 
 fn filter(config: &TelemetryConfig) -> EnvFilter {
     EnvFilter::try_from_default_env()

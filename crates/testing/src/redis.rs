@@ -40,11 +40,15 @@ pub fn redis() -> Redis {
         other => other.expect("redis-server can be run"),
     };
     let directory = TestDirectory::new();
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", SCRIPT]).arg(directory.path()).stdin(Stdio::piped()).stdout(Stdio::null());
-    let redis = Redis { watcher: command.spawn().expect("/bin/sh runs"), directory };
+    let redis = Redis { watcher: run(directory.path()), directory };
     redis.wait_until_ready();
     redis
+}
+
+fn run(directory: &Path) -> Child {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", SCRIPT]).arg(directory).stdin(Stdio::piped()).stdout(Stdio::null());
+    command.spawn().expect("/bin/sh runs")
 }
 
 impl Redis {
@@ -56,6 +60,26 @@ impl Redis {
     /// Its URL, as clients of Redis write it: `redis+unix:///tmp/…`.
     pub fn url(&self) -> String {
         format!("redis+unix://{}", self.socket().display())
+    }
+
+    /// Kills it. What it knew is gone.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(&mut self) {
+        // Closing the pipe ends it.
+        drop(self.watcher.stdin.take());
+        self.watcher.wait().expect("it ends");
+    }
+
+    /// Starts it again at the same place.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(&mut self) {
+        fs::create_dir_all(self.directory.path()).expect("a directory");
+        self.watcher = run(self.directory.path());
+        self.wait_until_ready();
     }
 
     fn wait_until_ready(&self) {

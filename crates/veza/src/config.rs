@@ -34,6 +34,8 @@ impl Config {
         config.database.read_files()?;
         config.tenant.read_files()?;
         config.jobs.read_files()?;
+        #[cfg(feature = "chat")]
+        config.chat.read_files()?;
         Ok(config)
     }
 }

@@ -25,8 +25,9 @@ const FIRST: i64 = 256;
 const PAGE: i64 = 500;
 /// Rooms that are fetched at once.
 const AT_ONCE: usize = 4;
-/// A replica may lag behind what was told.
+/// A replica may lag behind what was told: how soon, and how often, to ask again.
 const AGAIN: Duration = Duration::from_millis(50);
+const TRIES: u32 = 40;
 /// How often the numbers of all rooms are compared with the database's.
 const CHECK: Duration = Duration::from_secs(5);
 /// Rooms of one comparison.
@@ -49,7 +50,10 @@ pub(crate) async fn work(hub: Arc<Hub>, db: Db, stop: CancellationToken) {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut round = 0_u32;
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = hub.compare.notified() => {}
+            }
             if let Err(error) = check(&hub, &db).await {
                 tracing::debug!(%error, "rooms cannot be compared with the database");
             }
@@ -81,6 +85,7 @@ async fn fill(hub: &Arc<Hub>, db: &Db, place: Place) -> Result<(), Error> {
         Some(head) => head,
         None => db.read(&caller, move |tx| Ok::<_, Error>(first(tx, place.room)?)).await?,
     };
+    let mut tries = 0;
     loop {
         let events = db.read(&caller, move |tx| log::since(tx, place.room, after, PAGE)).await?;
         let more = i64::try_from(events.len()).is_ok_and(|count| count >= PAGE);
@@ -90,7 +95,12 @@ async fn fill(hub: &Arc<Hub>, db: &Db, place: Place) -> Result<(), Error> {
         }
         after = last.unwrap_or(after);
         if !more {
-            // Told of, and not there yet: a replica that lags.
+            tries += 1;
+            if tries > TRIES {
+                // Whoever told of it was wrong, or the comparison will find it.
+                hub.give_up(place);
+                return Ok(());
+            }
             tokio::time::sleep(AGAIN).await;
         }
     }

@@ -11,14 +11,17 @@ mod room;
 mod signal;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(feature = "redis")]
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::entry::Entry;
 #[cfg(feature = "http")]
 pub(crate) use self::entry::Form;
 pub(crate) use self::fetch::work;
+use tokio::sync::Notify;
+
 use self::news::News;
 pub(crate) use self::outbox::{Item, Outbox};
 use self::room::Room;
@@ -26,14 +29,27 @@ pub(crate) use self::room::{CatchUp, ConnectionId, Start};
 pub(crate) use self::signal::Signal;
 pub use self::signal::SignalKind;
 use crate::event::{Event, Place};
+use crate::id::RoomId;
 
 /// Parts of the hub, so that not all rooms wait for one lock.
 const SHARDS: usize = 64;
+
+/// The shard of a room, the same in every process.
+pub(crate) fn shard_of(room: RoomId) -> usize {
+    // The end of a UUID of version 7 is random.
+    usize::from(room.as_uuid().as_bytes()[15]) % SHARDS
+}
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Hub {
     shards: [Mutex<HashMap<Place, Room>>; SHARDS],
+    /// Rooms of each shard.
+    in_use: [AtomicUsize; SHARDS],
+    /// A shard got its first room, or lost its last.
+    changed: Notify,
+    /// Somebody wants the rooms compared with the database now.
+    compare: Notify,
     /// Rooms to be looked up, or of which events are missing.
     news: News,
     connections: AtomicU64,
@@ -42,15 +58,24 @@ pub(crate) struct Hub {
 impl Default for Hub {
     fn default() -> Self {
         let shards = std::array::from_fn(|_| Mutex::default());
-        Self { shards, news: News::default(), connections: AtomicU64::new(0) }
+        Self {
+            shards,
+            in_use: std::array::from_fn(|_| AtomicUsize::new(0)),
+            changed: Notify::new(),
+            compare: Notify::new(),
+            news: News::default(),
+            connections: AtomicU64::new(0),
+        }
     }
 }
 
 impl Hub {
     fn shard(&self, place: Place) -> MutexGuard<'_, HashMap<Place, Room>> {
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(place);
-        let index = usize::try_from(hash).unwrap_or(0) % SHARDS;
-        self.shards.get(index).unwrap_or(&self.shards[0]).lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards
+            .get(shard_of(place.room))
+            .unwrap_or(&self.shards[0])
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An id for a connection.
@@ -88,7 +113,10 @@ impl Hub {
         outbox: &Arc<Outbox>,
     ) {
         let mut shard = self.shard(place);
-        let room = shard.entry(place).or_insert_with(|| Room::new(place, open));
+        let room = shard.entry(place).or_insert_with(|| {
+            self.count(place.room, 1);
+            Room::new(place, open)
+        });
         let unknown = room.head().is_none();
         room.listen(id, start, outbox);
         drop(shard);
@@ -118,6 +146,13 @@ impl Hub {
         self.shard(place).get_mut(&place).map_or(CatchUp::Gone, |room| room.give(id, &entries))
     }
 
+    /// Forgets events that wait for others which nobody has.
+    fn give_up(&self, place: Place) {
+        if let Some(room) = self.shard(place).get_mut(&place) {
+            room.give_up();
+        }
+    }
+
     /// Tells who listens to a room what is lost when nobody does.
     pub(crate) fn signal(&self, signal: Signal) {
         let place = signal.place;
@@ -140,7 +175,46 @@ impl Hub {
     pub(crate) fn sweep(&self) {
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, room| !room.is_deserted());
+            shard.retain(|place, room| {
+                if room.is_deserted() {
+                    self.count(place.room, -1);
+                }
+                !room.is_deserted()
+            });
         }
+    }
+
+    fn count(&self, room: RoomId, step: isize) {
+        let Some(count) = self.in_use.get(shard_of(room)) else { return };
+        let before = if step > 0 {
+            count.fetch_add(1, Ordering::Relaxed)
+        } else {
+            count.fetch_sub(1, Ordering::Relaxed)
+        };
+        if before == usize::from(step < 0) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Shards that have rooms here.
+    #[cfg(feature = "redis")]
+    pub(crate) fn shards_in_use(&self) -> HashSet<usize> {
+        (0..)
+            .zip(&self.in_use)
+            .filter(|(_, count)| count.load(Ordering::Relaxed) > 0)
+            .map(|(shard, _)| shard)
+            .collect()
+    }
+
+    /// Waits until those are others.
+    #[cfg(feature = "redis")]
+    pub(crate) async fn shards_changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Has the rooms compared with the database now.
+    #[cfg(feature = "redis")]
+    pub(crate) fn compare(&self) {
+        self.compare.notify_one();
     }
 }

@@ -18,6 +18,9 @@ const RING_BYTES: usize = 512 * 1024;
 /// Events that may wait for those before them; behind these, a hole is filled from the database anyway.
 const MAX_PENDING: usize = 1_024;
 
+/// With more listeners than this nobody is told who types: everybody would, all the time.
+const CROWD: usize = 200;
+
 /// A connection.
 pub(crate) type ConnectionId = u64;
 
@@ -116,6 +119,11 @@ impl Room {
     /// Whether events wait for some that are missing.
     pub(crate) fn has_hole(&self) -> bool {
         self.head.is_some() && !self.pending.is_empty()
+    }
+
+    /// Forgets events that wait for others which nobody has.
+    pub(crate) fn give_up(&mut self) {
+        self.pending.clear();
     }
 
     fn advance(&mut self) {
@@ -264,6 +272,9 @@ impl Room {
 
     /// Everybody who listens is told, but for who does it.
     pub(crate) fn signal(&self, signal: &Arc<Signal>) {
+        if self.listeners.len() > CROWD {
+            return;
+        }
         for listener in self.listeners.values().filter(|listener| listener.who != signal.by) {
             listener.outbox.signal(signal);
         }

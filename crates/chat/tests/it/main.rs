@@ -7,6 +7,8 @@
     reason = "a test may stop at what it did not expect"
 )]
 
+#[cfg(feature = "redis")]
+mod bus;
 mod catalogue;
 mod isolation;
 mod live;

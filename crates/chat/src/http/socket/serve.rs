@@ -84,7 +84,7 @@ impl Session {
             Request::Read { room, seq } => {
                 let read = move |tx: &mut TenantTx<'_>| member::read(tx, &permit, room, seq);
                 let cursor = db.tenant(&caller, read).await?;
-                if let Some(entered) = &self.entered {
+                if let Some(entered) = &mut self.entered {
                     entered.connection.signal(room, SignalKind::Read, Some(cursor.read_seq));
                 }
                 return Ok(json!({ "read_seq": cursor.read_seq, "unread": cursor.unread }));
