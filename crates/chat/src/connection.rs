@@ -13,6 +13,7 @@ use crate::hub::{CatchUp, ConnectionId, Hub, Item, Outbox, Signal, SignalKind, S
 use crate::id::{self, MemberId, RoomId};
 use crate::log;
 use crate::permission::UseRooms;
+use crate::presence::{MAX_WATCHED, Presence};
 use crate::service::Chat;
 use crate::standing;
 
@@ -47,6 +48,8 @@ pub enum Delivery {
         /// How far they have read.
         seq: Option<i64>,
     },
+    /// Somebody who is watched came or went.
+    Presence(Presence),
     /// The cursor was ahead of the log: it was put back to an earlier time. What comes next comes behind `head`.
     Reset {
         /// Where.
@@ -73,12 +76,15 @@ pub struct Connection {
     rooms: HashSet<Place>,
     /// Where they typed last, and when.
     typed: Option<(Place, Instant)>,
+    watched: HashSet<MemberId>,
 }
 
 impl Connection {
     pub(crate) fn new(chat: Chat, hub: Arc<Hub>, caller: Caller, outbox: Arc<Outbox>) -> Self {
         let id = hub.connect();
-        Self { chat, hub, id, caller, outbox, rooms: HashSet::new(), typed: None }
+        chat.board().enter((caller.tenant(), id::member(&caller)));
+        let (rooms, watched) = (HashSet::new(), HashSet::new());
+        Self { chat, hub, id, caller, outbox, rooms, typed: None, watched }
     }
 
     /// Whose it is.
@@ -165,6 +171,34 @@ impl Connection {
         listens
     }
 
+    /// Watches people of the organisation in place of those it watched before; answers how they are. Whether somebody has
+    /// an id is not checked.
+    ///
+    /// # Errors
+    /// [`Error::LimitReached`] for more than [`MAX_WATCHED`](crate::MAX_WATCHED).
+    pub async fn watch(&mut self, members: &[MemberId]) -> Result<Vec<Presence>, Error> {
+        let members: HashSet<MemberId> = members.iter().copied().collect();
+        if members.len() > MAX_WATCHED {
+            let max = u32::try_from(MAX_WATCHED).unwrap_or(u32::MAX);
+            return Err(Error::LimitReached { noun: "watched member", max });
+        }
+        self.unwatch();
+        let tenant = self.caller.tenant();
+        for member in &members {
+            self.chat.board().watch((tenant, *member), &self.outbox);
+        }
+        let asked: Vec<MemberId> = members.iter().copied().collect();
+        self.watched = members;
+        self.chat.presence(&self.caller.permit()?, &asked).await
+    }
+
+    fn unwatch(&mut self) {
+        let tenant = self.caller.tenant();
+        for member in self.watched.drain() {
+            self.chat.board().unwatch((tenant, member), &self.outbox);
+        }
+    }
+
     /// What comes next.
     pub async fn next(&mut self) -> Delivery {
         let outbox = Arc::clone(&self.outbox);
@@ -182,6 +216,7 @@ impl Connection {
                     let Signal { place, kind, by, seq } = *signal;
                     return Delivery::Signal { room: place.room, kind, by, seq };
                 }
+                Some(Item::Presence(presence)) => return Delivery::Presence(presence),
                 Some(Item::Reset(place, head)) => return Delivery::Reset { room: place.room, head },
                 Some(Item::Ended(place)) => {
                     self.rooms.remove(&place);
@@ -234,6 +269,8 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.outbox.close();
+        self.unwatch();
+        self.chat.board().leave((self.caller.tenant(), id::member(&self.caller)));
         for place in self.rooms.drain() {
             self.hub.leave(place, self.id);
         }

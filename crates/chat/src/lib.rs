@@ -16,6 +16,7 @@ mod log;
 pub mod member;
 pub mod message;
 pub mod permission;
+mod presence;
 pub mod room;
 mod schema;
 mod service;
@@ -32,5 +33,6 @@ pub use self::{
     id::{MemberId, RoomId},
     log::events,
     message::Body,
+    presence::{MAX_WATCHED, Presence},
     service::{Chat, NewMessage},
 };

@@ -1,12 +1,13 @@
 //! Rooms of one deployment, and what is asked of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::sql_types::Date;
 use tokio::sync::oneshot;
 use uuid::Uuid;
-use veza_core::{Caller, Db, DbError, DispatchTx, Permit, Principal, Query, Reason, Tasks, Write};
+use veza_core::{Caller, Db, DbError, DispatchTx, Permit, Principal, Query, Reason, Tasks, Timestamp, Write};
 
 use crate::batch::{Batches, Pending, Sent};
 use crate::bus::{News, Outgoing};
@@ -15,10 +16,11 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::event::{Event, Place};
 use crate::hub::{self, Hub, Outbox, Signal};
-use crate::id::{self, RoomId};
+use crate::id::{self, MemberId, RoomId};
 use crate::log::CHANNEL;
 use crate::message::{self, Body};
 use crate::permission::UseRooms;
+use crate::presence::{self, Board, Presence};
 
 /// How often weeks are seen to.
 const ROTATE: Duration = Duration::from_mins(30);
@@ -35,6 +37,7 @@ struct Inner {
     config: ChatConfig,
     batches: Batches,
     hub: Arc<Hub>,
+    board: Arc<Board>,
     outgoing: Outgoing,
     #[cfg(feature = "redis")]
     bus: Option<Bus>,
@@ -95,6 +98,7 @@ impl Chat {
                 config,
                 batches,
                 hub,
+                board: Arc::default(),
                 outgoing,
                 #[cfg(feature = "redis")]
                 bus,
@@ -106,13 +110,17 @@ impl Chat {
     pub fn start(&self, tasks: &Tasks) {
         let (hub, db) = (Arc::clone(&self.inner.hub), self.inner.db.clone());
         tasks.spawn("chat.hub", move |stop| hub::work(hub, db, stop));
+        let (board, db, outgoing) =
+            (Arc::clone(&self.inner.board), self.inner.db.clone(), self.inner.outgoing.clone());
+        tasks.spawn("chat.presence", move |stop| presence::work(board, db, outgoing, stop));
         #[cfg(feature = "redis")]
         if let Some(bus) = &self.inner.bus
             && let Some(outgoing) =
                 bus.outgoing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
         {
-            let (client, id, hub) = (bus.client.clone(), bus.id, Arc::clone(&self.inner.hub));
-            tasks.spawn("chat.bus", move |stop| crate::bus::run(client, id, hub, outgoing, stop));
+            let (client, id) = (bus.client.clone(), bus.id);
+            let (hub, board) = (Arc::clone(&self.inner.hub), Arc::clone(&self.inner.board));
+            tasks.spawn("chat.bus", move |stop| crate::bus::run(client, id, hub, board, outgoing, stop));
         }
     }
 
@@ -158,6 +166,28 @@ impl Chat {
     /// Messages that wait to be stored.
     pub fn waiting(&self) -> usize {
         self.inner.batches.waiting()
+    }
+
+    /// Who is connected.
+    pub(crate) fn board(&self) -> &Board {
+        &self.inner.board
+    }
+
+    /// Whether people of the organisation are there, and when they were last. Whether somebody has an id is not checked.
+    pub async fn presence(
+        &self,
+        permit: &Permit<UseRooms>,
+        members: &[MemberId],
+    ) -> Result<Vec<Presence>, Error> {
+        let (caller, asked) = (permit.caller(), members.to_vec());
+        let seen = self.db().read(caller, move |tx| presence::last_seen(tx, &asked)).await?;
+        let seen: HashMap<MemberId, Timestamp> = seen.into_iter().collect();
+        let presence = |member: &MemberId| {
+            let online = self.inner.board.is_online((caller.tenant(), *member));
+            let last_seen = if online { Some(self.db().clock().now()) } else { seen.get(member).copied() };
+            Presence { member: *member, online, last_seen }
+        };
+        Ok(members.iter().map(presence).collect())
     }
 
     /// Tells who listens to a room, here and elsewhere.

@@ -10,6 +10,7 @@ use super::News;
 use crate::event::{Event, Place};
 use crate::hub::{Hub, Signal, SignalKind, shard_of};
 use crate::id::{MemberId, RoomId};
+use crate::presence::Board;
 
 /// One message: what happened in rooms of one shard.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -22,10 +23,12 @@ pub(super) struct Message {
     heads: Vec<(Uuid, RoomId, i64)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     signals: Vec<(Uuid, RoomId, SignalKind, MemberId, Option<i64>)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    presence: Vec<(Uuid, MemberId, bool)>,
 }
 
-/// Messages of all that is to be told, by shard.
-pub(super) fn messages(by: Uuid, news: Vec<News>) -> BTreeMap<usize, Message> {
+/// Messages of all that is to be told, by shard; without one, for everybody.
+pub(super) fn messages(by: Uuid, news: Vec<News>) -> BTreeMap<Option<usize>, Message> {
     let mut messages = BTreeMap::new();
     for news in news {
         match news {
@@ -45,19 +48,24 @@ pub(super) fn messages(by: Uuid, news: Vec<News>) -> BTreeMap<usize, Message> {
                 let signal = (place.tenant.as_uuid(), place.room, kind, who, seq);
                 message(&mut messages, by, place).signals.push(signal);
             }
+            News::Presence(people) => {
+                let all = people.into_iter().map(|((tenant, who), online)| (tenant.as_uuid(), who, online));
+                let everybody = messages.entry(None).or_insert_with(|| Message { by, ..Message::default() });
+                everybody.presence.extend(all);
+            }
         }
     }
     messages
 }
 
-fn message(messages: &mut BTreeMap<usize, Message>, by: Uuid, place: Place) -> &mut Message {
-    messages.entry(shard_of(place.room)).or_insert_with(|| Message { by, ..Message::default() })
+fn message(messages: &mut BTreeMap<Option<usize>, Message>, by: Uuid, place: Place) -> &mut Message {
+    messages.entry(Some(shard_of(place.room))).or_insert_with(|| Message { by, ..Message::default() })
 }
 
 impl Message {
-    /// Tells the hub of this process. A room that nobody listens to here is passed over, so no tenant is named that was
+    /// Tells those of this process. A room that nobody listens to here is passed over, so no tenant is named that was
     /// not verified when somebody began to.
-    pub(super) fn tell(self, hub: &Hub) {
+    pub(super) fn tell(self, hub: &Hub, board: &Board) {
         let place = |tenant, room| Place { tenant: TenantId::from_verified(tenant), room };
         hub.publish(
             self.events.into_iter().map(|(tenant, room, event)| (place(tenant, room), event)).collect(),
@@ -67,6 +75,9 @@ impl Message {
         }
         for (tenant, room, kind, by, seq) in self.signals {
             hub.signal(Signal { place: place(tenant, room), kind, by, seq });
+        }
+        for (tenant, who, online) in self.presence {
+            board.heard(self.by, (TenantId::from_verified(tenant), who), online);
         }
     }
 }

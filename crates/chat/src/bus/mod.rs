@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 pub(crate) use self::redis::run;
 use crate::event::{Event, Place};
 use crate::hub::Signal;
+use crate::presence::Whose;
 
 /// News that wait to be told; more are lost.
 const WAITING: usize = 1_024;
@@ -28,6 +29,8 @@ pub(crate) enum News {
     Head(Place, i64),
     /// Lost when nobody listens.
     Signal(Signal),
+    /// Who is connected to this process, and who is not any more.
+    Presence(Vec<(Whose, bool)>),
 }
 
 /// The way out.

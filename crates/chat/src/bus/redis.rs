@@ -13,11 +13,15 @@ use uuid::Uuid;
 use super::News;
 use super::message::{Message, messages};
 use crate::hub::Hub;
+use crate::presence::Board;
 
 /// What broke is tried again after this long.
 const MEND: Duration = Duration::from_secs(1);
 /// News of one round trip.
 const AT_ONCE: usize = 256;
+
+/// Where everybody listens.
+const EVERYBODY: &str = "veza:chat:all";
 
 fn channel(shard: usize) -> String {
     format!("veza:chat:{shard}")
@@ -28,6 +32,7 @@ pub(crate) async fn run(
     client: redis::Client,
     id: Uuid,
     hub: Arc<Hub>,
+    board: Arc<Board>,
     mut outgoing: mpsc::Receiver<News>,
     stop: CancellationToken,
 ) {
@@ -45,7 +50,7 @@ pub(crate) async fn run(
     let hearing = async {
         let mut health = Health::default();
         loop {
-            let ended = hear(&client, id, &hub, &mut health).await;
+            let ended = hear(&client, id, (&hub, &board), &mut health).await;
             health.note("new messages of other processes are found by looking only", &ended);
             tokio::time::sleep(MEND).await;
         }
@@ -88,7 +93,7 @@ async fn tell(
         let mut pipe = redis::pipe();
         for (shard, message) in messages(id, std::mem::take(&mut news)) {
             let json = serde_json::to_string(&message).unwrap_or_default();
-            pipe.publish(channel(shard), json).ignore();
+            pipe.publish(shard.map_or_else(|| EVERYBODY.to_owned(), channel), json).ignore();
         }
         pipe.exec_async(&mut connection).await?;
     }
@@ -96,9 +101,15 @@ async fn tell(
 }
 
 /// Listens to the shards that have listeners here.
-async fn hear(client: &redis::Client, id: Uuid, hub: &Hub, health: &mut Health) -> Result<(), RedisError> {
+async fn hear(
+    client: &redis::Client,
+    id: Uuid,
+    (hub, board): (&Hub, &Board),
+    health: &mut Health,
+) -> Result<(), RedisError> {
     let (mut sink, mut messages) = client.get_async_pubsub().await?.split();
     health.note("", &Ok(()));
+    sink.subscribe(EVERYBODY).await?;
     let mut subscribed = HashSet::new();
     loop {
         let wanted = hub.shards_in_use();
@@ -122,7 +133,7 @@ async fn hear(client: &redis::Client, id: Uuid, hub: &Hub, health: &mut Health) 
                         return Err(RedisError::from((redis::ErrorKind::Io, "the connection that listens was closed")));
                     };
                     match serde_json::from_slice::<Message>(message.get_payload_bytes()) {
-                        Ok(message) if message.by != id => message.tell(hub),
+                        Ok(message) if message.by != id => message.tell(hub, board),
                         Ok(_own) => {}
                         Err(error) => tracing::warn!(%error, "somebody speaks on our channel who is not Veza"),
                     }

@@ -156,7 +156,7 @@ fn written(item: &Item) -> (Bytes, bool) {
         Item::Entry(entry) => (entry.bytes(Form::Sse, message).clone(), false),
         Item::Own(bytes) => (bytes.clone(), false),
         // Nobody can type into a stream of events, so nobody is told who does.
-        Item::Signal(_) => (Bytes::new(), false),
+        Item::Signal(_) | Item::Presence(_) => (Bytes::new(), false),
         Item::Reset(_, head) => {
             (text(format!("event: reset\nid: {head}\ndata: {{\"head\":{head}}}\n\n")), false)
         }

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::entry::Entry;
 use super::signal::Signal;
 use crate::event::Place;
+use crate::presence::Presence;
 
 /// Items that wait at most, and their bytes.
 const MAX_ITEMS: usize = 256;
@@ -31,6 +32,8 @@ pub(crate) enum Item {
     /// Bytes for this connection alone: the answer to a request.
     #[cfg(feature = "http")]
     Own(Bytes),
+    /// Somebody came or went.
+    Presence(Presence),
     /// A room begins anew at an event: what was asked for before is not there.
     Reset(Place, i64),
     /// Nothing of this room comes any more.
@@ -43,7 +46,7 @@ impl Item {
             Self::Entry(entry) => entry.size(),
             #[cfg(feature = "http")]
             Self::Own(bytes) => bytes.len(),
-            Self::Signal(_) | Self::Reset(..) | Self::Ended(_) => 128,
+            Self::Signal(_) | Self::Presence(_) | Self::Reset(..) | Self::Ended(_) => 128,
         }
     }
 }
@@ -103,12 +106,12 @@ impl Outbox {
     }
 
     /// Queues what may be lost.
-    pub(crate) fn signal(&self, signal: &Arc<Signal>) {
+    pub(crate) fn push_if_room(&self, item: Item) {
         let mut state = self.lock();
         if state.closed || state.items.len() >= CROWDED {
             return;
         }
-        state.push(Item::Signal(Arc::clone(signal)));
+        state.push(item);
         drop(state);
         self.writer.wake();
     }

@@ -276,7 +276,7 @@ impl Room {
             return;
         }
         for listener in self.listeners.values().filter(|listener| listener.who != signal.by) {
-            listener.outbox.signal(signal);
+            listener.outbox.push_if_room(Item::Signal(Arc::clone(signal)));
         }
     }
 

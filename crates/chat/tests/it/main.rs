@@ -14,6 +14,7 @@ mod isolation;
 mod live;
 mod members;
 mod messages;
+mod presence;
 mod rig;
 mod rooms;
 mod send;

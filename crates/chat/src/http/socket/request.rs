@@ -6,7 +6,7 @@ use veza_core::FieldError;
 use veza_web::{Problem, parse_json};
 
 use super::writing::text;
-use crate::id::RoomId;
+use crate::id::{MemberId, RoomId};
 use crate::message::Body;
 use crate::service::NewMessage;
 
@@ -33,6 +33,7 @@ pub(super) enum Request {
     Unreact { room: RoomId, seq: i64, emoji: String },
     Read { room: RoomId, seq: i64 },
     Typing { room: RoomId },
+    Watch { members: Vec<MemberId> },
     Ping,
 }
 
@@ -54,6 +55,7 @@ bodies! {
     Sending { room: RoomId, body: Body, #[serde(default)] client_id: Option<Uuid>, #[serde(default)] reply_to: Option<i64> }
     Editing { room: RoomId, seq: i64, body: Body }
     At { room: RoomId, seq: i64 }
+    Of { members: Vec<MemberId> }
     With { room: RoomId, seq: i64, emoji: String }
 }
 
@@ -87,10 +89,10 @@ impl Head {
             }
             "read" => parse_json(text).map(|At { room, seq, .. }| Request::Read { room, seq })?,
             "typing" => parse_json(text).map(|InRoom { room, .. }| Request::Typing { room })?,
+            "watch" => parse_json(text).map(|Of { members, .. }| Request::Watch { members })?,
             "ping" => parse_json(text).map(|Nothing { .. }| Request::Ping)?,
             _ => {
-                let rule =
-                    "hello, subscribe, unsubscribe, send, edit, delete, react, unreact, read, typing or ping";
+                let rule = "hello, subscribe, unsubscribe, send, edit, delete, react, unreact, read, typing, watch or ping";
                 return Err(crate::Error::Invalid(vec![FieldError::new("/method", "unknown", rule)]).into());
             }
         })

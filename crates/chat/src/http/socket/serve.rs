@@ -49,6 +49,10 @@ impl Session {
                 self.sending.push(answer.boxed());
                 Ok(None)
             }
+            Request::Watch { members } => {
+                let members = connection.watch(&members).await?;
+                Ok(Some(json!({ "members": members })))
+            }
             Request::Ping => Ok(Some(json!({}))),
             other => {
                 let caller = connection.caller().clone();

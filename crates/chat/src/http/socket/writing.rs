@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::frame::Encoder;
 use crate::hub::{Entry, Form, Item, Outbox, Signal, SignalKind};
 use crate::id::{MemberId, RoomId};
+use crate::presence::Presence;
 
 /// The body of the answer: frames as they come. Dropped with the connection, it closes the outbox.
 pub(super) struct Writing {
@@ -48,6 +49,7 @@ fn frame(item: &Item) -> Bytes {
             let Signal { place, kind, by, seq } = **signal;
             text(&Push::Signal { room: place.room, kind, by, seq })
         }
+        Item::Presence(presence) => text(&Push::Presence(*presence)),
         Item::Reset(place, head) => text(&Push::Reset { room: place.room, head: *head }),
         Item::Ended(place) => text(&Push::Ended { room: place.room }),
     }
@@ -69,6 +71,7 @@ enum Push<'e> {
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<i64>,
     },
+    Presence(Presence),
     Reset {
         room: RoomId,
         head: i64,
