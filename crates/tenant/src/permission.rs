@@ -43,7 +43,13 @@ pub(crate) const DEFAULT_ROLES: [(&str, &[&str]); 3] = [
             ManageRoles::NAME,
             ReadApiKeys::NAME,
             ManageApiKeys::NAME,
+            "chat.rooms.create",
+            "chat.rooms.manage",
+            "chat.rooms.use",
         ],
     ),
-    ("member", &[ReadOrganization::NAME, ReadMembers::NAME, ReadRoles::NAME]),
+    (
+        "member",
+        &[ReadOrganization::NAME, ReadMembers::NAME, ReadRoles::NAME, "chat.rooms.create", "chat.rooms.use"],
+    ),
 ];

@@ -1,10 +1,10 @@
-//! Two pages for people: the first organisation, and accepting an invitation.
+//! Pages for people: the first organisation, accepting an invitation, and a chat to try.
 
 use actix_web::get;
 use veza_web::{Html, Routes};
 
 pub(crate) fn routes(routes: &mut Routes<'_>) {
-    routes.service(setup).service(invitation);
+    routes.service(setup).service(invitation).service(chat);
 }
 
 /// A form that creates an organisation, where the first-run link leads.
@@ -21,4 +21,12 @@ async fn setup() -> Html {
 #[allow(clippy::unused_async, reason = "a handler")]
 async fn invitation() -> Html {
     Html(include_str!("invitation.html"))
+}
+
+/// A chat to try, and the example that a client's author reads first: what PROTOCOL.md of veza-chat says, in a page.
+#[utoipa::path(tag = "pages", security(()), responses((status = OK, description = "A page.", content_type = "text/html", body = String)))]
+#[get("/chat")]
+#[allow(clippy::unused_async, reason = "a handler")]
+async fn chat() -> Html {
+    Html(include_str!("chat.html"))
 }

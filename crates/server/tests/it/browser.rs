@@ -84,7 +84,7 @@ impl Browser {
     }
 
     fn wait_for_text(&self, selector: &str, wanted: &str) {
-        let text = format!("document.querySelector({}).textContent", json!(selector));
+        let text = format!("document.querySelector({})?.textContent ?? ''", json!(selector));
         wait_for(wanted, || {
             let shown = self.evaluate(&text);
             let shown = shown.as_str().unwrap_or_default();
@@ -150,4 +150,84 @@ fn the_page_of_the_api_shows_every_route_and_loads_nothing_from_elsewhere() {
     for address in loaded.as_array().unwrap() {
         assert!(address.as_str().unwrap().starts_with(&up.url), "{address}");
     }
+}
+
+/// Signs in at the page of the chat.
+fn enter(browser: &Browser, url: &str, email: &str, password: &str) {
+    browser.go(&format!("{url}/chat"));
+    browser.write("#enter [name=email]", email);
+    browser.write("#enter [name=password]", password);
+    browser.click("#enter button");
+    browser.wait_for_text("#state", "connected");
+}
+
+fn say(browser: &Browser, text: &str) {
+    browser.write("#say input", text);
+    browser.click("#say button");
+}
+
+#[test]
+fn two_people_chat_and_a_cut_connection_loses_nothing() {
+    let home = Home::used();
+    let up = home.up();
+    let password = "correct horse battery";
+    let owner = json!({ "name": "Ann", "email": "ann@example.org", "password": password });
+    let organization = json!({ "name": "Acme", "slug": "acme", "owner": owner });
+    wait(up.client().post("/v1/tenant/organizations", &organization)).expect(201);
+    let sign_in = json!({ "email": "ann@example.org", "password": password });
+    let session = wait(up.client().post("/v1/tenant/sessions", &sign_in)).expect(201);
+    let ann = up.client().bearer(session["access_token"].as_str().unwrap());
+    wait(ann.post("/v1/tenant/invitations", &json!({ "email": "bob@example.org" }))).expect(201);
+    let invited = wait_for("the invitation", || {
+        let log = up.process.err();
+        let rest = log.split_once("/invitation#token=")?.1;
+        rest.split_whitespace().next().map(str::to_owned)
+    });
+    let accept = json!({ "token": invited, "name": "Bob", "password": "bobs long password" });
+    assert_eq!(wait(up.client().post("/v1/tenant/invitations/accept", &accept)).status / 100, 2);
+    let room = json!({ "kind": "public", "name": "lobby" });
+    let room = wait(ann.post("/v1/chat/rooms", &room)).expect(201);
+    let room = format!("/v1/chat/rooms/{}", room["id"].as_str().unwrap());
+
+    let (hers, his) = (Browser::open(), Browser::open());
+    enter(&hers, &up.url, "ann@example.org", password);
+    enter(&his, &up.url, "bob@example.org", "bobs long password");
+    hers.wait_for_text("#people .on", "Ann");
+    hers.wait_for_text("#log", "Bob joined");
+    wait_for("Bob is there", || {
+        let there = "[...document.querySelectorAll('#people .on')].some((one) => one.textContent === 'Bob')";
+        (hers.evaluate(there) == true).then_some(())
+    });
+    say(&hers, "Hello Bob");
+    his.wait_for_text("#log", "Hello Bob");
+    his.write("#say input", "Hi");
+    hers.wait_for_text("#hint", "Bob writes");
+    his.click("#say button");
+    hers.wait_for_text("#log", "Hi");
+    hers.click("#log li:last-child .like");
+    his.wait_for_text("#log .reaction", "👍 1");
+    his.click("#log li:nth-last-child(2) .answer");
+    say(&his, "in the thread");
+    hers.wait_for_text("#log .reply", "in the thread");
+
+    // What comes meanwhile is there when the connection is back.
+    hers.click("#cut");
+    for number in 0..20 {
+        let message = json!({ "body": { "text": format!("meanwhile {number}") } });
+        wait(ann.post(&format!("{room}/messages"), &message)).expect(201);
+    }
+    hers.wait_for_text("#log", "meanwhile 19");
+    hers.wait_for_text("#state", "1 reconnects · 0 lost · 0 doubled");
+    his.wait_for_text("#log", "meanwhile 19");
+    say(&hers, "back again");
+    his.wait_for_text("#log", "back again");
+    let log = "document.querySelector('#log').textContent";
+    let text = hers.evaluate(log);
+    assert_eq!(text.as_str().unwrap().matches("back again").count(), 1);
+    hers.click("#log li:last-child .delete");
+    wait_for("the message is gone", || {
+        let text = his.evaluate(log);
+        (!text.as_str().unwrap().contains("back again")).then_some(())
+    });
+    his.wait_for_text("#state", "0 reconnects · 0 lost · 0 doubled");
 }
