@@ -25,7 +25,7 @@ pub const METRICS: &[Metric] = &[
         name: "veza_chat_connections",
         kind: "gauge",
         labels: &[],
-        meaning: "WebSockets whose token was verified.",
+        meaning: "WebSockets and streams of events whose token was verified.",
     },
     Metric { name: "veza_chat_messages_total", kind: "counter", labels: &[], meaning: "Messages stored." },
     Metric {

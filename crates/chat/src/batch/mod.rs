@@ -121,13 +121,9 @@ impl Batches {
     /// Writes until nothing waits.
     async fn work(&self, index: usize) {
         let Some(writer) = self.writers.get(index) else { return };
+        let mut running = Running { writer, ended: false };
         loop {
-            let batch = {
-                let mut state = writer.lock();
-                let batch = state.queue.take();
-                state.running = !batch.is_empty();
-                batch
-            };
+            let batch = running.next();
             if batch.is_empty() {
                 return;
             }
@@ -208,6 +204,32 @@ impl Batches {
         if !news.is_empty() {
             metrics::counter!("veza_chat_messages_total").increment(u64::try_from(news.len()).unwrap_or(0));
             (self.publish)(news);
+        }
+    }
+}
+
+/// That a writer runs. When it does not come to its end, a panic or a runtime that stops, the next message starts it
+/// anew.
+struct Running<'w> {
+    writer: &'w Writer,
+    ended: bool,
+}
+
+impl Running<'_> {
+    /// The next batch; with an empty one it runs no more.
+    fn next(&mut self) -> Vec<Pending> {
+        let mut state = self.writer.lock();
+        let batch = state.queue.take();
+        self.ended = batch.is_empty();
+        state.running = !self.ended;
+        batch
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.writer.lock().running = false;
         }
     }
 }

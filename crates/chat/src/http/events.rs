@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use veza_core::{FieldError, ReadTx};
 use veza_web::{Authenticated, PathOf, Problem, Query, Routes, Site};
 
+use super::socket::Seat;
 use super::{NoRoom, State};
 use crate::connection::Connection;
 use crate::error::Error;
@@ -100,6 +101,7 @@ async fn follow(
         last => last,
     };
     let mut connection = state.chat.connect(caller.into_caller());
+    let seat = state.sockets.take(connection.caller().tenant())?;
     connection.subscribe(*room, after).await?;
     let watch = site.watch(&req)?;
     let drain = site.drain();
@@ -109,7 +111,7 @@ async fn follow(
             () = drain.begun() => {}
         }
     };
-    let live = Live { connection, ended: ended.boxed_local() };
+    let live = Live { connection, ended: ended.boxed_local(), _seat: seat };
     Ok(HttpResponse::Ok()
         .insert_header(("content-type", "text/event-stream"))
         .insert_header(("cache-control", "no-store"))
@@ -129,6 +131,7 @@ fn last_event(req: &HttpRequest) -> Result<Option<i64>, Problem> {
 struct Live {
     connection: Connection,
     ended: Pin<Box<dyn Future<Output = ()>>>,
+    _seat: Seat,
 }
 
 impl Live {

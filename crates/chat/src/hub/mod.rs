@@ -5,6 +5,7 @@
 
 mod entry;
 mod fetch;
+mod memory;
 mod news;
 mod outbox;
 mod room;
@@ -22,6 +23,7 @@ pub(crate) use self::entry::Form;
 pub(crate) use self::fetch::work;
 use tokio::sync::Notify;
 
+use self::memory::Memory;
 use self::news::News;
 pub(crate) use self::outbox::{Item, Outbox};
 use self::room::Room;
@@ -53,6 +55,7 @@ pub(crate) struct Hub {
     /// Rooms to be looked up, or of which events are missing.
     news: News,
     connections: AtomicU64,
+    memory: Arc<Memory>,
 }
 
 impl Default for Hub {
@@ -65,6 +68,7 @@ impl Default for Hub {
             compare: Notify::new(),
             news: News::default(),
             connections: AtomicU64::new(0),
+            memory: Arc::default(),
         }
     }
 }
@@ -115,7 +119,7 @@ impl Hub {
         let mut shard = self.shard(place);
         let room = shard.entry(place).or_insert_with(|| {
             self.count(place.room, 1);
-            Room::new(place, open)
+            Room::new(place, open, Arc::clone(&self.memory))
         });
         let unknown = room.head().is_none();
         room.listen(id, start, outbox);

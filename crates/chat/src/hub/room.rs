@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::entry::Entry;
+use super::memory::Memory;
 use super::outbox::{Item, Outbox};
 use super::signal::Signal;
 use crate::event::{EventKind, Place};
@@ -15,6 +16,8 @@ use crate::id::MemberId;
 /// Events of a room that are kept, and their bytes.
 const RING_EVENTS: usize = 512;
 const RING_BYTES: usize = 512 * 1024;
+/// The same of each room, when all rooms together keep too much.
+const SHORT_BYTES: usize = 8 * 1024;
 /// Events that may wait for those before them; behind these, a hole is filled from the database anyway.
 const MAX_PENDING: usize = 1_024;
 
@@ -68,6 +71,7 @@ pub(crate) struct Room {
     open: bool,
     ring: VecDeque<Arc<Entry>>,
     ring_bytes: usize,
+    memory: Arc<Memory>,
     /// The last event that listeners may have; none until the room was looked up.
     head: Option<i64>,
     pending: BTreeMap<i64, Arc<Entry>>,
@@ -75,12 +79,13 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub(crate) fn new(place: Place, open: bool) -> Self {
+    pub(crate) fn new(place: Place, open: bool, memory: Arc<Memory>) -> Self {
         Self {
             place,
             open,
             ring: VecDeque::new(),
             ring_bytes: 0,
+            memory,
             head: None,
             pending: BTreeMap::new(),
             listeners: HashMap::new(),
@@ -183,17 +188,21 @@ impl Room {
         if entry.event.kind == EventKind::Delete {
             self.forget(entry.event.target);
         }
+        let before = self.ring_bytes;
         self.ring_bytes += entry.size();
         self.ring.push_back(entry);
-        while self.ring.len() > RING_EVENTS || self.ring_bytes > RING_BYTES {
+        let most = if self.memory.is_full() { SHORT_BYTES } else { RING_BYTES };
+        while self.ring.len() > RING_EVENTS || self.ring_bytes > most {
             let Some(oldest) = self.ring.pop_front() else { break };
             self.ring_bytes -= oldest.size();
         }
+        self.memory.replace(before, self.ring_bytes);
     }
 
     /// What was deleted is not told to those who come later.
     fn forget(&mut self, target: Option<i64>) {
         let Some(target) = target else { return };
+        let before = self.ring_bytes;
         for kept in &mut self.ring {
             let edit = kept.event.kind == EventKind::Edit && kept.event.target == Some(target);
             if kept.event.seq == target || edit {
@@ -202,6 +211,7 @@ impl Room {
                 self.ring_bytes += kept.size();
             }
         }
+        self.memory.replace(before, self.ring_bytes);
     }
 
     /// Lets a connection listen; it begins as one that lags.
@@ -285,5 +295,11 @@ impl Room {
         for listener in self.listeners.values().filter(|listener| !listener.live) {
             listener.outbox.lag(self.place);
         }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.memory.replace(self.ring_bytes, 0);
     }
 }

@@ -210,3 +210,25 @@ async fn too_many_that_wait_are_refused(t: TenantTest) {
     assert_eq!(chat.waiting(), 0);
     send(&chat, &ada, room.id, "later").await.unwrap();
 }
+
+/// The runtime on which a writer began ends, as that of one worker of several does.
+#[db_test]
+async fn a_writer_that_was_cut_off_is_started_anew(t: DbTest) {
+    let ada = person(t.alice.tenant, 1);
+    let (chat, room) = (chat(&t.db), room(&t.db, RoomKind::Public, &ada, &[]).await.id);
+    // The commit waits for this lock until the runtime is gone.
+    let mut superuser = t.database.superuser();
+    superuser.execute(&format!("BEGIN; SELECT FROM chat.rooms WHERE room_id = '{room}' FOR UPDATE"));
+    let (elsewhere, sender) = (chat.clone(), ada.clone());
+    let cut = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let sending = send(&elsewhere, &sender, room, "cut off");
+            let soon = tokio::time::timeout(std::time::Duration::from_millis(300), sending).await;
+            assert!(soon.is_err(), "the lock holds");
+        });
+    });
+    cut.join().unwrap();
+    superuser.execute("COMMIT");
+    send(&chat, &ada, room, "goes on").await.unwrap();
+}

@@ -14,7 +14,7 @@ use actix_web::{HttpRequest, HttpResponse, get, rt};
 use veza_web::{Client, Problem, Routes, Site};
 
 use self::session::Session;
-pub(super) use self::sockets::Sockets;
+pub(super) use self::sockets::{Seat, Sockets};
 use self::writing::Writing;
 use super::State;
 use crate::error::Error;

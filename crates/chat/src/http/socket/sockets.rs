@@ -16,7 +16,7 @@ pub(in crate::http) struct Sockets {
 
 /// One of them; it counts until it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(in crate::http) struct Seat {
     sockets: Sockets,
     tenant: TenantId,
 }
@@ -28,7 +28,7 @@ impl Sockets {
 
     /// # Errors
     /// [`Error::TooManyConnections`].
-    pub(super) fn take(&self, tenant: TenantId) -> Result<Seat, Error> {
+    pub(in crate::http) fn take(&self, tenant: TenantId) -> Result<Seat, Error> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(tenant).or_default();
         if *count >= self.max {
