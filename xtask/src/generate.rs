@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::{Outcome, embedded, graph, shell};
 
 /// What the veza program prints into which file.
-const PRINTED: [(&str, &str); 6] = [
+const PRINTED: [(&str, &str); 7] = [
+    ("docs/reference/asyncapi.json", "asyncapi"),
     ("docs/reference/openapi.json", "openapi"),
     ("docs/reference/config.schema.json", "config schema"),
     ("docs/reference/configuration.md", "config reference"),

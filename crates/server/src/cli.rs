@@ -45,6 +45,8 @@ pub enum Command {
     Jobs(JobsCommand),
     /// Print the OpenAPI document
     Openapi,
+    /// Print the `AsyncAPI` document of the chat's WebSocket
+    Asyncapi,
     /// Print the list of error codes (Markdown)
     #[command(hide = true)]
     Errors,

@@ -13,6 +13,7 @@ use veza_web::Routes;
 
 use self::sends::Sends;
 use self::socket::Sockets;
+pub use self::socket::document as asyncapi;
 use crate::error::Error;
 use crate::service::Chat;
 

@@ -8,6 +8,7 @@ use crate::id::MemberId;
 /// What somebody does at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum SignalKind {
     /// They write.
     Typing,

@@ -33,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Tenant(command) => tenant::run(file, command),
         Command::Jobs(command) => jobs::run(file, command),
         Command::Openapi => generate::openapi(),
+        Command::Asyncapi => generate::asyncapi(),
         Command::Errors => generate::errors(),
         Command::Metrics => generate::metrics(),
         Command::Schema => generate::schema(Config::read(file)?),

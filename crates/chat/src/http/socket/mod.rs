@@ -1,6 +1,10 @@
 //! `/v1/chat/connect`: the WebSocket. What is said there, PROTOCOL.md has.
 
+mod answers;
+mod asyncapi;
+mod bodies;
 mod code;
+mod pushes;
 mod request;
 mod serve;
 mod session;
@@ -13,6 +17,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, rt};
 use veza_web::{Client, Problem, Routes, Site};
 
+pub use self::asyncapi::document;
 use self::session::Session;
 pub(super) use self::sockets::{Seat, Sockets};
 use self::writing::Writing;

@@ -1,10 +1,11 @@
 //! What a client asks for.
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 use veza_core::FieldError;
 use veza_web::{Problem, parse_json};
 
+use super::answers::Wrong;
+use super::bodies::{At, Behind, Editing, InRoom, Nothing, Of, Sending, Token, With};
 use super::writing::text;
 use crate::id::{MemberId, RoomId};
 use crate::message::Body;
@@ -35,28 +36,6 @@ pub(super) enum Request {
     Typing { room: RoomId },
     Watch { members: Vec<MemberId> },
     Ping,
-}
-
-macro_rules! bodies {
-    ($($name:ident { $($(#[$meta:meta])* $field:ident: $type:ty),* })*) => {
-        $(
-            #[derive(Deserialize)]
-            #[allow(dead_code, reason = "id and method are known already, but must be there")]
-            #[allow(clippy::struct_field_names, reason = "they are those of the protocol")]
-            struct $name { id: u64, method: String, $($(#[$meta])* $field: $type),* }
-        )*
-    };
-}
-bodies! {
-    Nothing {}
-    Token { token: String }
-    InRoom { room: RoomId }
-    Behind { room: RoomId, #[serde(default)] after: Option<i64> }
-    Sending { room: RoomId, body: Body, #[serde(default)] client_id: Option<Uuid>, #[serde(default)] reply_to: Option<i64> }
-    Editing { room: RoomId, seq: i64, body: Body }
-    At { room: RoomId, seq: i64 }
-    Of { members: Vec<MemberId> }
-    With { room: RoomId, seq: i64, emoji: String }
 }
 
 impl Head {
@@ -110,15 +89,6 @@ pub(super) fn answer(id: u64, outcome: Result<serde_json::Value, Problem>) -> by
     struct Failed<'p> {
         id: u64,
         error: Wrong<'p>,
-    }
-    #[derive(Serialize)]
-    struct Wrong<'p> {
-        code: &'p str,
-        detail: &'p str,
-        #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
-        errors: &'p [FieldError],
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retry_after: Option<u64>,
     }
     match outcome {
         Ok(result) => text(&Done { id, result }),

@@ -1,10 +1,12 @@
 //! Requests of a connection, done.
 
 use futures_util::FutureExt;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use veza_core::{Caller, Permit, TenantTx};
 use veza_web::Problem;
 
+use super::answers::{Done, Nothing, Subscribed, Watched, Welcome};
 use super::request::Request;
 use super::session::Session;
 use crate::error::Error;
@@ -14,13 +16,19 @@ use crate::member;
 use crate::message;
 use crate::permission::UseRooms;
 
+/// A result as JSON.
+fn value(result: impl Serialize) -> Value {
+    serde_json::to_value(result).unwrap_or_default()
+}
+
 impl Session {
     /// Does what is asked for. None when the answer comes later.
     pub(super) async fn serve(&mut self, id: u64, request: Request) -> Result<Option<Value>, Problem> {
         if let Request::Hello { token } = request {
             self.hello(token).await?;
-            let member = self.entered.as_ref().map(|entered| id::member(entered.connection.caller()));
-            return Ok(Some(json!({ "member": member })));
+            let entered = self.entered.as_ref().ok_or(Error::Protocol("the first request is hello"))?;
+            let member = id::member(entered.connection.caller());
+            return Ok(Some(value(Welcome { member })));
         }
         let Some(entered) = &mut self.entered else {
             return Err(Error::Protocol("the first request is hello").into());
@@ -29,15 +37,15 @@ impl Session {
         match request {
             Request::Subscribe { room, after } => {
                 let head = connection.subscribe(room, after).await?;
-                Ok(Some(json!({ "head": head })))
+                Ok(Some(value(Subscribed { head })))
             }
             Request::Unsubscribe { room } => {
                 connection.unsubscribe(room);
-                Ok(Some(json!({})))
+                Ok(Some(value(Nothing {})))
             }
             Request::Typing { room } => {
                 if connection.signal(room, SignalKind::Typing, None) {
-                    return Ok(Some(json!({})));
+                    return Ok(Some(value(Nothing {})));
                 }
                 Err(Error::NotFound("subscription").into())
             }
@@ -51,9 +59,9 @@ impl Session {
             }
             Request::Watch { members } => {
                 let members = connection.watch(&members).await?;
-                Ok(Some(json!({ "members": members })))
+                Ok(Some(value(Watched { members })))
             }
-            Request::Ping => Ok(Some(json!({}))),
+            Request::Ping => Ok(Some(value(Nothing {}))),
             other => {
                 let caller = connection.caller().clone();
                 self.change(caller, other).await.map(Some)
@@ -91,10 +99,10 @@ impl Session {
                 if let Some(entered) = &mut self.entered {
                     entered.connection.signal(room, SignalKind::Read, Some(cursor.read_seq));
                 }
-                return Ok(json!({ "read_seq": cursor.read_seq, "unread": cursor.unread }));
+                return Ok(value(cursor));
             }
             _ => return Err(Error::Protocol("the request is of no use here").into()),
         };
-        Ok(json!({ "seq": seq }))
+        Ok(value(Done { seq }))
     }
 }

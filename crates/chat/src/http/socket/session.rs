@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use veza_core::{Fault, Kind};
 use veza_web::{Client, Problem, Site, Watch};
 
+use super::answers::Stored;
 use super::code::Ending;
 use super::request::{Head, answer};
 use super::sockets::Seat;
@@ -207,8 +208,10 @@ impl Session {
 
     /// Answers a message.
     fn sent(&self, id: u64, outcome: Result<Sent, Error>) {
-        let outcome =
-            outcome.map(|sent| serde_json::json!({ "seq": sent.seq, "at": sent.at, "known": sent.known }));
+        let outcome = outcome.map(|sent| {
+            let stored = Stored { seq: sent.seq, at: sent.at, known: sent.known };
+            serde_json::to_value(stored).unwrap_or_default()
+        });
         self.push(answer(id, outcome.map_err(Problem::from)));
     }
 

@@ -9,10 +9,9 @@ use bytes::Bytes;
 use futures_util::Stream;
 use serde::Serialize;
 
-use crate::event::Event;
+use super::pushes;
 use crate::frame::Encoder;
-use crate::hub::{Entry, Form, Item, Outbox, Signal, SignalKind};
-use crate::id::{MemberId, RoomId};
+use crate::hub::{Entry, Form, Item, Outbox, Signal};
 use crate::presence::Presence;
 
 /// The body of the answer: frames as they come. Dropped with the connection, it closes the outbox.
@@ -47,11 +46,11 @@ fn frame(item: &Item) -> Bytes {
         Item::Own(bytes) => bytes.clone(),
         Item::Signal(signal) => {
             let Signal { place, kind, by, seq } = **signal;
-            text(&Push::Signal { room: place.room, kind, by, seq })
+            text(&Push::Signal(pushes::Signal { room: place.room, kind, by, seq }))
         }
         Item::Presence(presence) => text(&Push::Presence(*presence)),
-        Item::Reset(place, head) => text(&Push::Reset { room: place.room, head: *head }),
-        Item::Ended(place) => text(&Push::Ended { room: place.room }),
+        Item::Reset(place, head) => text(&Push::Reset(pushes::Reset { room: place.room, head: *head })),
+        Item::Ended(place) => text(&Push::Ended(pushes::Ended { room: place.room })),
     }
 }
 
@@ -59,30 +58,15 @@ fn frame(item: &Item) -> Bytes {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Push<'e> {
-    Event {
-        room: RoomId,
-        #[serde(flatten)]
-        event: &'e Event,
-    },
-    Signal {
-        room: RoomId,
-        kind: SignalKind,
-        by: MemberId,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        seq: Option<i64>,
-    },
+    Event(pushes::Event<'e>),
+    Signal(pushes::Signal),
     Presence(Presence),
-    Reset {
-        room: RoomId,
-        head: i64,
-    },
-    Ended {
-        room: RoomId,
-    },
+    Reset(pushes::Reset),
+    Ended(pushes::Ended),
 }
 
 fn event(entry: &Entry) -> Bytes {
-    text(&Push::Event { room: entry.place.room, event: &entry.event })
+    text(&Push::Event(pushes::Event { room: entry.place.room, event: &entry.event }))
 }
 
 /// A frame of JSON.
