@@ -11,6 +11,9 @@ use crate::{Error, NewObject};
 
 use super::place::Place;
 
+/// The media type of who does not say which.
+pub(super) const UNKNOWN_TYPE: &str = "application/octet-stream";
+
 /// The object to be stored.
 pub(super) fn new_object(place: Place, headers: &HeaderMap) -> Result<NewObject, Error> {
     let Place { bucket, key } = place;
@@ -25,7 +28,7 @@ pub(super) fn new_object(place: Place, headers: &HeaderMap) -> Result<NewObject,
 }
 
 /// Bytes, where the body is not sent in chunks.
-fn len(headers: &HeaderMap) -> Result<Option<u64>, Error> {
+pub(super) fn len(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return Ok(None);
     }
@@ -38,7 +41,7 @@ fn len(headers: &HeaderMap) -> Result<Option<u64>, Error> {
 fn attributes(headers: &HeaderMap) -> Result<Attributes, Error> {
     let content_type = text(headers, &header::CONTENT_TYPE)?;
     Ok(Attributes {
-        content_type: content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
+        content_type: content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned()),
         cache_control: text(headers, &header::CACHE_CONTROL)?,
         content_disposition: text(headers, &header::CONTENT_DISPOSITION)?,
         content_encoding: text(headers, &header::CONTENT_ENCODING)?,
