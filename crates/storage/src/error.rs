@@ -68,6 +68,9 @@ pub enum Error {
         /// Bytes that are there.
         offset: i64,
     },
+    /// The client does not speak tus 1.0.0.
+    #[error("Tus-Resumable must be 1.0.0")]
+    TusVersion,
     /// A permission is missing.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
@@ -176,6 +179,7 @@ veza_core::codes! {
     Error::TypeNotAllowed => Invalid, "storage.object.type_not_allowed", "The bucket's allowed_types say what it takes.";
     Error::Retained => Conflict, "storage.object.retained", "It can be deleted when its retention has ended and no legal hold is on it.";
     Error::OffsetMismatch { .. } => Conflict, "storage.upload.offset_mismatch", "Ask how many bytes are there, and go on behind them.";
+    Error::TusVersion => PreconditionFailed, "storage.tus.version", "Only tus 1.0.0 is spoken here: send it in Tus-Resumable.";
     Error::Shredded => NotFound, "storage.object.shredded", "The organisation's key was dropped; nobody can read it any more.";
     Error::LeaseLost => Conflict, "storage.upload.lost", "It took too long, or somebody else goes on with it: begin again.";
     Error::NotFound => NotFound, "storage.blob.not_found", "The backend has no such blob.";

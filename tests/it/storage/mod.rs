@@ -10,6 +10,8 @@ mod leaving;
 mod listing;
 mod objects;
 mod ranges;
+mod tus;
+mod uploads;
 mod versions;
 
 use serde_json::{Value, json};

@@ -16,6 +16,7 @@ mod ranges;
 mod receive;
 mod served;
 mod sessions;
+mod tus;
 mod upload;
 mod uploads;
 mod usage;
@@ -55,6 +56,7 @@ pub fn describe(routes: &mut Routes<'_>) {
     copies::routes(routes);
     sessions::routes(routes);
     parts::routes(routes);
+    tus::routes(routes);
     objects::routes(routes);
     // Last, because a key stands where the others have a word.
     uploads::routes(routes);

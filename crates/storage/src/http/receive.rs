@@ -44,6 +44,15 @@ where
     outcome.unwrap_or_else(|panic| Err(Error::Failed { what: "storing a body", source: Box::new(panic) }))
 }
 
+/// Lets work go on to its end when this future is dropped.
+pub(super) async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    #[allow(clippy::disallowed_methods, reason = "it is bounded by what is stored already")]
+    let done = tokio::spawn(work.in_current_span()).await;
+    done.unwrap_or_else(|panic| Err(Error::Failed { what: "joining uploads", source: Box::new(panic) }))
+}
+
 async fn pump(mut payload: Payload, sender: Sender<Piece>) {
     while let Some(chunk) = payload.next().await {
         let (piece, last) = match chunk {

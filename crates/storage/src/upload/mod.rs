@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::append::Chunk;
 #[cfg(feature = "http")]
-pub(crate) use self::begin::{Prepared, begin};
+pub(crate) use self::begin::begin;
 pub use self::part::{NamedPart, Part, parts};
 #[cfg(feature = "http")]
 pub(crate) use self::session::find;
