@@ -25,6 +25,7 @@ mod reap;
 mod schema;
 mod service;
 mod setup;
+pub mod signed;
 pub mod upload;
 
 pub use self::{

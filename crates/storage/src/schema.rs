@@ -32,6 +32,15 @@ diesel::table! {
     }
 }
 diesel::table! {
+    storage.signing_keys (tenant_id) {
+        tenant_id -> Uuid,
+        key_id -> Uuid,
+        root_id -> Text,
+        wrapped -> Binary,
+        created_at -> Timestamptz,
+    }
+}
+diesel::table! {
     storage.contents (tenant_id, content_id) {
         tenant_id -> Uuid,
         content_id -> Uuid,
@@ -119,4 +128,4 @@ diesel::table! {
         expires_at -> Timestamptz,
     }
 }
-diesel::allow_tables_to_appear_in_same_query!(buckets, contents, blobs, versions, objects);
+diesel::allow_tables_to_appear_in_same_query!(buckets, contents, blobs, versions, objects, signing_keys);

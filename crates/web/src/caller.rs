@@ -1,16 +1,16 @@
 //! The seam to whatever verifies credentials, and the extractor behind it.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, LocalBoxFuture, Shared};
-use veza_core::Caller;
+use veza_core::{Caller, TenantId};
 
-use crate::client::Credentials;
+use crate::client::{Client, Credentials};
 use crate::gcra::{Decision, Limit};
 use crate::problem::Problem;
 use crate::rate;
@@ -21,6 +21,57 @@ use crate::site::State;
 pub trait Authenticate: fmt::Debug + Send + Sync + 'static {
     /// Who shows these credentials. A problem of kind `Unauthenticated` when nobody we know does.
     fn authenticate(&self, credentials: Credentials) -> BoxFuture<'_, Result<Admission, Problem>>;
+
+    /// How many requests a minute may be made for `tenant` by somebody without credentials, whom a signature of the
+    /// tenant's lets in, or the tenant's word that something is public. A problem when the tenant may not be served
+    /// now, or is another than the client names.
+    fn visit(&self, tenant: TenantId, client: Client) -> BoxFuture<'_, Result<u32, Problem>>;
+
+    /// The tenant that the host name, or `X-Tenant-ID`, means; none when they mean nobody.
+    fn named(&self, client: Client) -> BoxFuture<'_, Result<Option<TenantId>, Problem>>;
+}
+
+/// A request that shows no credentials. It is for the handler to find out what it may do, and for which tenant: by a
+/// signature, for example.
+#[derive(Debug, Clone)]
+pub struct Visitor(HttpRequest);
+
+impl Visitor {
+    /// Lets the visitor act for `tenant`, which the handler has verified: counts it, and refuses it like everybody
+    /// else when the tenant is not served.
+    pub async fn enter(&self, tenant: TenantId) -> Result<(), Problem> {
+        let (state, client) = self.parts()?;
+        let requests_per_minute = verifier(&state)?.visit(tenant, client).await?;
+        tracing::Span::current().record("tenant.id", tracing::field::display(tenant));
+        let decision = state.limiter.check(&tenant, Limit::per_minute(requests_per_minute));
+        self.0.extensions_mut().insert(decision);
+        if decision.allowed { Ok(()) } else { Err(rate::exceeded(&decision)) }
+    }
+
+    /// The tenant that the request names by its host, or by `X-Tenant-ID`: a hint, nothing verified.
+    pub async fn named(&self) -> Result<Option<TenantId>, Problem> {
+        let (state, client) = self.parts()?;
+        verifier(&state)?.named(client).await
+    }
+
+    fn parts(&self) -> Result<(Arc<State>, Client), Problem> {
+        let state = State::of(&self.0)?;
+        Ok((Arc::clone(state), Client::read(&self.0, state)?))
+    }
+}
+
+impl FromRequest for Visitor {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(req: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(Ok(Self(req.clone())))
+    }
+}
+
+fn verifier(state: &State) -> Result<&dyn Authenticate, Problem> {
+    let verifier = state.authenticate.as_deref();
+    verifier.ok_or_else(|| Problem::internal(&"a route asks for a caller and nothing verifies credentials"))
 }
 
 /// A verified caller, and how often its tenant may ask.
@@ -99,9 +150,9 @@ impl Gate {
 }
 
 async fn admit(state: &State, credentials: Credentials) -> Outcome {
-    let Some(authenticate) = &state.authenticate else {
-        let problem = Problem::internal(&"a route asks for a caller and nothing verifies credentials");
-        return Outcome { decision: None, result: Err(problem) };
+    let authenticate = match verifier(state) {
+        Ok(authenticate) => authenticate,
+        Err(problem) => return Outcome { decision: None, result: Err(problem) },
     };
     let admission = match authenticate.authenticate(credentials).await {
         Ok(admission) => admission,

@@ -62,5 +62,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "2026-11-22-130000_chat_create_log",
         sql: include_str!("../../../../migrations/2026-11-22-130000_chat_create_log/up.sql"),
+        name: "2026-11-22-110000_storage_sign_urls",
+        sql: include_str!("../../../../migrations/2026-11-22-110000_storage_sign_urls/up.sql"),
+    },
+    Migration {
+        name: "2026-11-22-111000_storage_show_buckets",
+        sql: include_str!("../../../../migrations/2026-11-22-111000_storage_show_buckets/up.sql"),
     },
 ];

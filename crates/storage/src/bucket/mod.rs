@@ -1,5 +1,7 @@
 //! Buckets: where a tenant keeps objects, and the rules for them.
 
+#[cfg(feature = "http")]
+mod anybody;
 mod settings;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Query, TenantScope, TenantTx, Write};
 
+#[cfg(feature = "http")]
+pub(crate) use self::anybody::{PublicBucket, find_of_anybody};
 pub use self::settings::{Access, BucketChange, BucketSettings, CorsRule, RetentionMode, RetentionRule};
 use crate::Error;
 use crate::id::BucketId;

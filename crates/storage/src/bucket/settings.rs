@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Error;
-use crate::input::{Rules, is_media_type};
+use crate::input::{Rules, is_media_type, is_token};
 use crate::schema::buckets;
 
 /// Who may read objects.
@@ -74,6 +74,9 @@ pub struct CorsRule {
     /// Methods of `GET`, `HEAD`, `PUT`, `POST`, `PATCH`, `DELETE`; `GET` and `HEAD` when absent.
     #[serde(default = "reading")]
     pub methods: Vec<String>,
+    /// Headers that pages may send, in any case; `*` is all. The usual ones of reads and uploads when absent.
+    #[serde(default = "usual")]
+    pub headers: Vec<String>,
     /// For how long a browser may remember the answer, in seconds, 0 to 86400.
     #[serde(default)]
     pub max_age_seconds: u32,
@@ -81,6 +84,15 @@ pub struct CorsRule {
 
 fn reading() -> Vec<String> {
     vec!["GET".to_owned(), "HEAD".to_owned()]
+}
+
+fn usual() -> Vec<String> {
+    let names = [
+        "authorization", "cache-control", "content-digest", "content-disposition", "content-encoding", "content-md5",
+        "content-type", "if-match", "if-modified-since", "if-none-match", "if-range", "range", "repr-digest",
+        "x-request-id", "x-tenant-id", "x-veza-tags",
+    ];
+    names.map(str::to_owned).to_vec()
 }
 
 /// The rules of a bucket.
@@ -182,7 +194,7 @@ impl BucketSettings {
             "cors",
             self.cors.len() <= 20 && self.cors.iter().all(CorsRule::holds),
             "cors",
-            "at most 20 rules, each with at most 100 origins such as https://app.example, methods that exist, and at most 86400 seconds",
+            "at most 20 rules, each with at most 100 origins such as https://app.example, methods that exist, at most 100 names of headers, and at most 86400 seconds",
         );
         let days = self.retention.is_none_or(|rule| (1..=36_500).contains(&rule.days));
         check("retention/days", days, "out_of_range", "1 to 36500");
@@ -234,6 +246,8 @@ impl CorsRule {
         (1..=100).contains(&self.origins.len())
             && self.origins.iter().all(origin)
             && self.methods.iter().all(|method| METHODS.contains(&method.as_str()))
+            && self.headers.len() <= 100
+            && self.headers.iter().all(|name| is_token(name))
             && self.max_age_seconds <= 86_400
     }
 }
