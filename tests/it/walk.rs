@@ -88,6 +88,9 @@ fn sample(document: &Value, schema: &Value) -> Value {
     if let Some(name) = schema["$ref"].as_str() {
         return sample(document, document.pointer(name.trim_start_matches('#')).unwrap());
     }
+    if let Some(first) = schema["enum"].get(0) {
+        return first.clone();
+    }
     if let Some(example) = schema.get("example").or_else(|| schema["examples"].get(0)) {
         return example.clone();
     }

@@ -197,7 +197,7 @@ veza_core::codes! {
     Error::SignatureInvalid => Forbidden, "storage.signature.invalid", "The URL is not signed, was altered, or its signature was ended: ask for a new one.";
     Error::SignatureExpired => Forbidden, "storage.signature.expired", "The URL's time has passed: ask for a new one.";
     Error::SignatureConstraint(_) => Forbidden, "storage.signature.constraint", "What is sent is not what the URL was signed for.";
-    Error::NoRootKey => Invalid, "storage.root_key.missing", "The operator must set storage.root_key_file.";
+    Error::NoRootKey => Unavailable, "storage.root_key.missing", "The operator must set storage.root_key_file.";
     Error::OriginRefused => Forbidden, "storage.cors.refused", "The bucket's cors rules do not let pages of this origin do this.";
     Error::TusVersion => PreconditionFailed, "storage.tus.version", "Only tus 1.0.0 is spoken here: send it in Tus-Resumable.";
     Error::Shredded => NotFound, "storage.object.shredded", "The organisation's key was dropped; nobody can read it any more.";
@@ -244,7 +244,7 @@ impl Fault for Error {
             Error::Unavailable { retry_after, .. } => Some(*retry_after),
             Error::Db(error) => error.retry_after(),
             // Somebody has to make space: an hour is a guess at how long that takes a person.
-            Error::Full => Some(Duration::from_hours(1)),
+            Error::Full | Error::NoRootKey => Some(Duration::from_hours(1)),
             _ => None,
         }
     }

@@ -109,6 +109,9 @@ impl Storage {
             // It is checked again when it counts; now it saves a body that would be in vain.
             new.condition.check(object::current(tx, &bucket, &new.key)?.as_ref())?;
             let key = wrapped.clone().filter(|_| bucket.settings.encryption);
+            if bucket.settings.encryption && key.is_none() {
+                return Err(Error::NoRootKey);
+            }
             let reserve = reserve.min(bucket.settings.max_object_bytes.unwrap_or(i64::MAX));
             let intent = Intent {
                 content: ids.content,

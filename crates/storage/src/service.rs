@@ -49,6 +49,11 @@ impl Storage {
         &self.inner.db
     }
 
+    /// Whether there is a root key, so that stored bytes can be encrypted and URLs signed.
+    pub fn can_encrypt(&self) -> bool {
+        self.inner.keys.is_some()
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> &StorageConfig {
         &self.inner.config

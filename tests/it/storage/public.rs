@@ -82,8 +82,9 @@ async fn pages_of_other_origins_do_what_the_bucket_says(t: TenantTest) {
     // Without a host name nobody knows whose bucket it is.
     let nobodys = asking("https://app.example", "GET").send("OPTIONS", &path("x"), None).await;
     nobodys.expect_problem(403, "storage.cors.refused");
-    let nowhere = asking("https://app.example", "GET").send("OPTIONS", &public.replace("files", "nowhere"), None);
-    nowhere.await.expect_problem(403, "storage.cors.refused");
+    let nowhere = public.replace("files", "nowhere");
+    let nowhere = asking("https://app.example", "GET").send("OPTIONS", &nowhere, None).await;
+    nowhere.expect_problem(403, "storage.cors.refused");
     let read = page("https://app.example").get(&public).await;
     assert_eq!(read.header("access-control-allow-origin"), Some("https://app.example"));
     assert!(read.header("access-control-expose-headers").unwrap().contains("ETag"));

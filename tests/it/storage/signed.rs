@@ -32,7 +32,7 @@ async fn app(t: &TenantTest) -> App {
 async fn who_has_the_url_reads_without_credentials(t: TenantTest) {
     let app = app(&t).await;
     let (alice, anybody) = (&app.alice.client, app.anonymous());
-    let object = stored(alice, "dir/ä b", "hello").await;
+    let object = stored(alice, "dir/%C3%A4%20b", "hello").await;
     let url = sign(alice, json!({ "method": "GET", "key": "dir/ä b", "expires_in": 60 })).await;
     let read = anybody.get(&url).await;
     assert_eq!((read.status, read.text.as_str()), (200, "hello"));
@@ -40,7 +40,7 @@ async fn who_has_the_url_reads_without_credentials(t: TenantTest) {
     assert!(read.header("ratelimit").is_some(), "it counts against the organisation's limit");
     assert_eq!(anybody.with("range", "bytes=1-2").get(&url).await.text, "el");
     assert_eq!(anybody.send("HEAD", &url, None).await.header("content-length"), Some("5"));
-    stored(alice, "dir/ä b", "other").await;
+    stored(alice, "dir/%C3%A4%20b", "other").await;
     assert_eq!(anybody.get(&url).await.text, "other");
     let version = object["version_id"].as_str().unwrap();
     let gone = sign(alice, json!({ "method": "GET", "key": "dir/ä b", "expires_in": 60, "version_id": version }));

@@ -79,11 +79,17 @@ impl From<Row> for Bucket {
     }
 }
 
-/// Makes a bucket.
+/// Makes a bucket. Where nothing is said of encryption, it encrypts if the deployment can: `can_encrypt` is
+/// [`Storage::can_encrypt`](crate::Storage::can_encrypt).
 ///
 /// # Errors
 /// [`Error::Invalid`], [`Error::BucketExists`], [`Error::LimitReached`].
-pub fn create(tx: &mut TenantTx<'_>, _: &Permit<ManageBuckets>, new: &NewBucket) -> Result<Bucket, Error> {
+pub fn create(
+    tx: &mut TenantTx<'_>,
+    _: &Permit<ManageBuckets>,
+    new: &NewBucket,
+    can_encrypt: bool,
+) -> Result<Bucket, Error> {
     let mut rules = Rules::default();
     rules.check(
         "/name",
@@ -91,8 +97,10 @@ pub fn create(tx: &mut TenantTx<'_>, _: &Permit<ManageBuckets>, new: &NewBucket)
         "name",
         "3 to 63 of a-z, 0-9 and -, beginning and ending with a letter or a digit",
     );
-    let settings = BucketSettings::default().changed(&new.settings);
+    let settings = BucketSettings { encryption: can_encrypt, ..BucketSettings::default() };
+    let settings = settings.changed(&new.settings);
     settings.check("/settings", &mut rules);
+    new.settings.check_encryption("/settings", can_encrypt, &mut rules);
     rules.finish()?;
     // One at a time, so that nobody gets past the limit.
     let lock = diesel::sql_query(
@@ -181,11 +189,13 @@ pub fn update(
     name: &str,
     change: &BucketChange,
     versions: Option<&[i64]>,
+    can_encrypt: bool,
 ) -> Result<Bucket, Error> {
     let bucket = changeable(tx, name, versions)?;
     let settings = bucket.settings.changed(change);
     let mut rules = Rules::default();
     settings.check("", &mut rules);
+    change.check_encryption("", can_encrypt, &mut rules);
     rules.finish()?;
     let update = diesel::update(buckets::table.find((tx.tenant(), bucket.id)))
         .set((settings.values()?, buckets::version.eq(bucket.version + 1), buckets::updated_at.eq(tx.now())))

@@ -103,7 +103,7 @@ pub struct BucketSettings {
     pub access: Access,
     /// Whether an object that is overwritten or deleted keeps what it was as a version.
     pub versioning: bool,
-    /// Whether stored bytes are encrypted.
+    /// Whether stored bytes are encrypted. A deployment without a root key cannot.
     pub encryption: bool,
     /// The most bytes of an object; as much as the deployment allows when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,6 +161,18 @@ fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
     source: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(source).map(Some)
+}
+
+impl BucketChange {
+    /// Encryption that is asked for must be possible: it is never left out unsaid.
+    pub(super) fn check_encryption(&self, root: &str, can_encrypt: bool, rules: &mut Rules) {
+        rules.check(
+            &format!("{root}/encryption"),
+            can_encrypt || self.encryption != Some(true),
+            "root_key",
+            "only where the deployment has a root key (storage.root_key_file)",
+        );
+    }
 }
 
 impl BucketSettings {

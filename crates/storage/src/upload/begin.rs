@@ -80,12 +80,16 @@ pub(crate) fn begin(tx: &mut TenantTx<'_>, new: &NewUpload, prepared: &Prepared)
     rules.finish()?;
     object::check(&bucket, &new.attributes, new.length)?;
     new.condition.check(object::current(tx, &bucket, &new.key)?.as_ref())?;
+    let key = prepared.key.clone().filter(|_| bucket.settings.encryption);
+    if bucket.settings.encryption && key.is_none() {
+        return Err(Error::NoRootKey);
+    }
     let intent = Intent {
         content: prepared.content,
         backend: prepared.backend.clone(),
         reserve: new.length.unwrap_or(0),
         guessed: false,
-        key: prepared.key.clone().filter(|_| bucket.settings.encryption),
+        key,
         lease: prepared.lifetime,
         limit: prepared.limit,
     };

@@ -23,7 +23,7 @@ async fn what_was_stored_is_read_whole_and_by_ranges(t: TenantTest) {
                 alice.permit().unwrap(),
                 BucketChange { encryption: Some(false), ..BucketChange::default() },
             );
-            run(&t.db, alice, move |tx| veza_storage::bucket::update(tx, &permit, "files", &change, None))
+            run(&t.db, alice, move |tx| veza_storage::bucket::update(tx, &permit, "files", &change, None, true))
                 .await
                 .unwrap();
         }
