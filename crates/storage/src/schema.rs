@@ -12,6 +12,7 @@ diesel::table! {
         max_object_bytes -> Nullable<BigInt>,
         allowed_types -> Array<Text>,
         cors -> Jsonb,
+        purge_url -> Nullable<Text>,
         retention_mode -> Nullable<Text>,
         retention_days -> Nullable<Integer>,
         version -> BigInt,

@@ -200,7 +200,9 @@ pub fn update(
     let update = diesel::update(buckets::table.find((tx.tenant(), bucket.id)))
         .set((settings.values()?, buckets::version.eq(bucket.version + 1), buckets::updated_at.eq(tx.now())))
         .returning(Row::as_returning());
-    Ok(tx.get_result::<Row, _>(update)?.into())
+    let changed: Bucket = tx.get_result::<Row, _>(update)?.into();
+    crate::purge::whole(tx, &bucket, &changed)?;
+    Ok(changed)
 }
 
 /// Deletes a bucket that is empty. What was deleted from it can be restored no more.

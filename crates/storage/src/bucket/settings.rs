@@ -112,6 +112,9 @@ pub struct BucketSettings {
     pub allowed_types: Vec<String>,
     /// Which other origins may use it from a browser.
     pub cors: Vec<CorsRule>,
+    /// Where a webhook goes when something public changes, with the paths that caches must forget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge_url: Option<String>,
     /// For how long new versions are retained. It needs versioning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention: Option<RetentionRule>,
@@ -126,6 +129,7 @@ impl Default for BucketSettings {
             max_object_bytes: None,
             allowed_types: Vec::new(),
             cors: Vec::new(),
+            purge_url: None,
             retention: None,
         }
     }
@@ -150,6 +154,9 @@ pub struct BucketChange {
     pub allowed_types: Option<Vec<String>>,
     /// Which other origins may use it from a browser.
     pub cors: Option<Vec<CorsRule>>,
+    /// Where a webhook goes when something public changes.
+    #[serde(deserialize_with = "present")]
+    pub purge_url: Option<Option<String>>,
     /// For how long new versions are retained.
     #[serde(deserialize_with = "present")]
     pub retention: Option<Option<RetentionRule>>,
@@ -185,6 +192,7 @@ impl BucketSettings {
             max_object_bytes: change.max_object_bytes.unwrap_or(self.max_object_bytes),
             allowed_types: change.allowed_types.unwrap_or_else(|| self.allowed_types.clone()),
             cors: change.cors.unwrap_or_else(|| self.cors.clone()),
+            purge_url: change.purge_url.unwrap_or_else(|| self.purge_url.clone()),
             retention: change.retention.unwrap_or(self.retention),
         }
     }
@@ -207,6 +215,12 @@ impl BucketSettings {
             self.cors.len() <= 20 && self.cors.iter().all(CorsRule::holds),
             "cors",
             "at most 20 rules, each with at most 100 origins such as https://app.example, methods that exist, at most 100 names of headers, and at most 86400 seconds",
+        );
+        check(
+            "purge_url",
+            self.purge_url.as_deref().is_none_or(crate::purge::is_possible),
+            "url",
+            "an absolute https URL without user and password, of 2,000 characters at most, where webhooks are sent",
         );
         let days = self.retention.is_none_or(|rule| (1..=36_500).contains(&rule.days));
         check("retention/days", days, "out_of_range", "1 to 36500");
@@ -239,6 +253,7 @@ impl BucketSettings {
             max_object_bytes: self.max_object_bytes,
             allowed_types: self.allowed_types.clone(),
             cors: json(&self.cors)?,
+            purge_url: self.purge_url.clone(),
             retention_mode: self.retention.map(|rule| rule.mode.as_str().to_owned()),
             retention_days: self.retention.map(|rule| rule.days),
         })
@@ -274,6 +289,7 @@ pub(crate) struct Row {
     max_object_bytes: Option<i64>,
     allowed_types: Vec<String>,
     cors: Value,
+    purge_url: Option<String>,
     retention_mode: Option<String>,
     retention_days: Option<i32>,
 }
@@ -289,6 +305,7 @@ impl From<Row> for BucketSettings {
             allowed_types: row.allowed_types,
             // What we wrote can be read.
             cors: serde_json::from_value(row.cors).unwrap_or_default(),
+            purge_url: row.purge_url,
             retention: mode.zip(row.retention_days).map(|(mode, days)| RetentionRule { mode, days }),
         }
     }

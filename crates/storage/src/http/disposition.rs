@@ -1,6 +1,6 @@
 //! How a browser is to treat an object: shown, or kept as a file.
 
-use super::percent;
+use crate::percent;
 use crate::object::Object;
 
 /// Types that show, play or read without running anything.

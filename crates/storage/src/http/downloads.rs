@@ -19,6 +19,7 @@ use crate::input::hex;
 use crate::object::{self, Object};
 use crate::permission::ReadObjects;
 use crate::read::Opened;
+use crate::traffic::Transfer;
 use crate::{Body, Error};
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
@@ -101,11 +102,12 @@ pub(super) async fn read(
     wanted: &Wanted,
 ) -> Result<HttpResponse, Problem> {
     let Wanted { permit, place, version, .. } = wanted;
+    let transfer = state.storage.transfer(permit.caller().tenant());
     let opened = state.storage.open(permit.caller(), permit, &place.bucket, &place.key, *version).await?;
     if conditions::is_known(req.headers(), &opened.object)? {
         return Ok(not_modified(&opened.object, wanted.caching()));
     }
-    answer(state, req, opened, wanted.caching()).await.map_err(problem)
+    answer(state, req, opened, transfer, wanted.caching()).await.map_err(problem)
 }
 
 /// What is said of an object, without its bytes.
@@ -138,6 +140,7 @@ pub(super) async fn about(
     wanted: &Wanted,
 ) -> Result<HttpResponse, Problem> {
     let (caller, caching) = (wanted.permit.caller(), wanted.caching());
+    let _asked = state.storage.transfer(caller.tenant());
     let (permit, place, version) = (caller.permit()?, wanted.place.clone(), wanted.version);
     let find =
         move |tx: &mut veza_core::ReadTx<'_>| object::get(tx, &permit, &place.bucket, &place.key, version);
@@ -167,6 +170,7 @@ async fn answer(
     state: &State,
     req: &HttpRequest,
     opened: Opened,
+    transfer: Transfer,
     caching: Caching,
 ) -> Result<HttpResponse, Error> {
     let len = opened.object.size.unsigned_abs();
@@ -175,22 +179,24 @@ async fn answer(
     let wanted = wanted.filter(|_| conditions::range_counts(req.headers(), &opened.object, now));
     let mut response = whole(&opened.object, caching);
     match ranges::read(wanted, len)? {
-        None => Ok(send(response, len, opened.bytes(0..len).await?)),
+        None => Ok(send(response, len, transfer, opened.bytes(0..len).await?)),
         Some(ranges) => {
             response.status(actix_web::http::StatusCode::PARTIAL_CONTENT);
             if let [range] = ranges.as_slice() {
                 response.insert_header((header::CONTENT_RANGE, content_range(range, len)));
-                return Ok(send(response, range.end - range.start, opened.bytes(range.clone()).await?));
+                let body = opened.bytes(range.clone()).await?;
+                return Ok(send(response, range.end - range.start, transfer, body));
             }
             let boundary = hex(&veza_core::bytes::<16>(&**state.storage.db().random()));
             let multipart = Multipart::new(boundary, ranges, &opened.object.attributes.content_type, len);
             response.insert_header((header::CONTENT_TYPE, multipart.content_type()));
-            Ok(send(response, multipart.len(), multipart.body(opened)))
+            Ok(send(response, multipart.len(), transfer, multipart.body(opened)))
         }
     }
 }
 
-fn send(mut response: HttpResponseBuilder, len: u64, body: Body) -> HttpResponse {
+fn send(mut response: HttpResponseBuilder, len: u64, transfer: Transfer, body: Body) -> HttpResponse {
+    let body = body.inspect_ok(move |chunk| transfer.sent(chunk));
     // The answer has begun: its reader only sees that it ends too early.
     let body = body.inspect_err(|error| {
         tracing::error!(code = error.code(), %error, "an object breaks off while it is read");

@@ -11,7 +11,6 @@ mod downloads;
 mod multipart;
 mod objects;
 mod parts;
-mod percent;
 mod place;
 mod public;
 mod ranges;

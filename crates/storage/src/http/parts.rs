@@ -65,8 +65,9 @@ async fn put(
     // As long as bytes come; a body that stands still is given up by who stores it.
     deadline.lift();
     let (storage, caller) = (state.storage.clone(), caller.into_caller());
+    let transfer = storage.transfer(caller.tenant());
     let store =
         move |body| async move { Box::pin(storage.put_part(&caller, &permit, id, part, body)).await };
-    let part = receive(payload.into_inner(), store).await.map_err(problem)?;
+    let part = receive(payload.into_inner(), transfer, store).await.map_err(problem)?;
     Ok(HttpResponse::Ok().insert_header((header::ETAG, format!("\"{}\"", part.etag))).json(part))
 }

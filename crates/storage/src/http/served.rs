@@ -4,7 +4,8 @@ use actix_web::HttpResponseBuilder;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 
 use super::conditions::http_date;
-use super::{digests, disposition, percent};
+use super::{digests, disposition};
+use crate::percent;
 use crate::object::Object;
 
 /// Bytes that metadata and tags may take of an answer's head; clients and proxies have limits. Lists show them all.

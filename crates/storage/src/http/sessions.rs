@@ -55,7 +55,7 @@ struct UploadRequest {
 
 impl UploadRequest {
     fn read(self, bucket: String, condition: Condition) -> Result<NewUpload, Error> {
-        let unknown = || super::upload::UNKNOWN_TYPE.to_owned();
+        let unknown = || crate::sniff::UNKNOWN.to_owned();
         Ok(NewUpload {
             bucket,
             key: ObjectKey::field("/key", self.key)?,

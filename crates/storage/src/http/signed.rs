@@ -17,7 +17,8 @@ use super::downloads::{self, Audience};
 use super::place::{Place, location};
 use super::receive::receive;
 use super::served::etag;
-use super::{NoBucket, State, cors, percent, problem, upload};
+use super::{NoBucket, State, cors, problem, upload};
+use crate::percent;
 use crate::id::{SigningKeyId, VersionId};
 use crate::object::StoredObject;
 use crate::signed::{Action, Grant, NewGrant, SignedGrant, Verified};
@@ -233,9 +234,10 @@ async fn stored(
     // As long as bytes come; a body that stands still is given up by who stores it.
     deadline.lift();
     let storage = state.storage.clone();
+    let transfer = storage.transfer(caller.tenant());
     let put =
         move |body| async move { Box::pin(storage.put(&caller, &permit, new, limited(body, most))).await };
-    let object = receive(payload.into_inner(), put).await.map_err(problem)?;
+    let object = receive(payload.into_inner(), transfer, put).await.map_err(problem)?;
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, location(&object.bucket, &object.key, Some(object.version_id))))
         .insert_header((header::ETAG, etag(&object)))

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 
 use super::served::{META, TAGS};
-use super::{conditions, digests, percent, refused, text};
+use super::{conditions, digests, refused, text};
+use crate::percent;
 use crate::object::Attributes;
+use crate::sniff::UNKNOWN;
 use crate::{Error, NewObject};
 
 use super::place::Place;
-
-/// The media type of who does not say which.
-pub(super) const UNKNOWN_TYPE: &str = "application/octet-stream";
 
 /// The object to be stored.
 pub(super) fn new_object(place: Place, headers: &HeaderMap) -> Result<NewObject, Error> {
@@ -41,7 +40,7 @@ pub(super) fn len(headers: &HeaderMap) -> Result<Option<u64>, Error> {
 fn attributes(headers: &HeaderMap) -> Result<Attributes, Error> {
     let content_type = text(headers, &header::CONTENT_TYPE)?;
     Ok(Attributes {
-        content_type: content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned()),
+        content_type: content_type.unwrap_or_else(|| UNKNOWN.to_owned()),
         cache_control: text(headers, &header::CACHE_CONTROL)?,
         content_disposition: text(headers, &header::CONTENT_DISPOSITION)?,
         content_encoding: text(headers, &header::CONTENT_ENCODING)?,

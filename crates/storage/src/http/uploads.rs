@@ -63,8 +63,9 @@ async fn stored(
     // As long as bytes come; a body that stands still is given up by who stores it.
     deadline.lift();
     let (storage, caller) = (state.storage.clone(), caller.clone());
+    let transfer = storage.transfer(caller.tenant());
     let store = move |body| async move { Box::pin(storage.put(&caller, &permit, new, body)).await };
-    let object = receive(payload.into_inner(), store).await.map_err(problem)?;
+    let object = receive(payload.into_inner(), transfer, store).await.map_err(problem)?;
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, location(&object.bucket, &object.key, Some(object.version_id))))
         .insert_header((header::ETAG, etag(&object)))

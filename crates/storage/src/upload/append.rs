@@ -17,6 +17,7 @@ use crate::flow::{Arrived, Flow, Ids, STEP};
 use crate::id::UploadId;
 use crate::permission::WriteObjects;
 use crate::schema::uploads;
+use crate::sniff::First;
 use crate::{BlobId, Body, Error, Storage};
 
 /// Bytes of a blob. What is lost when a process dies is a part of one.
@@ -69,7 +70,12 @@ impl Storage {
         body: Body,
     ) -> Result<Upload, Error> {
         let source = Source::new(body);
-        let mut turn = self.take_turn(caller, upload, chunk).await?;
+        // Who tells the length last may bring no byte.
+        let first = match chunk.length {
+            Some(length) if length == chunk.offset => self.first_bytes(caller, upload).await?,
+            _ => Vec::new(),
+        };
+        let mut turn = self.take_turn(caller, upload, chunk, first).await?;
         let data_key = self.upload_key(caller, turn.row.content_id).await?;
         let append = Append { storage: self, caller, chunk, source, data_key };
         while append.source.has_more().await {
@@ -82,7 +88,13 @@ impl Storage {
     }
 
     /// Becomes the one who appends.
-    async fn take_turn(&self, caller: &Caller, upload: UploadId, chunk: Chunk) -> Result<Turn, Error> {
+    async fn take_turn(
+        &self,
+        caller: &Caller,
+        upload: UploadId,
+        chunk: Chunk,
+        first: Vec<u8>,
+    ) -> Result<Turn, Error> {
         let settlement = self.settlement();
         let take = move |tx: &mut TenantTx<'_>| {
             let mut row = lock_open(tx, upload, Protocol::Tus)?;
@@ -96,7 +108,7 @@ impl Storage {
             if let Some(length) = chunk.length {
                 declare(tx, &mut row, &bucket, length, settlement.limit)?;
             }
-            complete_if_full(tx, &mut row, settlement)?;
+            complete_if_full(tx, &mut row, &first, settlement)?;
             Ok(Turn { fence: row.fence, row, bucket, reserved: 0 })
         };
         self.db().tenant(caller, take).await
@@ -115,7 +127,7 @@ impl Append<'_> {
         let turn = self.begin(turn, blob).await?;
         let ids = Ids { content: turn.row.content_id, blob };
         let settled = match self.flow(&turn, ids, left).await {
-            Ok(arrived) => self.settle(turn, ids, arrived).await,
+            Ok((arrived, first)) => self.settle(turn, ids, arrived, first).await,
             Err(error) => Err(error),
         };
         if settled.is_err() {
@@ -124,7 +136,7 @@ impl Append<'_> {
         settled
     }
 
-    async fn flow(&self, turn: &Turn, ids: Ids, left: Option<i64>) -> Result<Arrived, Error> {
+    async fn flow(&self, turn: &Turn, ids: Ids, left: Option<i64>) -> Result<(Arrived, First), Error> {
         let whole = self.chunk.expected != Expected::default();
         let flow = Flow {
             ids,
@@ -136,12 +148,12 @@ impl Append<'_> {
         };
         let cut = if whole { u64::MAX } else { cut(turn.row.length) };
         let most = left.map_or(cut, |left| cut.min(left.unsigned_abs()));
-        let flowed =
-            self.storage.flow(self.caller, flow, self.data_key.as_ref(), self.source.take(most)).await;
+        let (body, first) = First::of(self.source.take(most));
+        let flowed = self.storage.flow(self.caller, flow, self.data_key.as_ref(), body).await;
         // What broke off has another digest, but that is not why.
         match (flowed, whole) {
             (Err(error), true) => Err(self.source.broken().await.unwrap_or(error)),
-            (flowed, _) => flowed,
+            (flowed, _) => Ok((flowed?, first)),
         }
     }
 
@@ -166,7 +178,13 @@ impl Append<'_> {
     }
 
     /// Makes what arrived a part of the upload, and the upload an object if nothing is missing.
-    async fn settle(&self, turn: Turn, ids: Ids, arrived: Arrived) -> Result<Turn, Error> {
+    async fn settle(&self, turn: Turn, ids: Ids, arrived: Arrived, first: First) -> Result<Turn, Error> {
+        let last = turn.row.length == Some(turn.row.received.saturating_add(content::size(arrived.sums.len)?));
+        let first = match (last, turn.row.received) {
+            (true, 0) => first.bytes(),
+            (true, _) => self.storage.first_bytes(self.caller, turn.row.upload_id).await?,
+            (false, _) => Vec::new(),
+        };
         let (lifetime, settlement) = (self.storage.config().lifetime(), self.storage.settlement());
         let (upload, fence) = (turn.row.upload_id, turn.fence);
         let settle = move |tx: &mut TenantTx<'_>| {
@@ -179,7 +197,7 @@ impl Append<'_> {
             if row.length.is_none() {
                 content::shrink(tx, ids.content, arrived.reserved - size)?;
             }
-            complete_if_full(tx, &mut row, settlement)?;
+            complete_if_full(tx, &mut row, &first, settlement)?;
             Ok::<_, Error>(row)
         };
         let row = self.storage.db().tenant(self.caller, settle).await?;
@@ -229,10 +247,11 @@ fn declare(
 fn complete_if_full(
     tx: &mut TenantTx<'_>,
     row: &mut Row,
+    first: &[u8],
     settlement: complete::Settlement,
 ) -> Result<(), Error> {
     if row.length == Some(row.received) && !row.partial {
-        row.version_id = Some(complete::settle(tx, row, None, None, settlement)?.version_id);
+        row.version_id = Some(complete::settle(tx, row, None, None, first, settlement)?.version_id);
     }
     Ok(())
 }

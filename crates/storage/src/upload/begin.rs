@@ -78,7 +78,7 @@ pub(crate) fn begin(tx: &mut TenantTx<'_>, new: &NewUpload, prepared: &Prepared)
     let mut rules = Rules::default();
     rules.check("/length", new.length.is_none_or(|length| length >= 0), "out_of_range", "0 or more");
     rules.finish()?;
-    object::check(&bucket, &new.attributes, new.length)?;
+    object::check_early(&bucket, &new.attributes, new.length)?;
     new.condition.check(object::current(tx, &bucket, &new.key)?.as_ref())?;
     let key = prepared.key.clone().filter(|_| bucket.settings.encryption);
     if bucket.settings.encryption && key.is_none() {
@@ -97,7 +97,7 @@ pub(crate) fn begin(tx: &mut TenantTx<'_>, new: &NewUpload, prepared: &Prepared)
     let mut row = insert(tx, &bucket, new, &intent, &prepared.by)?;
     if new.protocol == Protocol::Tus && new.length == Some(0) && !new.tus.partial {
         let settlement = complete::Settlement { limit: prepared.limit, window: prepared.window };
-        let object = complete::settle(tx, &row, None, None, settlement)?;
+        let object = complete::settle(tx, &row, None, None, &[], settlement)?;
         row.version_id = Some(object.version_id);
     }
     Ok(row.shown(bucket.name))

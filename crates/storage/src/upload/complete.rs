@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use chrono::TimeDelta;
 use crc_fast::{CrcAlgorithm, checksum_combine};
 use diesel::prelude::*;
+use futures_util::TryStreamExt;
 use veza_core::{Caller, Permit, Query, TenantScope, TenantTx, Write};
 
 use super::part::{NamedPart, Stored, stored};
@@ -15,6 +16,7 @@ use crate::object::{self, Condition, Object, Placement};
 use crate::permission::WriteObjects;
 use crate::quota;
 use crate::schema::uploads;
+use crate::sniff;
 use crate::{Error, ObjectKey, Storage, bucket};
 
 /// How what is complete is counted and kept.
@@ -45,24 +47,45 @@ impl Storage {
         parts: Option<Vec<NamedPart>>,
         condition: Option<Condition>,
     ) -> Result<Object, Error> {
-        let settlement = self.settlement();
+        let (settlement, first) = (self.settlement(), self.first_bytes(caller, upload).await?);
         let complete = move |tx: &mut TenantTx<'_>| {
             let row = lock(tx, upload)?;
             if row.partial || (row.version_id.is_none() && row.expires_at <= tx.now()) {
                 return Err(Error::Absent("upload"));
             }
-            settle(tx, &row, parts.as_deref(), condition.as_ref(), settlement)
+            settle(tx, &row, parts.as_deref(), condition.as_ref(), &first, settlement)
         };
         self.db().tenant(caller, complete).await
     }
 }
 
-/// Makes a locked upload an object.
+impl Storage {
+    /// The first bytes that an upload has, if they are to show what it is.
+    pub(super) async fn first_bytes(&self, caller: &Caller, upload: UploadId) -> Result<Vec<u8>, Error> {
+        let find = move |tx: &mut veza_core::ReadTx<'_>| {
+            let row = uploads::table.find((tx.tenant(), upload)).select(Row::as_select());
+            Ok::<_, Error>(tx.find_result::<Row, _>(row)?)
+        };
+        // Who completes what is not there is told so, and what is complete stays as it is.
+        let Some(row) = self.db().read(caller, find).await?.filter(|row| row.version_id.is_none()) else {
+            return Ok(Vec::new());
+        };
+        if row.options()?.attributes.content_type != sniff::UNKNOWN {
+            return Ok(Vec::new());
+        }
+        let opened = self.open_content(caller, row.content_id).await?;
+        let look = u64::try_from(sniff::LOOK).unwrap_or(u64::MAX).min(row.received.unsigned_abs());
+        Ok(opened.bytes(0..look).await?.try_collect::<Vec<_>>().await?.concat())
+    }
+}
+
+/// Makes a locked upload an object; its `first` bytes show its type, if nobody said it.
 pub(super) fn settle(
     tx: &mut TenantTx<'_>,
     row: &Row,
     parts: Option<&[NamedPart]>,
     condition: Option<&Condition>,
+    first: &[u8],
     settlement: Settlement,
 ) -> Result<Object, Error> {
     let name = bucket_name(tx, row.bucket_id)?;
@@ -78,7 +101,8 @@ pub(super) fn settle(
         let (expected, actual) = (length.unsigned_abs(), facts.size.unsigned_abs());
         return Err(Error::Length { expected, actual });
     }
-    let options = row.options()?;
+    let mut options = row.options()?;
+    options.attributes.content_type = sniff::refined(&options.attributes.content_type, first);
     object::check(&bucket, &options.attributes, Some(facts.size))?;
     let settled = content::finish(tx, row.content_id, &facts)?;
     let placement = Placement {

@@ -104,9 +104,10 @@ async fn appended(
     // As long as bytes come; a body that stands still is given up by who stores it.
     deadline.lift();
     let (storage, caller) = (state.storage.clone(), caller.into_caller());
+    let transfer = storage.transfer(caller.tenant());
     let store =
         move |body| async move { Box::pin(storage.append(&caller, &permit, upload.id, chunk, body)).await };
-    let upload = receive(payload.into_inner(), store).await.map_err(problem)?;
+    let upload = receive(payload.into_inner(), transfer, store).await.map_err(problem)?;
     let mut response = HttpResponse::NoContent();
     told(&mut response, &upload);
     Ok(response.finish())

@@ -59,11 +59,12 @@ async fn create(
     // As long as bytes come; a body that stands still is given up by who stores it.
     deadline.lift();
     let (storage, caller) = (state.storage.clone(), caller.into_caller());
+    let transfer = storage.transfer(caller.tenant());
     let begun = if !new.tus.joined.is_empty() {
         detached(async move { Box::pin(storage.join_uploads(&caller, &permit, new)).await }).await
     } else if headers::brings_bytes(req.headers()) {
         let store = move |body| async move { Box::pin(begin_with(storage, caller, permit, new, chunk, body)).await };
-        receive(payload.into_inner(), store).await
+        receive(payload.into_inner(), transfer, store).await
     } else {
         storage.begin_upload(&caller, &permit, new).await
     };

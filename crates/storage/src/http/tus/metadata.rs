@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::headers::METADATA;
-use crate::http::upload::UNKNOWN_TYPE;
 use crate::http::{refused, text};
 use crate::object::Attributes;
+use crate::sniff::UNKNOWN;
 use crate::{Error, ObjectKey};
 
 /// What clients call the key, the best first.
@@ -51,7 +51,7 @@ impl Metadata {
             self.pairs.remove(*key);
         }
         Attributes {
-            content_type: kind.unwrap_or_else(|| UNKNOWN_TYPE.to_owned()),
+            content_type: kind.unwrap_or_else(|| UNKNOWN.to_owned()),
             metadata: self.pairs,
             ..Attributes::default()
         }

@@ -82,6 +82,7 @@ async fn rules_that_cannot_be_are_refused_each_by_its_field(t: TenantTest) {
         cors: Some(vec![CorsRule {
             origins: vec!["app.example".to_owned()],
             methods: Vec::new(),
+            headers: Vec::new(),
             max_age_seconds: 0,
         }]),
         retention: Some(Some(rule)),
