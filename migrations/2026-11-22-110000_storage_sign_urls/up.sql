@@ -8,6 +8,6 @@ CREATE TABLE storage.signing_keys (
 );
 COMMENT ON TABLE storage.signing_keys IS
     'What signs a tenant''s URLs, itself wrapped by the root key root_id. Without the row, no URL that it signed holds any more.';
-SELECT core.protect_tenant_table('storage.signing_keys', 'SELECT, INSERT, DELETE');
+SELECT core.protect_tenant_table('storage.signing_keys', 'SELECT, INSERT, DELETE, UPDATE (root_id, wrapped)');
 -- Whoever shows a signature has no tenant before it is verified.
 SELECT core.allow_system('storage.signing_keys', 'SELECT');

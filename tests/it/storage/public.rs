@@ -60,7 +60,8 @@ async fn pages_of_other_origins_do_what_the_bucket_says(t: TenantTest) {
     let public = format!("/v1/storage/public/{}/files/x", app.alice.tenant);
     let asking = |origin: &str, method: &str| page(origin).with("access-control-request-method", method);
     let host = format!("{}.veza.example", app.alice.slug);
-    for url in [public.clone(), public.replace("/public/", "/signed/"), path("x")] {
+    let tus = format!("{BUCKETS}/files/tus");
+    for url in [public.clone(), public.replace("/public/", "/signed/"), path("x"), tus] {
         let named = |origin: &str, method: &str| asking(origin, method).with("host", &host);
         let put = named("https://app.example", "PUT").with("access-control-request-headers", "content-type");
         let put = put.send("OPTIONS", &url, None).await;

@@ -1,7 +1,8 @@
 //! Resumable uploads as tus 1.0 has them.
 
+use chrono::TimeDelta;
 use serde_json::json;
-use veza_testing::{App, AppBuilder, Client, Reply, TenantTest, tenant_test};
+use veza_testing::{App, AppBuilder, Client, DbTest, Reply, TenantTest, db_test, tenant_test};
 
 use super::{BUCKETS, files, path, put, usage};
 
@@ -219,4 +220,23 @@ async fn a_condition_that_does_not_hold_at_the_end_keeps_the_object_away(t: Tena
     alice.delete(&path("x")).await.expect(204);
     patch(&tus, &upload, 0, "hello").await.expect(204);
     assert_eq!(alice.get(&path("x")).await.text, "hello");
+}
+
+#[db_test(clock = "manual")]
+async fn an_upload_that_nobody_goes_on_with_is_gone(t: DbTest) {
+    let app = AppBuilder::new(&t.database).clock(&t.clock).start().await;
+    let robot = crate::pull::robot(&app, &["*"]).await;
+    let tus = tus(&robot);
+    files(&robot, json!({})).await;
+    let upload = begin(&tus, "x", 10).await;
+    t.clock.advance(TimeDelta::days(6));
+    patch(&tus, &upload, 0, "hello").await.expect(204);
+    t.clock.advance(TimeDelta::days(6));
+    assert_eq!(offset(&tus, &upload).await, "5", "what came counts anew");
+    t.clock.advance(TimeDelta::days(1));
+    assert_eq!(tus.send("HEAD", &upload, None).await.status, 404);
+    patch(&tus, &upload, 5, "world").await.expect_problem(404, "storage.not_found");
+    let storage = app.platform.storage.as_ref().unwrap();
+    storage.reap(app.alice.tenant).await.unwrap();
+    assert_eq!(usage(&robot).await, (0, 0));
 }

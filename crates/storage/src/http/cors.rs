@@ -5,7 +5,7 @@
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use veza_core::Caller;
-use veza_web::Problem;
+use veza_web::{Problem, Visitor};
 
 use super::State;
 use crate::Error;
@@ -13,7 +13,9 @@ use crate::bucket::{self, CorsRule, PublicBucket};
 
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "ETag, Last-Modified, Location, Accept-Ranges, Content-Disposition, Content-Encoding, Content-Range, \
-     Repr-Digest, X-Veza-Tags, X-Veza-Version-Id, X-Veza-Missing-Meta, X-Request-Id, Retry-After",
+     Repr-Digest, X-Veza-Tags, X-Veza-Version-Id, X-Veza-Missing-Meta, X-Request-Id, Retry-After, Tus-Resumable, \
+     Tus-Version, Tus-Extension, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Expires, \
+     Upload-Metadata, Upload-Defer-Length, Upload-Concat",
 );
 
 /// What a browser may be told.
@@ -61,6 +63,28 @@ pub(super) fn preflight(req: &HttpRequest, bucket: Option<&PublicBucket>) -> Res
         response.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, names.join(", ")));
     }
     Ok(response.finish())
+}
+
+/// The same for a route with a token. Browsers send none along when they ask, so only a host name says whose bucket
+/// it is.
+pub(super) async fn preflight_with_token(
+    visitor: &Visitor,
+    state: &State,
+    req: &HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    // Who names nobody, or somebody unknown, gets the answer of who may not.
+    let tenant = visitor.named().await.ok().flatten();
+    let name = req.match_info().get("bucket").unwrap_or_default();
+    let found = match tenant {
+        Some(tenant) => bucket::find_of_anybody(state.storage.db(), tenant.as_uuid(), name).await?,
+        None => None,
+    };
+    Ok(preflight(req, found.as_ref())?)
+}
+
+/// Whether a browser asks before it calls.
+pub(super) fn asks(req: &HttpRequest) -> bool {
+    req.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Tells a browser that a page may read this answer, a problem as well, if the bucket's rules say so.

@@ -138,12 +138,5 @@ async fn preflight_objects(
     state: Data<State>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    // Who names nobody, or somebody unknown, gets the answer of who may not.
-    let tenant = visitor.named().await.ok().flatten();
-    let name = req.match_info().get("bucket").unwrap_or_default();
-    let found = match tenant {
-        Some(tenant) => bucket::find_of_anybody(state.storage.db(), tenant.as_uuid(), name).await?,
-        None => None,
-    };
-    Ok(cors::preflight(&req, found.as_ref())?)
+    cors::preflight_with_token(&visitor, &state, &req).await
 }

@@ -15,12 +15,14 @@ use crate::{Error, Storage};
 /// A key that signs.
 pub(super) struct SigningKey {
     id: SigningKeyId,
+    secret: Zeroizing<[u8; 32]>,
     key: Key,
 }
 
 impl SigningKey {
-    fn new(id: SigningKeyId, secret: &[u8; 32]) -> Self {
-        Self { id, key: Key::new(HMAC_SHA256, secret) }
+    fn new(id: SigningKeyId, secret: Zeroizing<[u8; 32]>) -> Self {
+        let key = Key::new(HMAC_SHA256, &*secret);
+        Self { id, secret, key }
     }
 
     pub(super) fn id(&self) -> SigningKeyId {
@@ -65,10 +67,35 @@ impl Storage {
             let row = signing_keys::table.find(tx.tenant()).select(KeyRow::as_select());
             Ok::<_, Error>(tx.find_result::<KeyRow, _>(row)?)
         };
-        match self.db().read(caller, find).await? {
-            Some(row) => self.unwrap_signing_key(caller.tenant(), row).await,
-            None => self.make_signing_key(caller).await,
+        let Some(row) = self.db().read(caller, find).await? else {
+            return self.make_signing_key(caller).await;
+        };
+        let root = self.keys().ok_or(Error::NoRootKey)?.root();
+        let outdated = row.root_id != root.current();
+        match self.unwrap_signing_key(caller.tenant(), row).await {
+            Ok(key) if outdated => self.wrap_again(caller, key).await,
+            // What the version of the root key wrapped that was removed signs nothing any more.
+            Err(Error::Crypto(reason)) => {
+                tracing::warn!(reason, "a tenant's signing key cannot be unwrapped: it gets another one");
+                self.db().tenant(caller, |tx| end(tx)).await?;
+                self.make_signing_key(caller).await
+            }
+            found => found,
         }
+    }
+
+    /// Wraps a key with the current version of the root key, so that an earlier one can be removed.
+    async fn wrap_again(&self, caller: &Caller, key: SigningKey) -> Result<SigningKey, Error> {
+        let root = self.keys().ok_or(Error::NoRootKey)?.root();
+        let (id, wrapped) = (key.id, root.wrap(&context(caller.tenant(), key.id), &key.secret).await?);
+        let keep = move |tx: &mut TenantTx<'_>| {
+            let this = signing_keys::table.find(tx.tenant()).filter(signing_keys::key_id.eq(id));
+            let set = (signing_keys::root_id.eq(&wrapped.root), signing_keys::wrapped.eq(&wrapped.bytes));
+            tx.execute(diesel::update(this).set(set))?;
+            Ok::<_, Error>(())
+        };
+        self.db().tenant(caller, keep).await?;
+        Ok(key)
     }
 
     async fn make_signing_key(&self, caller: &Caller) -> Result<SigningKey, Error> {
@@ -102,7 +129,7 @@ impl Storage {
         let root = self.keys().ok_or(Error::NoRootKey)?.root();
         let wrapped = WrappedKey { root: row.root_id, bytes: row.wrapped };
         let secret = root.unwrap(&context(tenant, row.key_id), &wrapped).await?;
-        Ok(SigningKey::new(row.key_id, &secret))
+        Ok(SigningKey::new(row.key_id, secret))
     }
 }
 

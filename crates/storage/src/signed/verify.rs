@@ -41,7 +41,11 @@ impl Storage {
         let found = self.db().system(Reason("storage.signature"), find).await?;
         let found = found.filter(|(_, _, row)| row.id() == grant.key_id);
         let (tenant, bucket, row) = found.ok_or(Error::SignatureInvalid)?;
-        let key = self.unwrap_signing_key(tenant, row).await?;
+        let key = self.unwrap_signing_key(tenant, row).await.map_err(|error| match error {
+            // The version of the root key that wrapped it was removed.
+            Error::Crypto(_) => Error::SignatureInvalid,
+            other => other,
+        })?;
         if !key.holds(&grant.text(tenant, bucket), signature) {
             return Err(Error::SignatureInvalid);
         }

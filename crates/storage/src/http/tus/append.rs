@@ -4,17 +4,17 @@ use actix_web::http::header;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, patch, post};
-use veza_core::TenantTx;
+use veza_core::Caller;
 use veza_web::{Authenticated, Deadline, PathOf, Problem, Routes};
 
-use super::headers::{self, LENGTH, OFFSET, OVERRIDE, RESUMABLE};
-use super::{VERSION, found, of_tus, problem, speaks, told};
+use super::headers::{self, LENGTH, OFFSET, OVERRIDE};
+use super::{found, problem, speaks, terminated, told};
 use crate::Error;
 use crate::http::receive::receive;
-use crate::http::{NoUpload, State, refused};
+use crate::http::{NoUpload, State, cors, refused};
 use crate::id::UploadId;
 use crate::permission::WriteObjects;
-use crate::upload::{self, Chunk};
+use crate::upload::Chunk;
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
     routes.service(append).service(overridden);
@@ -44,7 +44,10 @@ async fn append(
     req: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    appended(caller, state, path.into_inner(), deadline, req, payload).await
+    let place = path.into_inner();
+    let (bucket, caller) = (place.0.clone(), caller.into_caller());
+    let answer = appended(&caller, &state, place, deadline, &req, payload).await;
+    cors::told(&state, &caller, &req, &bucket, answer).await
 }
 
 /// `PATCH` or `DELETE` for clients that can only `POST`: what `X-HTTP-Method-Override` says.
@@ -68,42 +71,35 @@ async fn overridden(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let method = req.headers().get(OVERRIDE).and_then(|method| Method::from_bytes(method.as_bytes()).ok());
-    match method {
-        Some(Method::PATCH) => appended(caller, state, path.into_inner(), deadline, req, payload).await,
-        Some(Method::DELETE) => {
-            let permit = caller.permit()?;
-            speaks(req.headers())?;
-            let (bucket, id) = path.into_inner();
-            let work = move |tx: &mut TenantTx<'_>| {
-                of_tus(upload::find(tx, &bucket, id)?)?;
-                upload::abort(tx, &permit, id)
-            };
-            state.storage.db().tenant(&caller, work).await.map_err(problem)?;
-            Ok(HttpResponse::NoContent().insert_header((RESUMABLE, VERSION)).finish())
-        }
+    let place = path.into_inner();
+    let (bucket, caller) = (place.0.clone(), caller.into_caller());
+    let answer = match method {
+        Some(Method::PATCH) => appended(&caller, &state, place, deadline, &req, payload).await,
+        Some(Method::DELETE) => terminated(&state, &caller, &req, place).await,
         _ => Err(problem(refused(OVERRIDE.as_str(), "invalid", "PATCH or DELETE"))),
-    }
+    };
+    cors::told(&state, &caller, &req, &bucket, answer).await
 }
 
 async fn appended(
-    caller: Authenticated,
-    state: Data<State>,
+    caller: &Caller,
+    state: &State,
     place: (String, UploadId),
     deadline: Deadline,
-    req: HttpRequest,
+    req: &HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let permit = caller.permit::<WriteObjects>()?;
     speaks(req.headers())?;
-    let upload = found(&state.storage, &caller, place).await.map_err(problem)?;
+    let upload = found(&state.storage, caller, place).await.map_err(problem)?;
     if !headers::brings_bytes(req.headers()) {
         let error = refused(header::CONTENT_TYPE.as_str(), "content_type", "application/offset+octet-stream");
         return Err(problem(error).status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    let chunk = chunk(&req).map_err(problem)?;
+    let chunk = chunk(req).map_err(problem)?;
     // As long as bytes come; a body that stands still is given up by who stores it.
     deadline.lift();
-    let (storage, caller) = (state.storage.clone(), caller.into_caller());
+    let (storage, caller) = (state.storage.clone(), caller.clone());
     let transfer = storage.transfer(caller.tenant());
     let store =
         move |body| async move { Box::pin(storage.append(&caller, &permit, upload.id, chunk, body)).await };

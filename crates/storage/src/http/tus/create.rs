@@ -11,7 +11,7 @@ use super::headers::{self, Concat};
 use super::metadata::Metadata;
 use super::{location, problem, speaks, told};
 use crate::http::receive::{detached, receive};
-use crate::http::{NoBucket, State, conditions};
+use crate::http::{NoBucket, State, conditions, cors};
 use crate::permission::WriteObjects;
 use crate::upload::{self, Chunk, NewUpload, Protocol, Tus, Upload};
 use crate::{Error, ObjectKey, Storage, bucket};
@@ -49,16 +49,28 @@ async fn create(
     req: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    let (name, caller) = (bucket.into_inner(), caller.into_caller());
+    let answer = begun(&caller, &state, name.clone(), deadline, &req, payload).await;
+    cors::told(&state, &caller, &req, &name, answer).await
+}
+
+async fn begun(
+    caller: &Caller,
+    state: &State,
+    name: String,
+    deadline: Deadline,
+    req: &HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
     let permit = caller.permit::<WriteObjects>()?;
     speaks(req.headers())?;
-    let name = bucket.into_inner();
     let there = name.clone();
-    state.storage.db().read(&caller, move |tx| bucket::find(tx, &there).map(drop)).await.map_err(problem)?;
+    state.storage.db().read(caller, move |tx| bucket::find(tx, &there).map(drop)).await.map_err(problem)?;
     let new = new_upload(name, req.headers()).map_err(problem)?;
     let chunk = Chunk { expected: headers::checksum(req.headers()).map_err(problem)?, ..Chunk::default() };
     // As long as bytes come; a body that stands still is given up by who stores it.
     deadline.lift();
-    let (storage, caller) = (state.storage.clone(), caller.into_caller());
+    let (storage, caller) = (state.storage.clone(), caller.clone());
     let transfer = storage.transfer(caller.tenant());
     let begun = if !new.tus.joined.is_empty() {
         detached(async move { Box::pin(storage.join_uploads(&caller, &permit, new)).await }).await

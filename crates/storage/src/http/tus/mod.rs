@@ -9,12 +9,12 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, delete, head, options};
-use veza_core::TenantTx;
-use veza_web::{Authenticated, PathOf, Problem, Routes};
+use veza_core::{Caller, TenantTx};
+use veza_web::{Authenticated, PathOf, Problem, Routes, Visitor};
 
 use self::headers::{CONCAT, DEFER_LENGTH, EXPIRES, LENGTH, METADATA, OFFSET, RESUMABLE};
 use super::conditions::http_date;
-use super::{NoUpload, State};
+use super::{NoUpload, State, cors};
 use crate::id::UploadId;
 use crate::permission::WriteObjects;
 use crate::upload::{self, Protocol, Upload};
@@ -37,9 +37,8 @@ pub(super) fn routes(routes: &mut Routes<'_>) {
     params(("bucket" = String, Path, description = "The bucket's name.")),
     responses((status = NO_CONTENT, description = "Versions, extensions and algorithms of checksums, as headers.")))]
 #[options("/v1/storage/buckets/{bucket}/tus")]
-#[allow(clippy::unused_async, reason = "a handler")]
-async fn about() -> HttpResponse {
-    spoken()
+async fn about(visitor: Visitor, state: Data<State>, req: HttpRequest) -> Result<HttpResponse, Problem> {
+    spoken(&visitor, &state, &req).await
 }
 
 /// The same at an upload.
@@ -50,18 +49,22 @@ async fn about() -> HttpResponse {
     ),
     responses((status = NO_CONTENT, description = "Versions, extensions and algorithms of checksums, as headers.")))]
 #[options("/v1/storage/buckets/{bucket}/tus/{upload_id}")]
-#[allow(clippy::unused_async, reason = "a handler")]
-async fn about_one() -> HttpResponse {
-    spoken()
+async fn about_one(visitor: Visitor, state: Data<State>, req: HttpRequest) -> Result<HttpResponse, Problem> {
+    spoken(&visitor, &state, &req).await
 }
 
-fn spoken() -> HttpResponse {
-    HttpResponse::NoContent()
+/// What is spoken here, or whether a page of another origin may speak it.
+async fn spoken(visitor: &Visitor, state: &State, req: &HttpRequest) -> Result<HttpResponse, Problem> {
+    if cors::asks(req) {
+        return cors::preflight_with_token(visitor, state, req).await;
+    }
+    let response = HttpResponse::NoContent()
         .insert_header((RESUMABLE, VERSION))
         .insert_header(("tus-version", VERSION))
         .insert_header(("tus-extension", EXTENSIONS))
         .insert_header(("tus-checksum-algorithm", headers::ALGORITHMS))
-        .finish()
+        .finish();
+    Ok(response)
 }
 
 /// How far an upload is.
@@ -79,9 +82,21 @@ async fn state_of(
     path: PathOf<(String, UploadId), NoUpload>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    let place = path.into_inner();
+    let bucket = place.0.clone();
+    let answer = so_far(&state, &caller, &req, place).await;
+    cors::told(&state, &caller, &req, &bucket, answer).await
+}
+
+async fn so_far(
+    state: &State,
+    caller: &Caller,
+    req: &HttpRequest,
+    place: (String, UploadId),
+) -> Result<HttpResponse, Problem> {
     let _permit = caller.permit::<WriteObjects>()?;
     speaks(req.headers())?;
-    let upload = found(&state.storage, &caller, path.into_inner()).await.map_err(problem)?;
+    let upload = found(&state.storage, caller, place).await.map_err(problem)?;
     let mut response = HttpResponse::Ok();
     told(&mut response, &upload);
     match upload.length {
@@ -115,21 +130,32 @@ async fn terminate(
     path: PathOf<(String, UploadId), NoUpload>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    let place = path.into_inner();
+    let bucket = place.0.clone();
+    let answer = terminated(&state, &caller, &req, place).await;
+    cors::told(&state, &caller, &req, &bucket, answer).await
+}
+
+async fn terminated(
+    state: &State,
+    caller: &Caller,
+    req: &HttpRequest,
+    (bucket, id): (String, UploadId),
+) -> Result<HttpResponse, Problem> {
     let permit = caller.permit()?;
     speaks(req.headers())?;
-    let (bucket, id) = path.into_inner();
     let work = move |tx: &mut TenantTx<'_>| {
         of_tus(upload::find(tx, &bucket, id)?)?;
         upload::abort(tx, &permit, id)
     };
-    state.storage.db().tenant(&caller, work).await.map_err(problem)?;
+    state.storage.db().tenant(caller, work).await.map_err(problem)?;
     Ok(HttpResponse::NoContent().insert_header((RESUMABLE, VERSION)).finish())
 }
 
 /// The upload that a path names.
 async fn found(
     storage: &Storage,
-    caller: &Authenticated,
+    caller: &Caller,
     (bucket, id): (String, UploadId),
 ) -> Result<Upload, Error> {
     of_tus(storage.db().read(caller, move |tx| upload::find(tx, &bucket, id)).await?)
