@@ -43,7 +43,16 @@ impl Storage {
             return Err(Error::Setup(problems.join("; ")));
         }
         let keys = root.map(|root| Keyring::new(db.clone(), root));
-        Ok(Self { inner: Arc::new(Inner { db, config, name: name.to_owned(), backend, keys, traffic: Traffic::default() }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                db,
+                config,
+                name: name.to_owned(),
+                backend,
+                keys,
+                traffic: Traffic::default(),
+            }),
+        })
     }
 
     /// The database behind it.

@@ -27,9 +27,10 @@ pub(crate) fn refined(said: &str, first: &[u8]) -> String {
 fn is_text(first: &[u8]) -> bool {
     let text = match std::str::from_utf8(first) {
         Ok(text) => text,
-        Err(error) if error.error_len().is_none() => {
-            first.get(..error.valid_up_to()).and_then(|whole| std::str::from_utf8(whole).ok()).unwrap_or_default()
-        }
+        Err(error) if error.error_len().is_none() => first
+            .get(..error.valid_up_to())
+            .and_then(|whole| std::str::from_utf8(whole).ok())
+            .unwrap_or_default(),
         Err(_) => return false,
     };
     let odd = |character: char| character.is_control() && !matches!(character, '\t' | '\n' | '\r' | '\u{c}');

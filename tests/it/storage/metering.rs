@@ -36,7 +36,8 @@ async fn transfers_count_to_the_byte_for_who_owns_the_bytes(t: DbTest) {
     let upload = alice.post(&format!("{BUCKETS}/files/uploads"), &json!({ "key": "p" })).await.expect(201);
     let part = format!("{BUCKETS}/files/uploads/{}/parts/1", upload["id"].as_str().unwrap());
     alice.send("PUT", &part, Some("parts".into())).await.expect(200);
-    let tus = alice.with("tus-resumable", "1.0.0").with("upload-length", "3").with("upload-metadata", "name dHVz");
+    let tus =
+        alice.with("tus-resumable", "1.0.0").with("upload-length", "3").with("upload-metadata", "name dHVz");
     let tus = tus.with("content-type", "application/offset+octet-stream");
     tus.send("POST", &format!("{BUCKETS}/files/tus"), Some("tus".into())).await.expect(201);
     assert_eq!(counted(&t, &app, app.alice.tenant).await, [7, 19, 27]);
@@ -52,10 +53,14 @@ async fn what_breaks_off_counts_as_far_as_it_came(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
-    let (address, token) = (app.base.strip_prefix("http://").unwrap(), app.alice.session["access_token"].clone());
+    let (address, token) =
+        (app.base.strip_prefix("http://").unwrap(), app.alice.session["access_token"].clone());
     let head = |method: &str, rest: &str| {
         let token = token.as_str().unwrap();
-        format!("{method} {} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n{rest}\r\n", path("x"))
+        format!(
+            "{method} {} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n{rest}\r\n",
+            path("x")
+        )
     };
     let mut socket = TcpStream::connect(address).await.unwrap();
     let begin = head("PUT", "Content-Length: 1000000\r\n") + &"x".repeat(50_000);

@@ -74,7 +74,8 @@ async fn pages_of_other_origins_do_what_the_bucket_says(t: TenantTest) {
         let any = named("https://other.example", "GET").send("OPTIONS", &url, None).await;
         assert_eq!(any.header("access-control-allow-origin"), Some("*"));
         for (method, headers) in [("PUT", ""), ("GET", "x-other"), ("BREW", "")] {
-            let other = named("https://other.example", method).with("access-control-request-headers", headers);
+            let other =
+                named("https://other.example", method).with("access-control-request-headers", headers);
             let other = other.send("OPTIONS", &url, None).await;
             other.expect_problem(403, "storage.cors.refused");
             assert_eq!(other.header("access-control-allow-origin"), None);
@@ -91,7 +92,10 @@ async fn pages_of_other_origins_do_what_the_bucket_says(t: TenantTest) {
     assert!(read.header("access-control-expose-headers").unwrap().contains("ETag"));
     assert_eq!(read.header("access-control-allow-credentials"), None);
     let missing = page("https://app.example").get(&public.replace("/x", "/missing")).await;
-    assert_eq!((missing.status, missing.header("access-control-allow-origin")), (404, Some("https://app.example")));
+    assert_eq!(
+        (missing.status, missing.header("access-control-allow-origin")),
+        (404, Some("https://app.example"))
+    );
     let token = alice.with("origin", "https://other.example").get(&path("x")).await;
     assert_eq!(token.header("access-control-allow-origin"), Some("*"));
     let put = alice.with("origin", "https://other.example").send("PUT", &path("x"), Some("y".into())).await;

@@ -82,7 +82,8 @@ async fn where_no_webhook_may_go_is_refused(t: TenantTest) {
     let long = format!("https://x.example/{}", "x".repeat(2_000));
     for url in ["", "x", "ftp://x.example/", "https://user:secret@x.example/", &long] {
         let bucket = json!({ "name": "files", "settings": { "purge_url": url } });
-        let problem = app.alice.client.post(BUCKETS, &bucket).await.expect_problem(400, "storage.input.invalid");
+        let problem =
+            app.alice.client.post(BUCKETS, &bucket).await.expect_problem(400, "storage.input.invalid");
         assert_eq!(problem["errors"][0]["field"], "/settings/purge_url", "{url}");
     }
 }

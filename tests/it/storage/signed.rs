@@ -43,7 +43,8 @@ async fn who_has_the_url_reads_without_credentials(t: TenantTest) {
     stored(alice, "dir/%C3%A4%20b", "other").await;
     assert_eq!(anybody.get(&url).await.text, "other");
     let version = object["version_id"].as_str().unwrap();
-    let gone = sign(alice, json!({ "method": "GET", "key": "dir/ä b", "expires_in": 60, "version_id": version }));
+    let gone =
+        sign(alice, json!({ "method": "GET", "key": "dir/ä b", "expires_in": 60, "version_id": version }));
     assert_eq!(anybody.get(&gone.await).await.status, 404, "without versioning there is one version only");
     let missing = sign(alice, json!({ "method": "GET", "key": "missing", "expires_in": 60 })).await;
     anybody.get(&missing).await.expect_problem(404, "storage.not_found");
@@ -56,8 +57,7 @@ async fn who_has_the_url_reads_without_credentials(t: TenantTest) {
 async fn who_has_the_url_stores_what_it_says(t: TenantTest) {
     let app = app(&t).await;
     let (alice, anybody) = (&app.alice.client, app.anonymous());
-    let request =
-        json!({ "method": "PUT", "key": "x", "expires_in": 60, "content_type": "text/plain", "max_bytes": 5 });
+    let request = json!({ "method": "PUT", "key": "x", "expires_in": 60, "content_type": "text/plain", "max_bytes": 5 });
     let url = sign(alice, request).await;
     let text = anybody.with("content-type", "text/plain");
     let html = anybody.with("content-type", "text/html").send("PUT", &url, Some("hello".into())).await;
@@ -87,7 +87,10 @@ async fn what_is_altered_or_anothers_does_not_hold(t: TenantTest) {
     let (mine, theirs) = (app.alice.tenant.to_string(), app.mallory.tenant.to_string());
     let query = |url: &str| url.split_once('?').unwrap().1.to_owned();
     let parameter = |url: &str, name: &str| {
-        query(url).split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")).map(str::to_owned)).unwrap()
+        query(url)
+            .split('&')
+            .find_map(|pair| pair.strip_prefix(&format!("{name}=")).map(str::to_owned))
+            .unwrap()
     };
     for altered in [
         url.replace("/files/x", "/files/y"),

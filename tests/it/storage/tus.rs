@@ -61,7 +61,10 @@ async fn an_upload_goes_on_where_it_was_and_becomes_an_object(t: TenantTest) {
     patch(&tus, &upload, 0, "hello ").await.expect_problem(409, "storage.upload.offset_mismatch");
     assert_eq!(alice.get(&path("dir/a.txt")).await.status, 404);
     let last = patch(&tus, &upload, 6, "world").await;
-    assert_eq!((last.status, last.header("upload-offset"), last.header("upload-expires")), (204, Some("11"), None));
+    assert_eq!(
+        (last.status, last.header("upload-offset"), last.header("upload-expires")),
+        (204, Some("11"), None)
+    );
     let read = alice.get(&path("dir/a.txt")).await;
     assert_eq!((read.text.as_str(), read.header("content-type")), ("hello world", Some("text/plain")));
     assert_eq!(read.header("x-veza-meta-author"), Some("Ren%C3%A9"));
@@ -107,14 +110,20 @@ async fn checksums_hold_or_nothing_is_kept(t: TenantTest) {
     let (alice, tus) = (&app.alice.client, tus(&app.alice.client));
     files(alice, json!({})).await;
     let upload = begin(&tus, "x", 10).await;
-    for sum in ["sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00=", "sha256 LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=", "crc32c mnG7TA=="] {
+    for sum in [
+        "sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00=",
+        "sha256 LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=",
+        "crc32c mnG7TA==",
+    ] {
         let wrong = patch(&tus.with("upload-checksum", sum), &upload, 0, "hallo").await;
         wrong.expect_problem(460, "storage.body.digest_mismatch");
         assert_eq!(offset(&tus, &upload).await, "0");
     }
     let odd = patch(&tus.with("upload-checksum", "sha512 AA=="), &upload, 0, "hello").await;
     odd.expect_problem(400, "storage.input.invalid");
-    patch(&tus.with("upload-checksum", "sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00="), &upload, 0, "hello").await.expect(204);
+    patch(&tus.with("upload-checksum", "sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00="), &upload, 0, "hello")
+        .await
+        .expect(204);
     patch(&tus.with("upload-checksum", "crc32c mnG7TA=="), &upload, 5, "hello").await.expect(204);
     assert_eq!(alice.get(&path("x")).await.text, "hellohello");
     assert_eq!(usage(alice).await, (10, 0));
@@ -183,7 +192,8 @@ async fn what_is_wrong_is_refused(t: TenantTest) {
     let typed = tus.with("upload-offset", "0").with("content-type", "text/plain");
     typed.send("PATCH", &upload, Some("x".into())).await.expect_problem(415, "storage.input.invalid");
     let text = tus.with("content-type", "application/offset+octet-stream");
-    let problem = text.send("PATCH", &upload, Some("x".into())).await.expect_problem(400, "storage.input.invalid");
+    let problem =
+        text.send("PATCH", &upload, Some("x".into())).await.expect_problem(400, "storage.input.invalid");
     assert_eq!(problem["errors"][0]["field"], "upload-offset");
     patch(&tus, &upload, 0, "more than ten bytes").await.expect_problem(400, "storage.body.length");
     // An upload in parts is none of tus, and the other way round.
@@ -198,7 +208,8 @@ async fn what_is_wrong_is_refused(t: TenantTest) {
     patch(&mallory, &upload, 0, "mine!").await.expect_problem(404, "storage.not_found");
     assert_eq!(mallory.send("HEAD", &upload, None).await.status, 404);
     mallory.send("DELETE", &upload, None).await.expect_problem(404, "storage.not_found");
-    let steal = mallory.with("upload-metadata", metadata("m")).with("upload-concat", format!("final;{upload}"));
+    let steal =
+        mallory.with("upload-metadata", metadata("m")).with("upload-concat", format!("final;{upload}"));
     steal.send("POST", TUS, None).await.expect_problem(404, "storage.not_found");
     tus.send("DELETE", &upload, None).await.expect(204);
     tus.send("DELETE", &upload, None).await.expect_problem(404, "storage.not_found");

@@ -28,7 +28,11 @@ async fn holds(app: &App, key: &str, length: usize) {
     let listed = alice.get(&format!("/v1/storage/buckets/files/objects?prefix={key}")).await.expect(200);
     let object = &listed["items"][0];
     assert_eq!(object["key"], key, "{listed}");
-    assert_eq!((&object["size"], &object["crc64nvme"]), (&reference["size"], &reference["crc64nvme"]), "{key}");
+    assert_eq!(
+        (&object["size"], &object["crc64nvme"]),
+        (&reference["size"], &reference["crc64nvme"]),
+        "{key}"
+    );
     assert_eq!(alice.delete(&path("reference")).await.status, 204);
 }
 

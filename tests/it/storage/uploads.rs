@@ -35,7 +35,12 @@ async fn parts_come_in_any_order_and_become_an_object(t: TenantTest) {
     part(alice, &upload, 7, "never named").await.expect(200);
     let page = alice.get(&format!("{upload}/parts?limit=2")).await.expect(200);
     let numbers = |page: &Value| {
-        page["items"].as_array().unwrap().iter().map(|part| part["number"].as_i64().unwrap()).collect::<Vec<_>>()
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|part| part["number"].as_i64().unwrap())
+            .collect::<Vec<_>>()
     };
     assert_eq!(numbers(&page), [1, 2]);
     let cursor = page["next_cursor"].as_str().unwrap();
@@ -97,7 +102,9 @@ async fn conditions_hold_when_it_is_complete(t: TenantTest) {
     let complete = format!("{upload}/complete");
     let refused = alice.post(&complete, &json!({})).await;
     refused.expect_problem(412, "storage.object.precondition_failed");
-    free.post(UPLOADS, &json!({ "key": "x" })).await.expect_problem(412, "storage.object.precondition_failed");
+    free.post(UPLOADS, &json!({ "key": "x" }))
+        .await
+        .expect_problem(412, "storage.object.precondition_failed");
     assert_eq!(alice.get(&path("x")).await.text, "meanwhile");
     let etag = alice.get(&path("x")).await.header("etag").unwrap().to_owned();
     let other = alice.with("if-match", "\"other\"").post(&complete, &json!({})).await;
@@ -151,11 +158,9 @@ async fn what_is_wrong_is_refused_and_leaves_nothing(t: TenantTest) {
     // Somebody else's, by the same names.
     files(mallory, json!({})).await;
     part(mallory, &upload, 1, "mine!").await.expect_problem(404, "storage.not_found");
-    for (method, route) in [
-        ("GET", upload.clone()),
-        ("GET", format!("{upload}/parts")),
-        ("DELETE", upload.clone()),
-    ] {
+    for (method, route) in
+        [("GET", upload.clone()), ("GET", format!("{upload}/parts")), ("DELETE", upload.clone())]
+    {
         mallory.send(method, &route, None).await.expect_problem(404, "storage.not_found");
     }
     let complete = mallory.post(&format!("{upload}/complete"), &json!({})).await;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "http")]
 mod anybody;
+mod cors;
 mod settings;
 
 use chrono::{DateTime, Utc};
@@ -12,7 +13,8 @@ use veza_core::{Permit, Query, TenantScope, TenantTx, Write};
 
 #[cfg(feature = "http")]
 pub(crate) use self::anybody::{PublicBucket, find_of_anybody};
-pub use self::settings::{Access, BucketChange, BucketSettings, CorsRule, RetentionMode, RetentionRule};
+pub use self::cors::CorsRule;
+pub use self::settings::{Access, BucketChange, BucketSettings, RetentionMode, RetentionRule};
 use crate::Error;
 use crate::id::BucketId;
 use crate::input::Rules;

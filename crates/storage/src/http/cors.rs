@@ -58,7 +58,10 @@ pub(super) fn preflight(req: &HttpRequest, bucket: Option<&PublicBucket>) -> Res
         .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed.origin))
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, allowed.methods))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, allowed.max_age.to_string()))
-        .insert_header((header::VARY, "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"));
+        .insert_header((
+            header::VARY,
+            "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+        ));
     if !names.is_empty() {
         response.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, names.join(", ")));
     }
@@ -114,6 +117,8 @@ pub(super) async fn told(
             }
             Ok(response)
         }
-        Err(problem) => Err(all.into_iter().fold(problem, |problem, (name, value)| problem.header(name, value))),
+        Err(problem) => {
+            Err(all.into_iter().fold(problem, |problem, (name, value)| problem.header(name, value)))
+        }
     }
 }

@@ -96,11 +96,7 @@ fn wanted(caller: &Authenticated, which: &Which, req: &HttpRequest) -> Result<Wa
 }
 
 /// Answers with the bytes that a request asks for.
-pub(super) async fn read(
-    state: &State,
-    req: &HttpRequest,
-    wanted: &Wanted,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn read(state: &State, req: &HttpRequest, wanted: &Wanted) -> Result<HttpResponse, Problem> {
     let Wanted { permit, place, version, .. } = wanted;
     let transfer = state.storage.transfer(permit.caller().tenant());
     let opened = state.storage.open(permit.caller(), permit, &place.bucket, &place.key, *version).await?;

@@ -17,6 +17,7 @@ mod ranges;
 mod receive;
 mod served;
 mod sessions;
+mod sign;
 mod signed;
 mod tus;
 mod upload;
@@ -59,6 +60,7 @@ pub fn describe(routes: &mut Routes<'_>) {
     sessions::routes(routes);
     parts::routes(routes);
     tus::routes(routes);
+    sign::routes(routes);
     signed::routes(routes);
     public::routes(routes);
     objects::routes(routes);

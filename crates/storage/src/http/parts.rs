@@ -66,8 +66,7 @@ async fn put(
     deadline.lift();
     let (storage, caller) = (state.storage.clone(), caller.into_caller());
     let transfer = storage.transfer(caller.tenant());
-    let store =
-        move |body| async move { Box::pin(storage.put_part(&caller, &permit, id, part, body)).await };
+    let store = move |body| async move { Box::pin(storage.put_part(&caller, &permit, id, part, body)).await };
     let part = receive(payload.into_inner(), transfer, store).await.map_err(problem)?;
     Ok(HttpResponse::Ok().insert_header((header::ETAG, format!("\"{}\"", part.etag))).json(part))
 }

@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 
-use super::{refused};
+use super::refused;
 use crate::percent;
 use crate::{Error, ObjectKey};
 

@@ -134,7 +134,8 @@ mod tests {
             let _kept = body;
             std::future::pending::<Result<(), Error>>().await
         };
-        let mut request = Box::pin(receive(Payload::Stream { payload: Box::pin(chunks) }, Transfer::alone(), store));
+        let mut request =
+            Box::pin(receive(Payload::Stream { payload: Box::pin(chunks) }, Transfer::alone(), store));
         for _ in 0..100 {
             assert!(futures_util::poll!(&mut request).is_pending());
             tokio::task::yield_now().await;

@@ -5,8 +5,8 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 
 use super::conditions::http_date;
 use super::{digests, disposition};
-use crate::percent;
 use crate::object::Object;
+use crate::percent;
 
 /// Bytes that metadata and tags may take of an answer's head; clients and proxies have limits. Lists show them all.
 const PAIRS: usize = 8 * 1024;

@@ -11,9 +11,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use veza_core::TenantTx;
 use veza_core::idempotency::once;
-use veza_web::{
-    Authenticated, Create, Json, List, PageParams, PageQuery, PathOf, Problem, Routes, answered,
-};
+use veza_web::{Authenticated, Create, Json, List, PageParams, PageQuery, PathOf, Problem, Routes, answered};
 
 use super::place::location;
 use super::served::etag;
@@ -80,7 +78,7 @@ impl UploadRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Completion {
-    /// Their numbers and ETags; all that are there when absent. The others are removed.
+    /// Their numbers and entity tags; all that are there when absent. The others are removed.
     parts: Option<Vec<NamedPart>>,
 }
 
@@ -177,8 +175,7 @@ async fn complete(
     let condition = Some(condition).filter(|condition| *condition != Condition::default());
     state.storage.db().read(&caller, move |tx| upload::find(tx, &bucket, id).map(drop)).await?;
     let parts = body.into_inner().parts;
-    let object =
-        state.storage.complete(&caller, &permit, id, parts, condition).await.map_err(problem)?;
+    let object = state.storage.complete(&caller, &permit, id, parts, condition).await.map_err(problem)?;
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, location(&object.bucket, &object.key, Some(object.version_id))))
         .insert_header((header::ETAG, etag(&object)))

@@ -6,8 +6,8 @@ use actix_web::http::header::{self, HeaderMap, HeaderName};
 
 use super::served::{META, TAGS};
 use super::{conditions, digests, refused, text};
-use crate::percent;
 use crate::object::Attributes;
+use crate::percent;
 use crate::sniff::UNKNOWN;
 use crate::{Error, NewObject};
 

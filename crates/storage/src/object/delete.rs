@@ -11,8 +11,8 @@ use crate::bucket::{self, Bucket};
 use crate::id::VersionId;
 use crate::key::ObjectKey;
 use crate::permission::DeleteObjects;
-use crate::{purge, quota};
 use crate::schema::objects;
+use crate::{purge, quota};
 
 /// Deletes what a key shows. With versioning it stays as a version; without, it can be restored for `window`.
 ///

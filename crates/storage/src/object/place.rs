@@ -34,11 +34,7 @@ pub(crate) struct Placement<'a> {
 }
 
 /// The same as [`check`] before there are any bytes: a type that nobody said is found out from them.
-pub(crate) fn check_early(
-    bucket: &Bucket,
-    attributes: &Attributes,
-    size: Option<i64>,
-) -> Result<(), Error> {
+pub(crate) fn check_early(bucket: &Bucket, attributes: &Attributes, size: Option<i64>) -> Result<(), Error> {
     match check(bucket, attributes, size) {
         Err(Error::TypeNotAllowed) if attributes.content_type == UNKNOWN => fits(bucket, size),
         checked => checked,

@@ -77,7 +77,7 @@ impl Storage {
             // What the version of the root key wrapped that was removed signs nothing any more.
             Err(Error::Crypto(reason)) => {
                 tracing::warn!(reason, "a tenant's signing key cannot be unwrapped: it gets another one");
-                self.db().tenant(caller, |tx| end(tx)).await?;
+                self.db().tenant(caller, end).await?;
                 self.make_signing_key(caller).await
             }
             found => found,

@@ -129,6 +129,6 @@ impl Storage {
     /// [`Error::Forbidden`]; the database's own.
     pub async fn end_signatures(&self, caller: &Caller) -> Result<(), Error> {
         let _permit = caller.permit::<ManageBuckets>()?;
-        self.db().tenant(caller, |tx| key::end(tx)).await
+        self.db().tenant(caller, key::end).await
     }
 }

@@ -179,7 +179,8 @@ impl Append<'_> {
 
     /// Makes what arrived a part of the upload, and the upload an object if nothing is missing.
     async fn settle(&self, turn: Turn, ids: Ids, arrived: Arrived, first: First) -> Result<Turn, Error> {
-        let last = turn.row.length == Some(turn.row.received.saturating_add(content::size(arrived.sums.len)?));
+        let last =
+            turn.row.length == Some(turn.row.received.saturating_add(content::size(arrived.sums.len)?));
         let first = match (last, turn.row.received) {
             (true, 0) => first.bytes(),
             (true, _) => self.storage.first_bytes(self.caller, turn.row.upload_id).await?,

@@ -123,7 +123,11 @@ pub(super) fn settle(
 }
 
 /// The parts that are named, in the order of their numbers; the others are removed.
-fn choose(tx: &mut TenantTx<'_>, there: Vec<Stored>, named: Option<&[NamedPart]>) -> Result<Vec<Stored>, Error> {
+fn choose(
+    tx: &mut TenantTx<'_>,
+    there: Vec<Stored>,
+    named: Option<&[NamedPart]>,
+) -> Result<Vec<Stored>, Error> {
     let Some(named) = named else { return Ok(there) };
     for part in named {
         let number = u16::try_from(part.number).unwrap_or(0);

@@ -171,7 +171,11 @@ pub(super) fn lock(tx: &mut TenantTx<'_>, id: UploadId) -> Result<Row, Error> {
 /// The same, while it is under way.
 pub(super) fn lock_open(tx: &mut TenantTx<'_>, id: UploadId, protocol: Protocol) -> Result<Row, Error> {
     let row = lock(tx, id)?;
-    if row.protocol == protocol.as_str() && row.is_open(tx.now()) { Ok(row) } else { Err(Error::Absent("upload")) }
+    if row.protocol == protocol.as_str() && row.is_open(tx.now()) {
+        Ok(row)
+    } else {
+        Err(Error::Absent("upload"))
+    }
 }
 
 /// Notes that something came.

@@ -12,6 +12,7 @@ use super::metadata::Metadata;
 use super::{location, problem, speaks, told};
 use crate::http::receive::{detached, receive};
 use crate::http::{NoBucket, State, conditions, cors};
+use crate::object::Condition;
 use crate::permission::WriteObjects;
 use crate::upload::{self, Chunk, NewUpload, Protocol, Tus, Upload};
 use crate::{Error, ObjectKey, Storage, bucket};
@@ -75,7 +76,8 @@ async fn begun(
     let begun = if !new.tus.joined.is_empty() {
         detached(async move { Box::pin(storage.join_uploads(&caller, &permit, new)).await }).await
     } else if headers::brings_bytes(req.headers()) {
-        let store = move |body| async move { Box::pin(begin_with(storage, caller, permit, new, chunk, body)).await };
+        let store =
+            move |body| async move { Box::pin(begin_with(storage, caller, permit, new, chunk, body)).await };
         receive(payload.into_inner(), transfer, store).await
     } else {
         storage.begin_upload(&caller, &permit, new).await
@@ -129,7 +131,7 @@ fn new_upload(bucket: String, headers: &HeaderMap) -> Result<NewUpload, Error> {
         protocol: Protocol::Tus,
         length,
         attributes: metadata.attributes(),
-        condition: if partial { Default::default() } else { condition },
+        condition: if partial { Condition::default() } else { condition },
         tus,
     })
 }

@@ -47,9 +47,7 @@ pub(super) fn length(headers: &HeaderMap) -> Result<Option<i64>, Error> {
     match (bytes(headers, &LENGTH)?, deferred.as_deref()) {
         (Some(length), None) => Ok(Some(length)),
         (None, Some("1")) => Ok(None),
-        (_, Some(_)) => {
-            Err(refused(DEFER_LENGTH.as_str(), "invalid", "1, and only without Upload-Length"))
-        }
+        (_, Some(_)) => Err(refused(DEFER_LENGTH.as_str(), "invalid", "1, and only without Upload-Length")),
         (None, None) => Err(refused(LENGTH.as_str(), "missing", "Upload-Length, or Upload-Defer-Length: 1")),
     }
 }
@@ -90,7 +88,8 @@ pub(super) fn concat(headers: &HeaderMap, bucket: &str) -> Result<Concat, Error>
     if sent == "partial" {
         return Ok(Concat::Partial);
     }
-    let parts = sent.strip_prefix("final;").map(|urls| urls.split_ascii_whitespace().map(|url| id(url, bucket)));
+    let parts =
+        sent.strip_prefix("final;").map(|urls| urls.split_ascii_whitespace().map(|url| id(url, bucket)));
     let parts: Option<Vec<UploadId>> = parts.and_then(Iterator::collect);
     parts.map(Concat::Final).ok_or_else(|| {
         let rule = "`partial`, or `final;` and the URLs of partial uploads to this bucket";

@@ -38,9 +38,8 @@ impl Metadata {
     /// The key of the object.
     pub(super) fn key(&self) -> Result<ObjectKey, Error> {
         let key = KEYS.iter().find_map(|name| self.pairs.get(*name));
-        let key = key.ok_or_else(|| {
-            refused(METADATA.as_str(), "missing", "a value for `filename`, or for `key`")
-        })?;
+        let key =
+            key.ok_or_else(|| refused(METADATA.as_str(), "missing", "a value for `filename`, or for `key`"))?;
         ObjectKey::field(METADATA.as_str(), key.as_str())
     }
 

@@ -31,7 +31,7 @@ fn with_root(house: &House, directory: &TestDirectory, lines: &[&str]) -> Storag
     use std::os::unix::fs::PermissionsExt;
     let path = directory.path().join("versions");
     let key = |name: &str| STANDARD.encode([name.as_bytes()[0]; 32]);
-    let text: String = lines.iter().map(|name| format!("{name} {}\n", key(name))).collect();
+    let text = lines.iter().map(|name| format!("{name} {}", key(name))).collect::<Vec<_>>().join("\n");
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     let root: Arc<dyn RootKey> = Arc::new(LocalRootKey::open(&path, Arc::new(SystemRandom)).unwrap());
