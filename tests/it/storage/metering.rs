@@ -74,7 +74,7 @@ async fn what_breaks_off_counts_as_far_as_it_came(t: DbTest) {
     put(alice, "x", &"y".repeat(large)).await.expect(201);
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(head("GET", "").as_bytes()).await.unwrap();
-    socket.read_exact(&mut [0; 100_000]).await.unwrap();
+    socket.read_exact(&mut vec![0; 100_000]).await.unwrap();
     drop(socket);
     eventually("it counts", async || counted(&t, &app, app.alice.tenant).await[0] == 3).await;
     let [_, _, sent] = counted(&t, &app, app.alice.tenant).await;
