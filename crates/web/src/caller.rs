@@ -1,7 +1,9 @@
 //! The seam to whatever verifies credentials, and the extractor behind it.
 
+mod visitor;
+
 use std::fmt;
-use std::future::{Future, Ready, ready};
+use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, LocalBoxFuture, Shared};
 use veza_core::{Caller, TenantId};
 
+pub use self::visitor::Visitor;
 use crate::client::{Client, Credentials};
 use crate::gcra::{Decision, Limit};
 use crate::problem::Problem;
@@ -29,44 +32,6 @@ pub trait Authenticate: fmt::Debug + Send + Sync + 'static {
 
     /// The tenant that the host name, or `X-Tenant-ID`, means; none when they mean nobody.
     fn named(&self, client: Client) -> BoxFuture<'_, Result<Option<TenantId>, Problem>>;
-}
-
-/// A request that shows no credentials. It is for the handler to find out what it may do, and for which tenant: by a
-/// signature, for example.
-#[derive(Debug, Clone)]
-pub struct Visitor(HttpRequest);
-
-impl Visitor {
-    /// Lets the visitor act for `tenant`, which the handler has verified: counts it, and refuses it like everybody
-    /// else when the tenant is not served.
-    pub async fn enter(&self, tenant: TenantId) -> Result<(), Problem> {
-        let (state, client) = self.parts()?;
-        let requests_per_minute = verifier(&state)?.visit(tenant, client).await?;
-        tracing::Span::current().record("tenant.id", tracing::field::display(tenant));
-        let decision = state.limiter.check(&tenant, Limit::per_minute(requests_per_minute));
-        self.0.extensions_mut().insert(decision);
-        if decision.allowed { Ok(()) } else { Err(rate::exceeded(&decision)) }
-    }
-
-    /// The tenant that the request names by its host, or by `X-Tenant-ID`: a hint, nothing verified.
-    pub async fn named(&self) -> Result<Option<TenantId>, Problem> {
-        let (state, client) = self.parts()?;
-        verifier(&state)?.named(client).await
-    }
-
-    fn parts(&self) -> Result<(Arc<State>, Client), Problem> {
-        let state = State::of(&self.0)?;
-        Ok((Arc::clone(state), Client::read(&self.0, state)?))
-    }
-}
-
-impl FromRequest for Visitor {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(req: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(Ok(Self(req.clone())))
-    }
 }
 
 fn verifier(state: &State) -> Result<&dyn Authenticate, Problem> {

@@ -1,7 +1,7 @@
 //! Buckets that everybody may read, and pages of other origins.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{AppBuilder, DbTest, TenantTest, db_test, tenant_test};
 
 use super::{BUCKETS, files, path, stored};
 
@@ -101,4 +101,25 @@ async fn pages_of_other_origins_do_what_the_bucket_says(t: TenantTest) {
     let put = alice.with("origin", "https://other.example").send("PUT", &path("x"), Some("y".into())).await;
     assert_eq!((put.status, put.header("access-control-allow-origin")), (201, None));
     assert_eq!(alice.get(&path("x")).await.header("access-control-allow-origin"), None);
+}
+
+#[db_test(clock = "manual")]
+async fn who_asks_too_often_for_what_is_not_there_is_not_looked_for(t: DbTest) {
+    let app = AppBuilder::new(&t.database).clock(&t.clock).start().await;
+    let (alice, anybody) = (crate::pull::robot(&app, &["*"]).await, app.anonymous());
+    files(&alice, json!({ "access": "public_read" })).await;
+    stored(&alice, "x", "hello").await;
+    let there = format!("/v1/storage/public/{}/files/x", app.alice.tenant);
+    let nowhere = there.replace("/files/", "/nowhere/");
+    for _ in 0..299 {
+        anybody.get(&nowhere).await.expect_problem(404, "storage.not_found");
+    }
+    anybody.get(&there).await.expect(200);
+    anybody.get(&format!("{}?signature=AAAA", there.replace("/public/", "/signed/"))).await.expect(403);
+    anybody.get(&nowhere).await.expect_problem(404, "storage.not_found");
+    anybody.get(&nowhere).await.expect_problem(429, "web.rate_limited");
+    assert_eq!(anybody.send("OPTIONS", &path("x"), None).await.status, 429);
+    alice.get(&path("x")).await.expect(200);
+    t.clock.advance(chrono::TimeDelta::minutes(1));
+    anybody.get(&there).await.expect(200);
 }

@@ -75,6 +75,7 @@ pub(super) async fn preflight_with_token(
     state: &State,
     req: &HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    visitor.look()?;
     // Who names nobody, or somebody unknown, gets the answer of who may not.
     let tenant = visitor.named().await.ok().flatten();
     let name = req.match_info().get("bucket").unwrap_or_default();
@@ -82,7 +83,22 @@ pub(super) async fn preflight_with_token(
         Some(tenant) => bucket::find_of_anybody(state.storage.db(), tenant.as_uuid(), name).await?,
         None => None,
     };
+    if found.is_none() {
+        visitor.missed()?;
+    }
     Ok(preflight(req, found.as_ref())?)
+}
+
+/// Notes that an answer of a bucket with rules is another for each origin, so that caches keep them apart.
+pub(super) fn varied(
+    bucket: &PublicBucket,
+    answer: Result<HttpResponse, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let mut response = answer?;
+    if !bucket.cors.is_empty() {
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    Ok(response)
 }
 
 /// Whether a browser asks before it calls.

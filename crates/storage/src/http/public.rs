@@ -41,9 +41,9 @@ async fn read(
     which: Query<Which>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (caller, wanted) = entered(&visitor, &state, &req, &which.0).await?;
-    let answer = downloads::read(&state, &req, &wanted).await;
-    cors::told(&state, &caller, &req, &wanted.place.bucket, answer).await
+    let (found, wanted) = entered(&visitor, &state, &req, &which.0).await?;
+    let answer = cors::varied(&found, downloads::read(&state, &req, &wanted).await);
+    cors::told(&state, wanted.permit.caller(), &req, &wanted.place.bucket, answer).await
 }
 
 /// What a `GET` says of the object, without its bytes.
@@ -62,9 +62,9 @@ async fn about(
     which: Query<Which>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (caller, wanted) = entered(&visitor, &state, &req, &which.0).await?;
-    let answer = downloads::about(&state, &req, &wanted).await;
-    cors::told(&state, &caller, &req, &wanted.place.bucket, answer).await
+    let (found, wanted) = entered(&visitor, &state, &req, &which.0).await?;
+    let answer = cors::varied(&found, downloads::about(&state, &req, &wanted).await);
+    cors::told(&state, wanted.permit.caller(), &req, &wanted.place.bucket, answer).await
 }
 
 /// Finds the public bucket and lets the visitor into its tenant, with the one right to read.
@@ -73,8 +73,8 @@ async fn entered(
     state: &State,
     req: &HttpRequest,
     which: &Which,
-) -> Result<(Caller, Wanted), Problem> {
-    let found = named(state, req).await?.filter(|found| found.public);
+) -> Result<(PublicBucket, Wanted), Problem> {
+    let found = named(visitor, state, req).await?.filter(|found| found.public);
     let place = Place::of(req)?;
     // As for what does not exist.
     let found = found.ok_or(Error::Absent("bucket"))?;
@@ -86,14 +86,23 @@ async fn entered(
     visitor.enter(found.tenant).await.map_err(hidden)?;
     let caller = Caller::verified(found.tenant, Principal::System, Scopes::new([ReadObjects::NAME]));
     let permit = caller.permit()?;
-    Ok((caller, Wanted { permit, place, version: which.version, audience: Audience::All }))
+    Ok((found, Wanted { permit, place, version: which.version, audience: Audience::All }))
 }
 
 /// The bucket of the organisation that stands in the path.
-async fn named(state: &State, req: &HttpRequest) -> Result<Option<PublicBucket>, Error> {
+async fn named(
+    visitor: &Visitor,
+    state: &State,
+    req: &HttpRequest,
+) -> Result<Option<PublicBucket>, Problem> {
+    visitor.look()?;
     let part = |name| req.match_info().get(name).unwrap_or_default();
     let Ok(organization) = Uuid::try_parse(part("organization")) else { return Ok(None) };
-    bucket::find_of_anybody(state.storage.db(), organization, part("bucket")).await
+    let found = bucket::find_of_anybody(state.storage.db(), organization, part("bucket")).await?;
+    if found.is_none() {
+        visitor.missed()?;
+    }
+    Ok(found)
 }
 
 /// Ask, as a browser does, whether a page of another origin may read. The bucket's `cors` says so.
@@ -105,8 +114,12 @@ async fn named(state: &State, req: &HttpRequest) -> Result<Option<PublicBucket>,
     ),
     responses((status = NO_CONTENT, description = "It may, as the headers say.")))]
 #[options("/v1/storage/public/{organization}/{bucket}/{key:.*}")]
-async fn preflight_public(state: Data<State>, req: HttpRequest) -> Result<HttpResponse, Problem> {
-    let found = named(&state, &req).await?.filter(|found| found.public);
+async fn preflight_public(
+    visitor: Visitor,
+    state: Data<State>,
+    req: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let found = named(&visitor, &state, &req).await?.filter(|found| found.public);
     Ok(cors::preflight(&req, found.as_ref())?)
 }
 
@@ -119,8 +132,12 @@ async fn preflight_public(state: Data<State>, req: HttpRequest) -> Result<HttpRe
     ),
     responses((status = NO_CONTENT, description = "It may, as the headers say.")))]
 #[options("/v1/storage/signed/{organization}/{bucket}/{key:.*}")]
-async fn preflight_signed(state: Data<State>, req: HttpRequest) -> Result<HttpResponse, Problem> {
-    let found = named(&state, &req).await?;
+async fn preflight_signed(
+    visitor: Visitor,
+    state: Data<State>,
+    req: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let found = named(&visitor, &state, &req).await?;
     Ok(cors::preflight(&req, found.as_ref())?)
 }
 

@@ -198,7 +198,12 @@ async fn entered(
         key_id: sent.key_id,
     };
     let signature = BASE64.decode(&sent.signature).map_err(|_odd| Error::SignatureInvalid)?;
-    let verified = state.storage.verify(organization, grant, &signature).await?;
+    visitor.look()?;
+    let verified = state.storage.verify(organization, grant, &signature).await;
+    if matches!(verified, Err(Error::SignatureInvalid)) {
+        visitor.missed()?;
+    }
+    let verified = verified?;
     visitor.enter(verified.caller.tenant()).await?;
     Ok(verified)
 }

@@ -20,7 +20,7 @@ pub struct Grant {
     pub version: Option<VersionId>,
     /// Until when, in seconds since 1970.
     pub expires: i64,
-    /// Who signed it: `person:<id>` or `api_key:<id>`. What is stored is stored by them.
+    /// Who signed it: `person:<id>`, `api_key:<id>` or `system`. What is stored is stored by them.
     pub by: String,
     /// The media type that is stored.
     pub content_type: Option<String>,
@@ -48,6 +48,9 @@ impl Grant {
 
     /// Who signed it, when that is somebody who can.
     pub(super) fn principal(&self) -> Option<Principal> {
+        if self.by == Principal::System.to_string() {
+            return Some(Principal::System);
+        }
         let (kind, id) = self.by.split_once(':')?;
         let id: Uuid = id.parse().ok()?;
         let principal = match kind {
@@ -96,7 +99,8 @@ mod tests {
         texts.dedup();
         assert_eq!(texts.len(), all);
         assert_eq!(grant.principal(), Some(Principal::Person(Uuid::from_u128(3))));
-        for by in ["system", "person:x", "other:00000000-0000-0000-0000-000000000003", ""] {
+        assert_eq!(Grant { by: "system".to_owned(), ..grant.clone() }.principal(), Some(Principal::System));
+        for by in ["person:x", "other:00000000-0000-0000-0000-000000000003", ""] {
             assert_eq!(Grant { by: by.to_owned(), ..grant.clone() }.principal(), None, "{by}");
         }
     }
