@@ -58,9 +58,10 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     pub fn peek(&self, key: &K, limit: Limit) -> Decision {
         let now = self.now();
         let shard = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0) % SHARDS;
-        let known = self.shards.get(shard).and_then(|shard| {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).states.get(key).copied()
-        });
+        let known = self
+            .shards
+            .get(shard)
+            .and_then(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).states.get(key).copied());
         gcra(known.unwrap_or_default(), now, limit).0
     }
 

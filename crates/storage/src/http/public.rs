@@ -90,11 +90,7 @@ async fn entered(
 }
 
 /// The bucket of the organisation that stands in the path.
-async fn named(
-    visitor: &Visitor,
-    state: &State,
-    req: &HttpRequest,
-) -> Result<Option<PublicBucket>, Problem> {
+async fn named(visitor: &Visitor, state: &State, req: &HttpRequest) -> Result<Option<PublicBucket>, Problem> {
     visitor.look()?;
     let part = |name| req.match_info().get(name).unwrap_or_default();
     let Ok(organization) = Uuid::try_parse(part("organization")) else { return Ok(None) };
