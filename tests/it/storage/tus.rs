@@ -2,9 +2,12 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use veza_testing::{App, AppBuilder, Client, DbTest, Reply, TenantTest, db_test, tenant_test};
 
 use super::{BUCKETS, files, path, put, usage};
+use crate::pull::eventually;
 
 const TUS: &str = "/v1/storage/buckets/files/tus";
 
@@ -250,4 +253,33 @@ async fn an_upload_that_nobody_goes_on_with_is_gone(t: DbTest) {
     let storage = app.platform.storage.as_ref().unwrap();
     storage.reap(app.alice.tenant).await.unwrap();
     assert_eq!(usage(&robot).await, (0, 0));
+}
+
+#[tenant_test]
+async fn of_two_who_send_at_once_the_one_who_began_later_goes_on(t: TenantTest) {
+    let app = AppBuilder::new(&t.database).start().await;
+    let (alice, tus) = (&app.alice.client, tus(&app.alice.client));
+    files(alice, json!({})).await;
+    let upload = begin(&tus, "x", 20).await;
+    let (address, token) = (app.base.strip_prefix("http://").unwrap(), app.alice.session["access_token"].clone());
+    let head = format!(
+        "PATCH {upload} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\nTus-Resumable: 1.0.0\r\n\
+         Upload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\nContent-Length: 10\r\n\
+         Connection: close\r\n\r\nslow ",
+        token.as_str().unwrap()
+    );
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let id = upload.rsplit('/').next().unwrap();
+    let fence = format!("(SELECT fence::text FROM storage.uploads WHERE upload_id = '{id}')");
+    let began = async || t.database.superuser().text(&fence).as_deref() == Some("1");
+    eventually("the slow one has begun", began).await;
+    patch(&tus, &upload, 0, "quick one ").await.expect(204);
+    slow.write_all(b"one..").await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("storage.upload.lost"), "{answer}");
+    patch(&tus, &upload, 10, "and so on.").await.expect(204);
+    assert_eq!(alice.get(&path("x")).await.text, "quick one and so on.");
+    assert_eq!(usage(alice).await, (20, 0));
 }
