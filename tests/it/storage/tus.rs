@@ -261,7 +261,8 @@ async fn of_two_who_send_at_once_the_one_who_began_later_goes_on(t: TenantTest) 
     let (alice, tus) = (&app.alice.client, tus(&app.alice.client));
     files(alice, json!({})).await;
     let upload = begin(&tus, "x", 20).await;
-    let (address, token) = (app.base.strip_prefix("http://").unwrap(), app.alice.session["access_token"].clone());
+    let (address, token) =
+        (app.base.strip_prefix("http://").unwrap(), app.alice.session["access_token"].clone());
     let head = format!(
         "PATCH {upload} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\nTus-Resumable: 1.0.0\r\n\
          Upload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\nContent-Length: 10\r\n\
