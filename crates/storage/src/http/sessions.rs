@@ -19,7 +19,7 @@ use super::{NoBucket, NoUpload, State, conditions, kept, problem};
 use crate::id::UploadId;
 use crate::object::{Attributes, Condition, StoredObject};
 use crate::upload::{self, NamedPart, NewUpload, Protocol, Tus, Upload};
-use crate::{Error, ObjectKey};
+use crate::{Error, ObjectKey, bucket};
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
     routes.service(create).service(list).service(get).service(complete).service(abort);
@@ -97,12 +97,16 @@ struct Completion {
 async fn create(
     state: Data<State>,
     request: Create<UploadRequest>,
-    bucket: PathOf<String, NoBucket>,
+    named: PathOf<String, NoBucket>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let Create { caller, body, key } = request;
     let permit = caller.permit()?;
-    let new = Arc::new(body.read(bucket.into_inner(), conditions::of_write(req.headers())?)?);
+    let name = named.into_inner();
+    let there = name.clone();
+    // Before a key is made for who has nothing there.
+    state.storage.db().read(&caller, move |tx| bucket::find(tx, &there).map(drop)).await?;
+    let new = Arc::new(body.read(name, conditions::of_write(req.headers())?)?);
     let prepared = Arc::new(state.storage.prepare_upload(&caller, &permit).await?);
     let work = move |tx: &mut TenantTx<'_>| {
         once::<_, Error>(tx, key.as_ref(), |tx| kept(&upload::begin(tx, &new, &prepared)?))
