@@ -2015,18 +2015,21 @@ CREATE TABLE storage.buckets (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     deleted_at timestamp with time zone,
+    purge_url text,
     CONSTRAINT buckets_access_check CHECK ((access = ANY (ARRAY['private'::text, 'public_read'::text]))),
     CONSTRAINT buckets_check CHECK (((retention_mode IS NULL) = (retention_days IS NULL))),
     CONSTRAINT buckets_check1 CHECK (((retention_mode IS NULL) OR versioning)),
     CONSTRAINT buckets_cors_check CHECK ((jsonb_typeof(cors) = 'array'::text)),
     CONSTRAINT buckets_max_object_bytes_check CHECK ((max_object_bytes > 0)),
     CONSTRAINT buckets_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$'::text)),
+    CONSTRAINT buckets_purge_url_check CHECK ((length(purge_url) <= 2000)),
     CONSTRAINT buckets_retention_days_check CHECK ((retention_days > 0)),
     CONSTRAINT buckets_retention_mode_check CHECK ((retention_mode = ANY (ARRAY['governance'::text, 'compliance'::text])))
 );
 ALTER TABLE ONLY storage.buckets FORCE ROW LEVEL SECURITY;
 ALTER TABLE storage.buckets OWNER TO veza_owner;
 COMMENT ON TABLE storage.buckets IS 'Where a tenant keeps objects, and the rules for them. No allowed_types allow all. A deleted bucket is empty but for what can be restored.';
+COMMENT ON COLUMN storage.buckets.purge_url IS 'Where a webhook goes when something public changes: the paths that caches must forget.';
 
 CREATE TABLE storage.contents (
     tenant_id uuid NOT NULL,
@@ -2062,6 +2065,17 @@ CREATE TABLE storage.objects (
 ALTER TABLE ONLY storage.objects FORCE ROW LEVEL SECURITY;
 ALTER TABLE storage.objects OWNER TO veza_owner;
 COMMENT ON TABLE storage.objects IS 'The current version of each key that has one.';
+
+CREATE TABLE storage.signing_keys (
+    tenant_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    root_id text NOT NULL,
+    wrapped bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY storage.signing_keys FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.signing_keys OWNER TO veza_owner;
+COMMENT ON TABLE storage.signing_keys IS 'What signs a tenant''s URLs, itself wrapped by the root key root_id. Without the row, no URL that it signed holds any more.';
 
 CREATE TABLE storage.tenant_keys (
     tenant_id uuid NOT NULL,
@@ -2458,6 +2472,8 @@ ALTER TABLE ONLY storage.contents
     ADD CONSTRAINT contents_pkey PRIMARY KEY (tenant_id, content_id);
 ALTER TABLE ONLY storage.objects
     ADD CONSTRAINT objects_pkey PRIMARY KEY (tenant_id, bucket_id, key);
+ALTER TABLE ONLY storage.signing_keys
+    ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (tenant_id);
 ALTER TABLE ONLY storage.tenant_keys
     ADD CONSTRAINT tenant_keys_pkey PRIMARY KEY (tenant_id, key_id);
 ALTER TABLE ONLY storage.uploads
@@ -2920,10 +2936,15 @@ ALTER TABLE storage.blobs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.buckets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.contents ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;
+ALTER TABLE storage.signing_keys ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY system ON storage.blobs TO veza_system USING (true) WITH CHECK (true);
 
+CREATE POLICY system ON storage.buckets TO veza_system USING (true) WITH CHECK (true);
+
 CREATE POLICY system ON storage.contents TO veza_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system ON storage.signing_keys TO veza_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system ON storage.uploads TO veza_system USING (true) WITH CHECK (true);
 
@@ -2936,6 +2957,8 @@ CREATE POLICY tenant ON storage.buckets TO veza_app USING ((tenant_id = ( SELECT
 CREATE POLICY tenant ON storage.contents TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON storage.objects TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON storage.signing_keys TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON storage.tenant_keys TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
@@ -3234,17 +3257,24 @@ GRANT UPDATE(due_at) ON TABLE storage.blobs TO veza_app;
 GRANT SELECT(due_at) ON TABLE storage.blobs TO veza_system;
 GRANT UPDATE(removed) ON TABLE storage.blobs TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE storage.buckets TO veza_app;
+GRANT SELECT(tenant_id) ON TABLE storage.buckets TO veza_system;
+GRANT SELECT(bucket_id) ON TABLE storage.buckets TO veza_system;
+GRANT SELECT(name) ON TABLE storage.buckets TO veza_system;
 GRANT UPDATE(access) ON TABLE storage.buckets TO veza_app;
+GRANT SELECT(access) ON TABLE storage.buckets TO veza_system;
 GRANT UPDATE(versioning) ON TABLE storage.buckets TO veza_app;
 GRANT UPDATE(encryption) ON TABLE storage.buckets TO veza_app;
 GRANT UPDATE(max_object_bytes) ON TABLE storage.buckets TO veza_app;
 GRANT UPDATE(allowed_types) ON TABLE storage.buckets TO veza_app;
 GRANT UPDATE(cors) ON TABLE storage.buckets TO veza_app;
+GRANT SELECT(cors) ON TABLE storage.buckets TO veza_system;
 GRANT UPDATE(retention_mode) ON TABLE storage.buckets TO veza_app;
 GRANT UPDATE(retention_days) ON TABLE storage.buckets TO veza_app;
 GRANT UPDATE(version) ON TABLE storage.buckets TO veza_app;
 GRANT UPDATE(updated_at) ON TABLE storage.buckets TO veza_app;
 GRANT UPDATE(deleted_at) ON TABLE storage.buckets TO veza_app;
+GRANT SELECT(deleted_at) ON TABLE storage.buckets TO veza_system;
+GRANT UPDATE(purge_url) ON TABLE storage.buckets TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE storage.contents TO veza_app;
 GRANT SELECT(tenant_id) ON TABLE storage.contents TO veza_system;
 GRANT UPDATE(backend) ON TABLE storage.contents TO veza_app;
@@ -3260,6 +3290,10 @@ GRANT UPDATE(due_at) ON TABLE storage.contents TO veza_app;
 GRANT SELECT(due_at) ON TABLE storage.contents TO veza_system;
 GRANT SELECT,INSERT,DELETE ON TABLE storage.objects TO veza_app;
 GRANT UPDATE(version_id) ON TABLE storage.objects TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE storage.signing_keys TO veza_app;
+GRANT SELECT ON TABLE storage.signing_keys TO veza_system;
+GRANT UPDATE(root_id) ON TABLE storage.signing_keys TO veza_app;
+GRANT UPDATE(wrapped) ON TABLE storage.signing_keys TO veza_app;
 GRANT SELECT,INSERT ON TABLE storage.tenant_keys TO veza_app;
 GRANT UPDATE(root_id) ON TABLE storage.tenant_keys TO veza_app;
 GRANT UPDATE(wrapped) ON TABLE storage.tenant_keys TO veza_app;

@@ -8,7 +8,7 @@ use crate::id::uuid_v7;
 use crate::schema::usage_events;
 
 /// Notes that the tenant used `quantity` of `kind` (`tenant.api_keys`, `storage.bytes`).
-pub fn record(tx: &mut TenantTx<'_>, kind: &'static str, quantity: u32) -> Result<(), DbError> {
+pub fn record(tx: &mut TenantTx<'_>, kind: &'static str, quantity: impl Into<i64>) -> Result<(), DbError> {
     let event = uuid_v7(tx.now(), tx.random());
     record_once(tx, event, kind, quantity).map(drop)
 }
@@ -19,16 +19,17 @@ pub fn record_once(
     tx: &mut TenantTx<'_>,
     event: Uuid,
     kind: &'static str,
-    quantity: u32,
+    quantity: impl Into<i64>,
 ) -> Result<bool, DbError> {
-    if quantity == 0 {
+    let quantity = quantity.into();
+    if quantity <= 0 {
         return Ok(false);
     }
     let row = (
         usage_events::tenant_id.eq(tx.tenant()),
         usage_events::event_id.eq(event),
         usage_events::kind.eq(kind),
-        usage_events::quantity.eq(i64::from(quantity)),
+        usage_events::quantity.eq(quantity),
         usage_events::occurred_at.eq(tx.now()),
     );
     let counted =

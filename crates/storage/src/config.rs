@@ -14,8 +14,8 @@ pub struct StorageConfig {
     /// processes need the same.
     pub directory: Option<PathBuf>,
     /// A file of root keys, of which the first encrypts: a line `name base64` with 32 bytes for each, made for
-    /// example by `echo "first $(openssl rand -base64 32)"`. Without one, nothing is encrypted. Keep a copy: what
-    /// is encrypted is lost without it.
+    /// example by `echo "first $(openssl rand -base64 32)"`. Without one, nothing is encrypted and no URL signed.
+    /// Keep a copy: what is encrypted is lost without it.
     pub root_key_file: Option<PathBuf>,
     /// The most bytes that an organisation stores, uploads under way included; no limit when absent. An operator
     /// sets another one for a single organisation.

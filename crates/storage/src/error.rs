@@ -68,6 +68,24 @@ pub enum Error {
         /// Bytes that are there.
         offset: i64,
     },
+    /// The URL's signature is none of the tenant's, or not for this.
+    #[error("the URL is not signed, or is another one than was signed")]
+    SignatureInvalid,
+    /// The URL's time has passed.
+    #[error("the URL has expired")]
+    SignatureExpired,
+    /// The URL does not allow to store this.
+    #[error("the URL allows to store {0} only")]
+    SignatureConstraint(&'static str),
+    /// What is asked for needs a root key, and the deployment has none.
+    #[error("this needs a root key (storage.root_key_file), and the deployment has none")]
+    NoRootKey,
+    /// The bucket does not let pages of this origin do this.
+    #[error("the bucket does not let pages of this origin do this")]
+    OriginRefused,
+    /// The client does not speak tus 1.0.0.
+    #[error("Tus-Resumable must be 1.0.0")]
+    TusVersion,
     /// A permission is missing.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
@@ -176,6 +194,12 @@ veza_core::codes! {
     Error::TypeNotAllowed => Invalid, "storage.object.type_not_allowed", "The bucket's allowed_types say what it takes.";
     Error::Retained => Conflict, "storage.object.retained", "It can be deleted when its retention has ended and no legal hold is on it.";
     Error::OffsetMismatch { .. } => Conflict, "storage.upload.offset_mismatch", "Ask how many bytes are there, and go on behind them.";
+    Error::SignatureInvalid => Forbidden, "storage.signature.invalid", "The URL is not signed, was altered, or its signature was ended: ask for a new one.";
+    Error::SignatureExpired => Forbidden, "storage.signature.expired", "The URL's time has passed: ask for a new one.";
+    Error::SignatureConstraint(_) => Forbidden, "storage.signature.constraint", "What is sent is not what the URL was signed for.";
+    Error::NoRootKey => Unavailable, "storage.root_key.missing", "The operator must set storage.root_key_file.";
+    Error::OriginRefused => Forbidden, "storage.cors.refused", "The bucket's cors rules do not let pages of this origin do this.";
+    Error::TusVersion => PreconditionFailed, "storage.tus.version", "Only tus 1.0.0 is spoken here: send it in Tus-Resumable.";
     Error::Shredded => NotFound, "storage.object.shredded", "The organisation's key was dropped; nobody can read it any more.";
     Error::LeaseLost => Conflict, "storage.upload.lost", "It took too long, or somebody else goes on with it: begin again.";
     Error::NotFound => NotFound, "storage.blob.not_found", "The backend has no such blob.";
@@ -220,7 +244,7 @@ impl Fault for Error {
             Error::Unavailable { retry_after, .. } => Some(*retry_after),
             Error::Db(error) => error.retry_after(),
             // Somebody has to make space: an hour is a guess at how long that takes a person.
-            Error::Full => Some(Duration::from_hours(1)),
+            Error::Full | Error::NoRootKey => Some(Duration::from_hours(1)),
             _ => None,
         }
     }

@@ -7,6 +7,8 @@ veza_core::ids! {
     VersionId(VersionNoun) = "version";
     /// An upload in parts.
     UploadId(UploadNoun) = "upload";
+    /// What signs a tenant's URLs.
+    SigningKeyId(SigningKeyNoun) = "signing_key";
     /// What versions show.
     ContentId(ContentNoun) = "content";
 }

@@ -84,6 +84,11 @@ impl Keyring {
         Ok(key)
     }
 
+    /// The key above all others.
+    pub(crate) fn root(&self) -> &dyn RootKey {
+        &*self.root
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<TenantKeyId, Arc<TenantKey>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,7 +17,9 @@ mod input;
 mod key;
 mod keyring;
 pub mod object;
+mod percent;
 pub mod permission;
+mod purge;
 mod put;
 pub mod quota;
 mod read;
@@ -25,6 +27,9 @@ mod reap;
 mod schema;
 mod service;
 mod setup;
+pub mod signed;
+mod sniff;
+pub mod traffic;
 pub mod upload;
 
 pub use self::{

@@ -13,6 +13,7 @@ use crate::id::ContentId;
 use crate::object::{self, Attributes, Condition, Object};
 use crate::permission::WriteObjects;
 use crate::quota;
+use crate::sniff::{self, First};
 use crate::{BlobId, Body, Error, ObjectKey, Storage};
 
 /// An object to be stored.
@@ -70,10 +71,14 @@ impl Storage {
             len: new.len,
             expected: new.expected,
         };
+        let (body, first) = First::of(body);
         let shown = match self.flow(caller, flow, begun.data_key.as_ref(), body).await {
             Ok(arrived) => {
+                let content_type = sniff::refined(&new.attributes.content_type, &first.bytes());
+                let attributes = Attributes { content_type, ..new.attributes.clone() };
+                let new = Arc::new(NewObject { attributes, ..NewObject::clone(&new) });
                 let by = permit.caller().principal().to_string();
-                self.show(caller, ids, Arc::clone(&new), arrived, by).await
+                self.show(caller, ids, new, arrived, by).await
             }
             Err(error) => Err(error),
         };
@@ -105,10 +110,13 @@ impl Storage {
         let backend = self.backend_name().to_owned();
         let intend = move |tx: &mut TenantTx<'_>| {
             let bucket = bucket::find(tx, &new.bucket)?;
-            object::check(&bucket, &new.attributes, new.len.map(size).transpose()?)?;
+            object::check_early(&bucket, &new.attributes, new.len.map(size).transpose()?)?;
             // It is checked again when it counts; now it saves a body that would be in vain.
             new.condition.check(object::current(tx, &bucket, &new.key)?.as_ref())?;
             let key = wrapped.clone().filter(|_| bucket.settings.encryption);
+            if bucket.settings.encryption && key.is_none() {
+                return Err(Error::NoRootKey);
+            }
             let reserve = reserve.min(bucket.settings.max_object_bytes.unwrap_or(i64::MAX));
             let intent = Intent {
                 content: ids.content,

@@ -57,6 +57,11 @@ struct Located {
 pub struct Opened {
     /// The object.
     pub object: Object,
+    content: OpenedContent,
+}
+
+/// The same of a content.
+pub(crate) struct OpenedContent {
     storage: Storage,
     tenant: TenantId,
     parts: Vec<Part>,
@@ -113,12 +118,32 @@ impl Storage {
             Ok::<_, Error>((object, located))
         };
         let (object, located) = self.db().read(caller, find).await?;
+        let content = self.opened(caller, object.content, located).await?;
+        Ok(Opened { object, content })
+    }
+
+    /// Opens what an upload has so far.
+    pub(crate) async fn open_content(
+        &self,
+        caller: &Caller,
+        content: ContentId,
+    ) -> Result<OpenedContent, Error> {
+        let located = self.db().read(caller, move |tx| locate(tx, content)).await?;
+        self.opened(caller, content, located).await
+    }
+
+    async fn opened(
+        &self,
+        caller: &Caller,
+        content: ContentId,
+        located: Located,
+    ) -> Result<OpenedContent, Error> {
         let data_key = match located.key {
-            Some((row, wrapped)) => Some(self.data_key(caller, object.content, row, &wrapped).await?),
+            Some((row, wrapped)) => Some(self.data_key(caller, content, row, &wrapped).await?),
             None => None,
         };
         let (storage, tenant) = (self.clone(), caller.tenant());
-        Ok(Opened { object, storage, tenant, parts: located.parts, data_key: Arc::new(data_key) })
+        Ok(OpenedContent { storage, tenant, parts: located.parts, data_key: Arc::new(data_key) })
     }
 
     pub(crate) async fn data_key(
@@ -165,6 +190,12 @@ impl Opened {
     /// # Errors
     /// The backend's own.
     pub async fn bytes(&self, range: Range<u64>) -> Result<Body, Error> {
+        self.content.bytes(range).await
+    }
+}
+
+impl OpenedContent {
+    pub(crate) async fn bytes(&self, range: Range<u64>) -> Result<Body, Error> {
         let mut wanted = Vec::new();
         let mut begin = 0_u64;
         for part in &self.parts {

@@ -12,6 +12,7 @@ diesel::table! {
         max_object_bytes -> Nullable<BigInt>,
         allowed_types -> Array<Text>,
         cors -> Jsonb,
+        purge_url -> Nullable<Text>,
         retention_mode -> Nullable<Text>,
         retention_days -> Nullable<Integer>,
         version -> BigInt,
@@ -29,6 +30,15 @@ diesel::table! {
         current -> Bool,
         created_at -> Timestamptz,
         dropped_at -> Nullable<Timestamptz>,
+    }
+}
+diesel::table! {
+    storage.signing_keys (tenant_id) {
+        tenant_id -> Uuid,
+        key_id -> Uuid,
+        root_id -> Text,
+        wrapped -> Binary,
+        created_at -> Timestamptz,
     }
 }
 diesel::table! {
@@ -119,4 +129,4 @@ diesel::table! {
         expires_at -> Timestamptz,
     }
 }
-diesel::allow_tables_to_appear_in_same_query!(buckets, contents, blobs, versions, objects);
+diesel::allow_tables_to_appear_in_same_query!(buckets, contents, blobs, versions, objects, signing_keys);

@@ -6,6 +6,7 @@ use veza_core::Db;
 
 use crate::crypt::RootKey;
 use crate::keyring::Keyring;
+use crate::traffic::Traffic;
 use crate::{Backend, Error, StorageConfig};
 
 /// The files of one deployment. Cheap to clone.
@@ -21,6 +22,7 @@ struct Inner {
     name: String,
     backend: Arc<dyn Backend>,
     keys: Option<Keyring>,
+    traffic: Traffic,
 }
 
 impl Storage {
@@ -41,12 +43,26 @@ impl Storage {
             return Err(Error::Setup(problems.join("; ")));
         }
         let keys = root.map(|root| Keyring::new(db.clone(), root));
-        Ok(Self { inner: Arc::new(Inner { db, config, name: name.to_owned(), backend, keys }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                db,
+                config,
+                name: name.to_owned(),
+                backend,
+                keys,
+                traffic: Traffic::default(),
+            }),
+        })
     }
 
     /// The database behind it.
     pub fn db(&self) -> &Db {
         &self.inner.db
+    }
+
+    /// Whether there is a root key, so that stored bytes can be encrypted and URLs signed.
+    pub fn can_encrypt(&self) -> bool {
+        self.inner.keys.is_some()
     }
 
     /// The configuration in force.
@@ -60,6 +76,10 @@ impl Storage {
 
     pub(crate) fn backend_name(&self) -> &str {
         &self.inner.name
+    }
+
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.inner.traffic
     }
 
     pub(crate) fn keys(&self) -> Option<&Keyring> {

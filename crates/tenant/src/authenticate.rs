@@ -66,6 +66,14 @@ impl Tenants {
         Ok(Admission { caller, requests_per_minute: entry.requests_per_minute })
     }
 
+    /// The request limit of an organisation that somebody without a token asks something of: it must be active, and
+    /// the one that header and host name mean.
+    pub async fn visit(&self, tenant: TenantId, credentials: Credentials<'_>) -> Result<u32, Error> {
+        let entry = self.inner.directory.get(&self.inner.db, tenant).await?;
+        check_hints(&entry, credentials)?;
+        if entry.active { Ok(entry.requests_per_minute) } else { Err(Error::Suspended) }
+    }
+
     /// The organisation that header and host name mean, for requests without a token.
     pub(crate) async fn hinted(&self, credentials: Credentials<'_>) -> Result<Option<TenantId>, Error> {
         let mut hinted: Option<TenantId> = None;

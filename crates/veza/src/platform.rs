@@ -139,6 +139,10 @@ impl Platform {
         self.jobs.start(&self.tasks);
         #[cfg(feature = "chat")]
         self.chat.start(&self.tasks);
+        #[cfg(feature = "storage")]
+        if let Some(storage) = &self.storage {
+            storage.start(&self.tasks);
+        }
     }
 
     /// Starts what at least one process has to do for all: e-mail, sweeping, and the jobs of `runtime`,

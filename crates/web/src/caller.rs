@@ -1,5 +1,7 @@
 //! The seam to whatever verifies credentials, and the extractor behind it.
 
+mod visitor;
+
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
@@ -8,9 +10,10 @@ use std::sync::Arc;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, LocalBoxFuture, Shared};
-use veza_core::Caller;
+use veza_core::{Caller, TenantId};
 
-use crate::client::Credentials;
+pub use self::visitor::Visitor;
+use crate::client::{Client, Credentials};
 use crate::gcra::{Decision, Limit};
 use crate::problem::Problem;
 use crate::rate;
@@ -21,6 +24,19 @@ use crate::site::State;
 pub trait Authenticate: fmt::Debug + Send + Sync + 'static {
     /// Who shows these credentials. A problem of kind `Unauthenticated` when nobody we know does.
     fn authenticate(&self, credentials: Credentials) -> BoxFuture<'_, Result<Admission, Problem>>;
+
+    /// How many requests a minute may be made for `tenant` by somebody without credentials, whom a signature of the
+    /// tenant's lets in, or the tenant's word that something is public. A problem when the tenant may not be served
+    /// now, or is another than the client names.
+    fn visit(&self, tenant: TenantId, client: Client) -> BoxFuture<'_, Result<u32, Problem>>;
+
+    /// The tenant that the host name, or `X-Tenant-ID`, means; none when they mean nobody.
+    fn named(&self, client: Client) -> BoxFuture<'_, Result<Option<TenantId>, Problem>>;
+}
+
+fn verifier(state: &State) -> Result<&dyn Authenticate, Problem> {
+    let verifier = state.authenticate.as_deref();
+    verifier.ok_or_else(|| Problem::internal(&"a route asks for a caller and nothing verifies credentials"))
 }
 
 /// A verified caller, and how often its tenant may ask.
@@ -99,9 +115,9 @@ impl Gate {
 }
 
 async fn admit(state: &State, credentials: Credentials) -> Outcome {
-    let Some(authenticate) = &state.authenticate else {
-        let problem = Problem::internal(&"a route asks for a caller and nothing verifies credentials");
-        return Outcome { decision: None, result: Err(problem) };
+    let authenticate = match verifier(state) {
+        Ok(authenticate) => authenticate,
+        Err(problem) => return Outcome { decision: None, result: Err(problem) },
     };
     let admission = match authenticate.authenticate(credentials).await {
         Ok(admission) => admission,

@@ -11,12 +11,16 @@ use crate::config::CorsConfig;
 
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Idempotency-Replayed, \
-     Accept-Ranges, Content-Disposition, Content-Range, Repr-Digest, X-Veza-Tags, X-Veza-Version-Id",
+     Accept-Ranges, Content-Disposition, Content-Range, Repr-Digest, X-Veza-Tags, X-Veza-Version-Id, \
+     Tus-Resumable, Tus-Version, Tus-Extension, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Expires, \
+     Upload-Metadata, Upload-Defer-Length, Upload-Concat",
 );
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, idempotency-key, if-match, if-none-match, x-request-id, x-tenant-id, traceparent, \
-     range, if-range, content-digest, repr-digest, content-md5, content-disposition, content-encoding, cache-control, x-veza-tags",
+     range, if-range, content-digest, repr-digest, content-md5, content-disposition, content-encoding, cache-control, x-veza-tags, \
+     tus-resumable, upload-length, upload-defer-length, upload-offset, upload-metadata, upload-concat, upload-checksum, \
+     x-http-method-override",
 );
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 

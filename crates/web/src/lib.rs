@@ -38,7 +38,7 @@ mod version;
 mod watch;
 
 pub use self::body::BodyLimit;
-pub use self::caller::{Admission, Authenticate, Authenticated};
+pub use self::caller::{Admission, Authenticate, Authenticated, Visitor};
 pub use self::client::{Client, Credentials};
 pub use self::codes::CODES;
 pub use self::config::{CorsConfig, WebConfig};

@@ -54,6 +54,17 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         decision
     }
 
+    /// What [`check`](Self::check) would say, without counting.
+    pub fn peek(&self, key: &K, limit: Limit) -> Decision {
+        let now = self.now();
+        let shard = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0) % SHARDS;
+        let known = self
+            .shards
+            .get(shard)
+            .and_then(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).states.get(key).copied());
+        gcra(known.unwrap_or_default(), now, limit).0
+    }
+
     /// How many keys are remembered.
     pub fn len(&self) -> usize {
         let length =
@@ -104,6 +115,8 @@ mod tests {
         let limit = Limit::per_minute(1);
         assert!(limiter.check(&"alice", limit).allowed);
         assert!(!limiter.check(&"alice", limit).allowed);
+        assert!(!limiter.peek(&"alice", limit).allowed);
+        assert!(limiter.peek(&"mallory", limit).allowed, "a look counts nothing");
         assert!(limiter.check(&"mallory", limit).allowed);
     }
 

@@ -16,6 +16,13 @@ use crate::{caller, json};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query<T>(pub T);
 
+impl<T: DeserializeOwned> Query<T> {
+    /// The parameters of a request, for who answers wrong ones in a way of their own.
+    pub fn of(req: &HttpRequest) -> Result<Self, Problem> {
+        parse(req.query_string()).map(Self)
+    }
+}
+
 impl<T> Deref for Query<T> {
     type Target = T;
     fn deref(&self) -> &T {
@@ -28,7 +35,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(req: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let read = parse(req.query_string()).map(Self);
+        let read = Self::of(req);
         caller::behind(req, async move { read })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ pub(crate) struct State {
     pub(crate) compression: bool,
     pub(crate) timeout: Duration,
     pub(crate) limiter: Limiter<TenantId>,
+    pub(crate) misses: Limiter<IpAddr>,
     pub(crate) authenticate: Option<Arc<dyn Authenticate>>,
     pub(crate) on_span: Option<SpanHook>,
     pub(crate) checks: Vec<Arc<dyn Check>>,
@@ -86,6 +88,7 @@ impl Web {
             compression: config.compression,
             timeout: config.request_timeout.as_duration(),
             limiter: Limiter::new(Arc::clone(&clock)),
+            misses: Limiter::new(Arc::clone(&clock)),
             authenticate: None,
             on_span: None,
             checks: Vec::new(),

@@ -8,8 +8,16 @@ mod copies;
 mod isolation;
 mod leaving;
 mod listing;
+mod metering;
 mod objects;
+mod public;
+mod purging;
 mod ranges;
+mod signed;
+mod sniffing;
+mod tus;
+mod tus_clients;
+mod uploads;
 mod versions;
 
 use serde_json::{Value, json};

@@ -60,6 +60,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/2026-11-21-110000_storage_create_objects/up.sql"),
     },
     Migration {
+        name: "2026-11-22-110000_storage_sign_urls",
+        sql: include_str!("../../../../migrations/2026-11-22-110000_storage_sign_urls/up.sql"),
+    },
+    Migration {
+        name: "2026-11-22-111000_storage_show_buckets",
+        sql: include_str!("../../../../migrations/2026-11-22-111000_storage_show_buckets/up.sql"),
+    },
+    Migration {
+        name: "2026-11-22-112000_storage_purge_caches",
+        sql: include_str!("../../../../migrations/2026-11-22-112000_storage_purge_caches/up.sql"),
+    },
+    Migration {
         name: "2026-11-22-130000_chat_create_log",
         sql: include_str!("../../../../migrations/2026-11-22-130000_chat_create_log/up.sql"),
     },

@@ -1,5 +1,8 @@
 //! Buckets: where a tenant keeps objects, and the rules for them.
 
+#[cfg(feature = "http")]
+mod anybody;
+mod cors;
 mod settings;
 
 use chrono::{DateTime, Utc};
@@ -8,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Query, TenantScope, TenantTx, Write};
 
-pub use self::settings::{Access, BucketChange, BucketSettings, CorsRule, RetentionMode, RetentionRule};
+#[cfg(feature = "http")]
+pub(crate) use self::anybody::{PublicBucket, find_of_anybody};
+pub use self::cors::CorsRule;
+pub use self::settings::{Access, BucketChange, BucketSettings, RetentionMode, RetentionRule};
 use crate::Error;
 use crate::id::BucketId;
 use crate::input::Rules;
@@ -75,11 +81,17 @@ impl From<Row> for Bucket {
     }
 }
 
-/// Makes a bucket.
+/// Makes a bucket. Where nothing is said of encryption, it encrypts if the deployment can: `can_encrypt` is
+/// [`Storage::can_encrypt`](crate::Storage::can_encrypt).
 ///
 /// # Errors
 /// [`Error::Invalid`], [`Error::BucketExists`], [`Error::LimitReached`].
-pub fn create(tx: &mut TenantTx<'_>, _: &Permit<ManageBuckets>, new: &NewBucket) -> Result<Bucket, Error> {
+pub fn create(
+    tx: &mut TenantTx<'_>,
+    _: &Permit<ManageBuckets>,
+    new: &NewBucket,
+    can_encrypt: bool,
+) -> Result<Bucket, Error> {
     let mut rules = Rules::default();
     rules.check(
         "/name",
@@ -87,8 +99,10 @@ pub fn create(tx: &mut TenantTx<'_>, _: &Permit<ManageBuckets>, new: &NewBucket)
         "name",
         "3 to 63 of a-z, 0-9 and -, beginning and ending with a letter or a digit",
     );
-    let settings = BucketSettings::default().changed(&new.settings);
+    let settings = BucketSettings { encryption: can_encrypt, ..BucketSettings::default() };
+    let settings = settings.changed(&new.settings);
     settings.check("/settings", &mut rules);
+    new.settings.check_encryption("/settings", can_encrypt, &mut rules);
     rules.finish()?;
     // One at a time, so that nobody gets past the limit.
     let lock = diesel::sql_query(
@@ -177,16 +191,20 @@ pub fn update(
     name: &str,
     change: &BucketChange,
     versions: Option<&[i64]>,
+    can_encrypt: bool,
 ) -> Result<Bucket, Error> {
     let bucket = changeable(tx, name, versions)?;
     let settings = bucket.settings.changed(change);
     let mut rules = Rules::default();
     settings.check("", &mut rules);
+    change.check_encryption("", can_encrypt, &mut rules);
     rules.finish()?;
     let update = diesel::update(buckets::table.find((tx.tenant(), bucket.id)))
         .set((settings.values()?, buckets::version.eq(bucket.version + 1), buckets::updated_at.eq(tx.now())))
         .returning(Row::as_returning());
-    Ok(tx.get_result::<Row, _>(update)?.into())
+    let changed: Bucket = tx.get_result::<Row, _>(update)?.into();
+    crate::purge::whole(tx, &bucket, &changed)?;
+    Ok(changed)
 }
 
 /// Deletes a bucket that is empty. What was deleted from it can be restored no more.

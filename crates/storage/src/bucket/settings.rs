@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::cors::CorsRule;
 use crate::Error;
 use crate::input::{Rules, is_media_type};
 use crate::schema::buckets;
@@ -64,25 +65,6 @@ pub struct RetentionRule {
     pub days: i32,
 }
 
-/// Which pages of other origins a browser lets read and write objects.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct CorsRule {
-    /// Origins such as `https://app.example`, or `*`.
-    pub origins: Vec<String>,
-    /// Methods of `GET`, `HEAD`, `PUT`, `POST`, `PATCH`, `DELETE`; `GET` and `HEAD` when absent.
-    #[serde(default = "reading")]
-    pub methods: Vec<String>,
-    /// For how long a browser may remember the answer, in seconds, 0 to 86400.
-    #[serde(default)]
-    pub max_age_seconds: u32,
-}
-
-fn reading() -> Vec<String> {
-    vec!["GET".to_owned(), "HEAD".to_owned()]
-}
-
 /// The rules of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
@@ -91,7 +73,7 @@ pub struct BucketSettings {
     pub access: Access,
     /// Whether an object that is overwritten or deleted keeps what it was as a version.
     pub versioning: bool,
-    /// Whether stored bytes are encrypted.
+    /// Whether stored bytes are encrypted. A deployment without a root key cannot.
     pub encryption: bool,
     /// The most bytes of an object; as much as the deployment allows when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +82,9 @@ pub struct BucketSettings {
     pub allowed_types: Vec<String>,
     /// Which other origins may use it from a browser.
     pub cors: Vec<CorsRule>,
+    /// Where a webhook goes when something public changes, with the paths that caches must forget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge_url: Option<String>,
     /// For how long new versions are retained. It needs versioning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention: Option<RetentionRule>,
@@ -114,6 +99,7 @@ impl Default for BucketSettings {
             max_object_bytes: None,
             allowed_types: Vec::new(),
             cors: Vec::new(),
+            purge_url: None,
             retention: None,
         }
     }
@@ -138,6 +124,9 @@ pub struct BucketChange {
     pub allowed_types: Option<Vec<String>>,
     /// Which other origins may use it from a browser.
     pub cors: Option<Vec<CorsRule>>,
+    /// Where a webhook goes when something public changes.
+    #[serde(deserialize_with = "present")]
+    pub purge_url: Option<Option<String>>,
     /// For how long new versions are retained.
     #[serde(deserialize_with = "present")]
     pub retention: Option<Option<RetentionRule>>,
@@ -151,6 +140,18 @@ fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
     Option::deserialize(source).map(Some)
 }
 
+impl BucketChange {
+    /// Encryption that is asked for must be possible: it is never left out unsaid.
+    pub(super) fn check_encryption(&self, root: &str, can_encrypt: bool, rules: &mut Rules) {
+        rules.check(
+            &format!("{root}/encryption"),
+            can_encrypt || self.encryption != Some(true),
+            "root_key",
+            "only where the deployment has a root key (storage.root_key_file)",
+        );
+    }
+}
+
 impl BucketSettings {
     pub(super) fn changed(&self, change: &BucketChange) -> Self {
         let change = change.clone();
@@ -161,6 +162,7 @@ impl BucketSettings {
             max_object_bytes: change.max_object_bytes.unwrap_or(self.max_object_bytes),
             allowed_types: change.allowed_types.unwrap_or_else(|| self.allowed_types.clone()),
             cors: change.cors.unwrap_or_else(|| self.cors.clone()),
+            purge_url: change.purge_url.unwrap_or_else(|| self.purge_url.clone()),
             retention: change.retention.unwrap_or(self.retention),
         }
     }
@@ -182,7 +184,13 @@ impl BucketSettings {
             "cors",
             self.cors.len() <= 20 && self.cors.iter().all(CorsRule::holds),
             "cors",
-            "at most 20 rules, each with at most 100 origins such as https://app.example, methods that exist, and at most 86400 seconds",
+            "at most 20 rules, each with at most 100 origins such as https://app.example, methods that exist, at most 100 names of headers, and at most 86400 seconds",
+        );
+        check(
+            "purge_url",
+            self.purge_url.as_deref().is_none_or(crate::purge::is_possible),
+            "url",
+            "an absolute https URL without user and password, of 2,000 characters at most, where webhooks are sent",
         );
         let days = self.retention.is_none_or(|rule| (1..=36_500).contains(&rule.days));
         check("retention/days", days, "out_of_range", "1 to 36500");
@@ -215,26 +223,10 @@ impl BucketSettings {
             max_object_bytes: self.max_object_bytes,
             allowed_types: self.allowed_types.clone(),
             cors: json(&self.cors)?,
+            purge_url: self.purge_url.clone(),
             retention_mode: self.retention.map(|rule| rule.mode.as_str().to_owned()),
             retention_days: self.retention.map(|rule| rule.days),
         })
-    }
-}
-
-impl CorsRule {
-    fn holds(&self) -> bool {
-        const METHODS: [&str; 6] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"];
-        let origin = |origin: &String| {
-            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-            origin == "*"
-                || host.is_some_and(|host| {
-                    !host.is_empty() && !host.contains(['/', ' ', ',', '"']) && host.is_ascii()
-                })
-        };
-        (1..=100).contains(&self.origins.len())
-            && self.origins.iter().all(origin)
-            && self.methods.iter().all(|method| METHODS.contains(&method.as_str()))
-            && self.max_age_seconds <= 86_400
     }
 }
 
@@ -248,6 +240,7 @@ pub(crate) struct Row {
     max_object_bytes: Option<i64>,
     allowed_types: Vec<String>,
     cors: Value,
+    purge_url: Option<String>,
     retention_mode: Option<String>,
     retention_days: Option<i32>,
 }
@@ -263,6 +256,7 @@ impl From<Row> for BucketSettings {
             allowed_types: row.allowed_types,
             // What we wrote can be read.
             cors: serde_json::from_value(row.cors).unwrap_or_default(),
+            purge_url: row.purge_url,
             retention: mode.zip(row.retention_days).map(|(mode, days)| RetentionRule { mode, days }),
         }
     }

@@ -19,10 +19,11 @@ impl Receipt {
 }
 
 /// Digests a body on its way. It ends with an error when it is not what was expected, so that whoever reads
-/// it keeps nothing. MD5 is computed `with_md5`, and when it is expected.
+/// it keeps nothing. MD5 is computed `with_md5`, and when it is expected; SHA-1 then only.
 pub fn check(body: Body, expected: Expected, with_md5: bool) -> (Body, Receipt) {
     let receipt = Receipt::default();
     let digests = Digests::new(with_md5 || expected.md5.is_some());
+    let digests = if expected.sha1.is_some() { digests.with_sha1() } else { digests };
     let state = Some((body, digests, receipt.clone()));
     let checked = stream::try_unfold(state, move |state| async move {
         let Some((mut body, mut digests, receipt)) = state else { return Ok(None) };

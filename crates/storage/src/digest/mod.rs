@@ -22,6 +22,8 @@ pub enum Algorithm {
     Crc64Nvme,
     /// MD5 (RFC 1321). It protects against nothing but accidents.
     Md5,
+    /// SHA-1 (FIPS 180-4), because tus demands it. It protects against nothing but accidents.
+    Sha1,
 }
 
 impl fmt::Display for Algorithm {
@@ -31,6 +33,7 @@ impl fmt::Display for Algorithm {
             Self::Crc32c => "CRC32C",
             Self::Crc64Nvme => "CRC64NVME",
             Self::Md5 => "MD5",
+            Self::Sha1 => "SHA-1",
         })
     }
 }

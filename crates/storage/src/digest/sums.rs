@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use crc_fast::CrcAlgorithm;
 use md5::{Digest, Md5};
 
@@ -22,6 +22,8 @@ pub struct Sums {
     pub crc64nvme: u64,
     /// MD5, if it was asked for.
     pub md5: Option<[u8; 16]>,
+    /// SHA-1, if it was asked for.
+    pub sha1: Option<[u8; 20]>,
 }
 
 /// What whoever sends a body says of it. All that is given must hold.
@@ -37,6 +39,8 @@ pub struct Expected {
     pub crc64nvme: Option<u64>,
     /// MD5.
     pub md5: Option<[u8; 16]>,
+    /// SHA-1.
+    pub sha1: Option<[u8; 20]>,
 }
 
 impl Expected {
@@ -52,6 +56,7 @@ impl Expected {
             (Algorithm::Crc32c, self.crc32c.is_none_or(|sum| sum == sums.crc32c)),
             (Algorithm::Crc64Nvme, self.crc64nvme.is_none_or(|sum| sum == sums.crc64nvme)),
             (Algorithm::Md5, self.md5.is_none_or(|sum| Some(sum) == sums.md5)),
+            (Algorithm::Sha1, self.sha1.is_none_or(|sum| Some(sum) == sums.sha1)),
         ];
         match holds.into_iter().find(|(_, holds)| !holds) {
             Some((algorithm, _)) => Err(Error::DigestMismatch(algorithm)),
@@ -68,6 +73,7 @@ pub struct Digests {
     crc32c: crc_fast::Digest,
     crc64nvme: crc_fast::Digest,
     md5: Option<Md5>,
+    sha1: Option<Context>,
 }
 
 impl Digests {
@@ -79,7 +85,15 @@ impl Digests {
             crc32c: crc_fast::Digest::new(CrcAlgorithm::Crc32Iscsi),
             crc64nvme: crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme),
             md5: with_md5.then(Md5::new),
+            sha1: None,
         }
+    }
+
+    /// The same with SHA-1.
+    #[must_use]
+    pub fn with_sha1(mut self) -> Self {
+        self.sha1 = Some(Context::new(&SHA1_FOR_LEGACY_USE_ONLY));
+        self
     }
 
     /// Takes the next bytes.
@@ -90,6 +104,9 @@ impl Digests {
         self.crc64nvme.update(bytes);
         if let Some(md5) = &mut self.md5 {
             md5.update(bytes);
+        }
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(bytes);
         }
     }
 
@@ -104,6 +121,7 @@ impl Digests {
             crc32c: u32::try_from(self.crc32c.finalize()).unwrap_or_default(),
             crc64nvme: self.crc64nvme.finalize(),
             md5: self.md5.map(|md5| md5.finalize().into()),
+            sha1: self.sha1.and_then(|sha1| sha1.finish().as_ref().try_into().ok()),
         }
     }
 }
@@ -119,7 +137,7 @@ mod tests {
     use super::*;
 
     fn of(chunks: &[&[u8]]) -> Sums {
-        let mut digests = Digests::new(true);
+        let mut digests = Digests::new(true).with_sha1();
         for chunk in chunks {
             digests.update(chunk);
         }
@@ -138,6 +156,8 @@ mod tests {
         let (high, low) = sha256.split_at(16);
         assert_eq!(u128::from_be_bytes(high.try_into().unwrap()), 0xba78_16bf_8f01_cfea_4141_40de_5dae_2223);
         assert_eq!(u128::from_be_bytes(low.try_into().unwrap()), 0xb003_61a3_9617_7a9c_b410_ff61_f200_15ad);
+        let sha1 = of(&[b"abc"]).sha1.unwrap();
+        assert_eq!(sha1[..4], [0xa9, 0x99, 0x3e, 0x36]);
         assert_eq!(of(&[]).crc32c, 0);
         assert_eq!(of(&[&[0; 32]]).crc32c, 0x8a91_36aa);
     }
@@ -151,6 +171,7 @@ mod tests {
             crc32c: Some(sums.crc32c),
             crc64nvme: Some(sums.crc64nvme),
             md5: sums.md5,
+            sha1: sums.sha1,
         };
         all.verify(&sums).unwrap();
         Expected::default().verify(&sums).unwrap();
@@ -160,6 +181,7 @@ mod tests {
         assert!(fails(Expected { crc32c: Some(0), ..all }).contains("CRC32C"));
         assert!(fails(Expected { crc64nvme: Some(0), ..all }).contains("CRC64NVME"));
         assert!(fails(Expected { md5: Some([0; 16]), ..all }).contains("MD5"));
+        assert!(fails(Expected { sha1: Some([0; 20]), ..all }).contains("SHA-1"));
         let without = Digests::new(false).finish();
         assert!(Expected { md5: Some([0; 16]), ..Expected::default() }.verify(&without).is_err());
     }

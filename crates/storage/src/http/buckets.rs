@@ -24,9 +24,9 @@ pub(super) fn routes(routes: &mut Routes<'_>) {
 #[post("/v1/storage/buckets")]
 async fn create(state: Data<State>, request: Create<NewBucket>) -> Result<Created<Bucket>, Problem> {
     let Create { caller, body, key } = request;
-    let permit = caller.permit()?;
+    let (permit, can_encrypt) = (caller.permit()?, state.storage.can_encrypt());
     let make = move |tx: &mut TenantTx<'_>| {
-        once::<_, Error>(tx, key.as_ref(), |tx| bucket::create(tx, &permit, &body))
+        once::<_, Error>(tx, key.as_ref(), |tx| bucket::create(tx, &permit, &body, can_encrypt))
     };
     let made = state.storage.db().tenant(&caller, make).await?;
     let location = format!("/v1/storage/buckets/{}", made.value.name);
@@ -81,7 +81,10 @@ async fn update(
 ) -> Result<Versioned<Bucket>, Problem> {
     let (permit, name) = (caller.permit()?, name.into_inner());
     let (change, versions) = (body.into_inner(), condition.into_versions());
-    let work = move |tx: &mut TenantTx<'_>| bucket::update(tx, &permit, &name, &change, versions.as_deref());
+    let can_encrypt = state.storage.can_encrypt();
+    let work = move |tx: &mut TenantTx<'_>| {
+        bucket::update(tx, &permit, &name, &change, versions.as_deref(), can_encrypt)
+    };
     let bucket = state.storage.db().tenant(&caller, work).await?;
     let version = bucket.version;
     Ok(Versioned::new(bucket, version))

@@ -11,7 +11,7 @@ use veza_core::{Permit, TenantTx};
 use veza_web::{Create, PathOf, Problem, Routes, answered};
 
 use super::place::location;
-use super::{NoBucket, State, conditions, problem, refused};
+use super::{NoBucket, State, conditions, kept, problem, refused};
 use crate::id::VersionId;
 use crate::object::{self, Attributes, Condition, Copy, Object, StoredObject};
 use crate::permission::{DeleteObjects, ReadObjects, WriteObjects};
@@ -129,12 +129,6 @@ fn moved(
     let same = Condition::shows(object.etag.clone());
     object::delete(tx, delete, &copy.from_bucket, &copy.from_key, &same, window)?;
     Ok(object)
-}
-
-/// An answer as an idempotency key keeps it.
-fn kept(object: &Object) -> Result<Value, Error> {
-    serde_json::to_value(object)
-        .map_err(|error| Error::Failed { what: "keeping an answer", source: error.into() })
 }
 
 fn created(object: &Value, replayed: bool) -> HttpResponse {

@@ -1,7 +1,7 @@
 //! How a browser is to treat an object: shown, or kept as a file.
 
-use super::percent;
 use crate::object::Object;
+use crate::percent;
 
 /// Types that show, play or read without running anything.
 const SHOWN: [&str; 17] = [

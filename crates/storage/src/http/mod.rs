@@ -4,16 +4,22 @@ mod buckets;
 mod bulk;
 mod conditions;
 mod copies;
+mod cors;
 mod digests;
 mod disposition;
 mod downloads;
 mod multipart;
 mod objects;
-mod percent;
+mod parts;
 mod place;
+mod public;
 mod ranges;
 mod receive;
 mod served;
+mod sessions;
+mod sign;
+mod signed;
+mod tus;
 mod upload;
 mod uploads;
 mod usage;
@@ -22,6 +28,8 @@ mod versions;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
+use serde::Serialize;
+use serde_json::Value;
 use veza_core::FieldError;
 use veza_web::{Problem, Routes};
 
@@ -49,6 +57,12 @@ pub fn describe(routes: &mut Routes<'_>) {
     versions::routes(routes);
     bulk::routes(routes);
     copies::routes(routes);
+    sessions::routes(routes);
+    parts::routes(routes);
+    tus::routes(routes);
+    sign::routes(routes);
+    signed::routes(routes);
+    public::routes(routes);
     objects::routes(routes);
     // Last, because a key stands where the others have a word.
     uploads::routes(routes);
@@ -76,6 +90,12 @@ fn refused(field: &str, code: &'static str, rule: &'static str) -> Error {
     Error::Invalid(vec![FieldError::new(field.to_owned(), code, rule)])
 }
 
+/// An answer as an idempotency key keeps it.
+fn kept(value: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(value)
+        .map_err(|error| Error::Failed { what: "keeping an answer", source: error.into() })
+}
+
 /// A header as text: all of its lines, as one list.
 fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Error> {
     let mut text: Option<String> = None;
@@ -89,4 +109,4 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Error>
 
 veza_web::missing!(
     Error::Absent;
-    NoBucket = "bucket", NoVersion = "version");
+    NoBucket = "bucket", NoUpload = "upload", NoVersion = "version");

@@ -5,11 +5,11 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use veza_core::TenantTx;
+use veza_core::{Caller, TenantTx};
 use veza_web::{Authenticated, Json, List, PageParams, PageQuery, PathOf, Problem, Routes};
 
 use super::place::Place;
-use super::{NoBucket, State, conditions, problem, served};
+use super::{NoBucket, State, conditions, cors, problem, served};
 use crate::object::{self, Entry, ListRequest, ObjectChange, StoredObject};
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
@@ -62,10 +62,22 @@ async fn update(
     req: HttpRequest,
     body: Json<ObjectChange>,
 ) -> Result<HttpResponse, Problem> {
-    let (permit, Place { bucket, key }) = (caller.permit()?, Place::of(&req)?);
-    let (change, condition) = (body.into_inner(), conditions::of_write(req.headers())?);
+    let place = Place::of(&req)?;
+    let bucket = place.bucket.clone();
+    let answer = changed(&state, &caller, place, &req, body.into_inner()).await;
+    cors::told(&state, &caller, &req, &bucket, answer).await
+}
+
+async fn changed(
+    state: &State,
+    caller: &Caller,
+    Place { bucket, key }: Place,
+    req: &HttpRequest,
+    change: ObjectChange,
+) -> Result<HttpResponse, Problem> {
+    let (permit, condition) = (caller.permit()?, conditions::of_write(req.headers())?);
     let work = move |tx: &mut TenantTx<'_>| object::change(tx, &permit, &bucket, &key, &change, &condition);
-    let object = state.storage.db().tenant(&caller, work).await.map_err(problem)?;
+    let object = state.storage.db().tenant(caller, work).await.map_err(problem)?;
     Ok(HttpResponse::Ok().insert_header((header::ETAG, served::etag(&object))).json(object))
 }
 
@@ -85,9 +97,21 @@ async fn remove(
     state: Data<State>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (permit, Place { bucket, key }) = (caller.permit()?, Place::of(&req)?);
+    let place = Place::of(&req)?;
+    let bucket = place.bucket.clone();
+    let answer = removed(&state, &caller, place, &req).await;
+    cors::told(&state, &caller, &req, &bucket, answer).await
+}
+
+async fn removed(
+    state: &State,
+    caller: &Caller,
+    Place { bucket, key }: Place,
+    req: &HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let permit = caller.permit()?;
     let (condition, window) = (conditions::of_write(req.headers())?, state.storage.config().window());
     let work = move |tx: &mut TenantTx<'_>| object::delete(tx, &permit, &bucket, &key, &condition, window);
-    state.storage.db().tenant(&caller, work).await?;
+    state.storage.db().tenant(caller, work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

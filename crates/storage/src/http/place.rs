@@ -2,7 +2,8 @@
 
 use actix_web::HttpRequest;
 
-use super::{percent, refused};
+use super::refused;
+use crate::percent;
 use crate::{Error, ObjectKey};
 
 /// A key of a bucket.

@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::Instrument;
 
+use crate::traffic::Transfer;
 use crate::{Body, Error};
 
 /// Chunks on their way; one has at most 64 KiB.
@@ -24,7 +25,11 @@ enum Piece {
 
 /// Lets `store` take the payload. It goes on when this future is dropped, with a body that breaks off, so that
 /// it can put away what it began.
-pub(super) async fn receive<T, F>(payload: Payload, store: impl FnOnce(Body) -> F) -> Result<T, Error>
+pub(super) async fn receive<T, F>(
+    payload: Payload,
+    transfer: Transfer,
+    store: impl FnOnce(Body) -> F,
+) -> Result<T, Error>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>> + Send + 'static,
@@ -39,15 +44,27 @@ where
         biased;
         // It may refuse before the body has ended.
         outcome = &mut stored => outcome,
-        () = pump(payload, sender) => stored.await,
+        () = pump(payload, &transfer, sender) => stored.await,
     };
     outcome.unwrap_or_else(|panic| Err(Error::Failed { what: "storing a body", source: Box::new(panic) }))
 }
 
-async fn pump(mut payload: Payload, sender: Sender<Piece>) {
+/// Lets work go on to its end when this future is dropped.
+pub(super) async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    #[allow(clippy::disallowed_methods, reason = "it is bounded by what is stored already")]
+    let done = tokio::spawn(work.in_current_span()).await;
+    done.unwrap_or_else(|panic| Err(Error::Failed { what: "joining uploads", source: Box::new(panic) }))
+}
+
+async fn pump(mut payload: Payload, transfer: &Transfer, sender: Sender<Piece>) {
     while let Some(chunk) = payload.next().await {
         let (piece, last) = match chunk {
-            Ok(bytes) => (Piece::Bytes(bytes), false),
+            Ok(bytes) => {
+                transfer.received(&bytes);
+                (Piece::Bytes(bytes), false)
+            }
             Err(error) => (Piece::Broken(error.to_string()), true),
         };
         // Nobody takes it any more: the outcome is there.
@@ -93,16 +110,16 @@ mod tests {
     #[tokio::test]
     async fn a_body_arrives_whole_or_with_an_error() {
         let chunks = || (0..100).map(|byte: u8| Ok(Bytes::from(vec![byte; 3]))).collect::<Vec<_>>();
-        assert_eq!(receive(payload(chunks()), all).await.unwrap().len(), 300);
+        assert_eq!(receive(payload(chunks()), Transfer::alone(), all).await.unwrap().len(), 300);
         let mut broken = chunks();
         broken.push(Err(PayloadError::Incomplete(None)));
-        assert!(matches!(receive(payload(broken), all).await, Err(Error::Body(_))));
+        assert!(matches!(receive(payload(broken), Transfer::alone(), all).await, Err(Error::Body(_))));
     }
 
     #[tokio::test]
     async fn a_refusal_does_not_wait_for_the_body() {
         let refuse = |_body| async { Err::<(), _>(Error::QuotaExceeded) };
-        assert!(matches!(receive(endless(), refuse).await, Err(Error::QuotaExceeded)));
+        assert!(matches!(receive(endless(), Transfer::alone(), refuse).await, Err(Error::QuotaExceeded)));
     }
 
     #[tokio::test]
@@ -117,7 +134,8 @@ mod tests {
             let _kept = body;
             std::future::pending::<Result<(), Error>>().await
         };
-        let mut request = Box::pin(receive(Payload::Stream { payload: Box::pin(chunks) }, store));
+        let mut request =
+            Box::pin(receive(Payload::Stream { payload: Box::pin(chunks) }, Transfer::alone(), store));
         for _ in 0..100 {
             assert!(futures_util::poll!(&mut request).is_pending());
             tokio::task::yield_now().await;
@@ -132,7 +150,7 @@ mod tests {
             let _told = tell.send(all(body).await);
             Ok(())
         };
-        let mut request = Box::pin(receive(endless(), store));
+        let mut request = Box::pin(receive(endless(), Transfer::alone(), store));
         assert!(futures_util::poll!(&mut request).is_pending());
         drop(request);
         assert!(matches!(told.await.unwrap(), Err(Error::Body(_))));

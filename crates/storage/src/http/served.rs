@@ -4,8 +4,9 @@ use actix_web::HttpResponseBuilder;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 
 use super::conditions::http_date;
-use super::{digests, disposition, percent};
+use super::{digests, disposition};
 use crate::object::Object;
+use crate::percent;
 
 /// Bytes that metadata and tags may take of an answer's head; clients and proxies have limits. Lists show them all.
 const PAIRS: usize = 8 * 1024;
@@ -15,12 +16,26 @@ pub(super) const META: &str = "x-veza-meta-";
 /// Tags, in the form of a query.
 pub(super) const TAGS: HeaderName = HeaderName::from_static("x-veza-tags");
 
+/// Who may keep an answer, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caching {
+    /// The URL names a version, whose bytes never change.
+    pub(super) immutable: bool,
+    /// Everybody may read it.
+    pub(super) public: bool,
+}
+
 /// What caches go by: on every answer, 304 as well.
-pub(super) fn validators(response: &mut HttpResponseBuilder, object: &Object, immutable: bool) {
+pub(super) fn validators(response: &mut HttpResponseBuilder, object: &Object, caching: Caching) {
     set(response, header::ETAG, &etag(object));
     set(response, header::LAST_MODIFIED, &http_date(object.created_at));
     // Only who may read it may keep it, and asks again before showing it; a version never changes its bytes.
-    let default = if immutable { "private, max-age=31536000, immutable" } else { "private, no-cache" };
+    let default = match (caching.public, caching.immutable) {
+        (true, true) => "public, max-age=31536000, immutable",
+        (true, false) => "public, no-cache",
+        (false, true) => "private, max-age=31536000, immutable",
+        (false, false) => "private, no-cache",
+    };
     set(response, header::CACHE_CONTROL, object.attributes.cache_control.as_deref().unwrap_or(default));
     set(response, HeaderName::from_static("x-veza-version-id"), &object.version_id.to_string());
 }

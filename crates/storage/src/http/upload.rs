@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 
 use super::served::{META, TAGS};
-use super::{conditions, digests, percent, refused, text};
+use super::{conditions, digests, refused, text};
 use crate::object::Attributes;
+use crate::percent;
+use crate::sniff::UNKNOWN;
 use crate::{Error, NewObject};
 
 use super::place::Place;
@@ -25,7 +27,7 @@ pub(super) fn new_object(place: Place, headers: &HeaderMap) -> Result<NewObject,
 }
 
 /// Bytes, where the body is not sent in chunks.
-fn len(headers: &HeaderMap) -> Result<Option<u64>, Error> {
+pub(super) fn len(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return Ok(None);
     }
@@ -38,7 +40,7 @@ fn len(headers: &HeaderMap) -> Result<Option<u64>, Error> {
 fn attributes(headers: &HeaderMap) -> Result<Attributes, Error> {
     let content_type = text(headers, &header::CONTENT_TYPE)?;
     Ok(Attributes {
-        content_type: content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
+        content_type: content_type.unwrap_or_else(|| UNKNOWN.to_owned()),
         cache_control: text(headers, &header::CACHE_CONTROL)?,
         content_disposition: text(headers, &header::CONTENT_DISPOSITION)?,
         content_encoding: text(headers, &header::CONTENT_ENCODING)?,

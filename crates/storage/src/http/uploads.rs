@@ -3,12 +3,13 @@
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, put};
+use veza_core::Caller;
 use veza_web::{Authenticated, Deadline, Problem, Routes};
 
 use super::place::{Place, location};
 use super::receive::receive;
 use super::served::etag;
-use super::{State, problem, upload};
+use super::{State, cors, problem, upload};
 use crate::object::StoredObject;
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
@@ -43,13 +44,28 @@ async fn put(
     req: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    let place = Place::of(&req)?;
+    let (bucket, caller) = (place.bucket.clone(), caller.into_caller());
+    let answer = stored(&state, &caller, place, deadline, &req, payload).await;
+    cors::told(&state, &caller, &req, &bucket, answer).await
+}
+
+async fn stored(
+    state: &State,
+    caller: &Caller,
+    place: Place,
+    deadline: Deadline,
+    req: &HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
     let permit = caller.permit()?;
-    let new = upload::new_object(Place::of(&req)?, req.headers())?;
+    let new = upload::new_object(place, req.headers())?;
     // As long as bytes come; a body that stands still is given up by who stores it.
     deadline.lift();
-    let (storage, caller) = (state.storage.clone(), caller.into_caller());
+    let (storage, caller) = (state.storage.clone(), caller.clone());
+    let transfer = storage.transfer(caller.tenant());
     let store = move |body| async move { Box::pin(storage.put(&caller, &permit, new, body)).await };
-    let object = receive(payload.into_inner(), store).await.map_err(problem)?;
+    let object = receive(payload.into_inner(), transfer, store).await.map_err(problem)?;
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, location(&object.bucket, &object.key, Some(object.version_id))))
         .insert_header((header::ETAG, etag(&object)))

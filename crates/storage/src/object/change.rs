@@ -15,6 +15,7 @@ use crate::bucket;
 use crate::id::VersionId;
 use crate::key::ObjectKey;
 use crate::permission::WriteObjects;
+use crate::purge;
 use crate::schema::versions;
 
 /// Attributes to change; what is absent stays, and an empty text takes a header away.
@@ -82,6 +83,7 @@ pub fn change(
         versions::tags.eq(json!(attributes.tags)),
     ));
     tx.execute(update)?;
+    purge::object(tx, &bucket, &object)?;
     let version: VersionId = object.version_id;
     find(tx, &bucket, key, Some(version))
 }

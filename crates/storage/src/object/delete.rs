@@ -11,8 +11,8 @@ use crate::bucket::{self, Bucket};
 use crate::id::VersionId;
 use crate::key::ObjectKey;
 use crate::permission::DeleteObjects;
-use crate::quota;
 use crate::schema::objects;
+use crate::{purge, quota};
 
 /// Deletes what a key shows. With versioning it stays as a version; without, it can be restored for `window`.
 ///
@@ -33,6 +33,7 @@ pub fn delete(
     hide(tx, &bucket, key)?;
     let freed = end(tx, &bucket, &object, false, window)?;
     announce(tx, "object.removed", &object)?;
+    purge::object(tx, &bucket, &object)?;
     quota::change(tx, freed, None)
 }
 
@@ -57,6 +58,7 @@ pub fn delete_version(
     }
     let freed = end(tx, &bucket, &object, true, window)?;
     announce(tx, "object.removed", &object)?;
+    purge::object(tx, &bucket, &object)?;
     quota::change(tx, freed, None)
 }
 

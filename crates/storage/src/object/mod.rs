@@ -19,7 +19,7 @@ pub use self::condition::Condition;
 pub use self::copy::{Copy, copy};
 pub use self::delete::{delete, delete_version};
 pub use self::list::{Entry, ListRequest, list, versions};
-pub(crate) use self::place::{Placement, check, place};
+pub(crate) use self::place::{Placement, check, check_early, place};
 pub use self::restore::restore;
 pub use self::row::get;
 #[cfg(feature = "http")]

@@ -15,7 +15,8 @@ use crate::input::{Rules, is_text};
 use crate::key::ObjectKey;
 use crate::quota::Delta;
 use crate::schema::{objects, versions};
-use crate::{EXCHANGE, Error};
+use crate::sniff::UNKNOWN;
+use crate::{EXCHANGE, Error, purge};
 
 /// What is to be shown, and how.
 #[derive(Debug, Clone)]
@@ -30,6 +31,21 @@ pub(crate) struct Placement<'a> {
     pub(crate) event: &'static str,
     /// How long what is replaced can be restored.
     pub(crate) window: TimeDelta,
+}
+
+/// The same as [`check`] before there are any bytes: a type that nobody said is found out from them.
+pub(crate) fn check_early(bucket: &Bucket, attributes: &Attributes, size: Option<i64>) -> Result<(), Error> {
+    match check(bucket, attributes, size) {
+        Err(Error::TypeNotAllowed) if attributes.content_type == UNKNOWN => fits(bucket, size),
+        checked => checked,
+    }
+}
+
+fn fits(bucket: &Bucket, size: Option<i64>) -> Result<(), Error> {
+    match bucket.settings.max_object_bytes {
+        Some(most) if size.is_some_and(|size| size > most) => Err(Error::ObjectTooLarge { max: most }),
+        _ => Ok(()),
+    }
 }
 
 /// Checks what whoever stores an object says of it.
@@ -51,10 +67,7 @@ pub(crate) fn check(bucket: &Bucket, attributes: &Attributes, size: Option<i64>)
     if !bucket.settings.allows(&attributes.content_type) {
         return Err(Error::TypeNotAllowed);
     }
-    match bucket.settings.max_object_bytes {
-        Some(most) if size.is_some_and(|size| size > most) => Err(Error::ObjectTooLarge { max: most }),
-        _ => Ok(()),
-    }
+    fits(bucket, size)
 }
 
 /// Nobody else changes what a key shows before the transaction ends, also when it shows nothing.
@@ -96,6 +109,10 @@ pub(crate) fn place(tx: &mut TenantTx<'_>, new: &Placement<'_>) -> Result<(Objec
     };
     let object = current(tx, bucket, key)?.ok_or(Error::Absent("object"))?;
     announce(tx, new.event, &object)?;
+    if let Some(gone) = before.filter(|_| !bucket.settings.versioning) {
+        purge::object(tx, bucket, &gone)?;
+    }
+    purge::object(tx, bucket, &object)?;
     Ok((object, delta))
 }
 

@@ -1,24 +1,40 @@
 //! Parts that become an object.
 
 use aws_lc_rs::digest::{Context, SHA256};
+use chrono::TimeDelta;
 use crc_fast::{CrcAlgorithm, checksum_combine};
 use diesel::prelude::*;
-use veza_core::{Caller, Permit, TenantScope, TenantTx, Write};
+use futures_util::TryStreamExt;
+use veza_core::{Caller, Permit, Query, TenantScope, TenantTx, Write};
 
-use super::part::{Part, Stored, stored};
-use super::session::{bucket_name, lock};
+use super::part::{NamedPart, Stored, stored};
+use super::session::{Row, bucket_name, lock};
 use crate::content::{self, Facts};
 use crate::id::UploadId;
 use crate::input::hex;
-use crate::object::{self, Object, Placement};
+use crate::object::{self, Condition, Object, Placement};
 use crate::permission::WriteObjects;
 use crate::quota;
 use crate::schema::uploads;
+use crate::sniff;
 use crate::{Error, ObjectKey, Storage, bucket};
 
+/// How what is complete is counted and kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settlement {
+    /// The limit of the deployment.
+    pub(super) limit: Option<i64>,
+    /// How long what is replaced can be restored.
+    pub(super) window: TimeDelta,
+}
+
 impl Storage {
-    /// Makes an upload an object: of the `parts` that are named by number and ETag, or of all that are there. Doing it
-    /// again gives the same object.
+    pub(super) fn settlement(&self) -> Settlement {
+        Settlement { limit: self.config().quota_bytes, window: self.config().window() }
+    }
+
+    /// Makes an upload an object: of the `parts` that are named by number and ETag, or of all that are there. A
+    /// `condition` holds in place of that which the upload began with. Doing it again gives the same object.
     ///
     /// # Errors
     /// [`Error::Part`] when a part that is named is not there, or is another one, [`Error::Length`] when they are not
@@ -28,49 +44,90 @@ impl Storage {
         caller: &Caller,
         _: &Permit<WriteObjects>,
         upload: UploadId,
-        parts: Option<Vec<Part>>,
+        parts: Option<Vec<NamedPart>>,
+        condition: Option<Condition>,
     ) -> Result<Object, Error> {
-        let (limit, window) = (self.config().quota_bytes, self.config().window());
+        let (settlement, first) = (self.settlement(), self.first_bytes(caller, upload).await?);
         let complete = move |tx: &mut TenantTx<'_>| {
             let row = lock(tx, upload)?;
-            let name = bucket_name(tx, row.bucket_id)?;
-            let bucket = bucket::hold(tx, &name)?;
-            let key = ObjectKey::new(row.key.clone())?;
-            if let Some(version) = row.version_id {
-                return object::find(tx, &bucket, &key, Some(version));
+            if row.partial || (row.version_id.is_none() && row.expires_at <= tx.now()) {
+                return Err(Error::Absent("upload"));
             }
-            let there = stored(tx, row.content_id)?;
-            let chosen = choose(tx, there, parts.as_deref())?;
-            let facts = facts(&chosen);
-            if let Some(length) = row.length.filter(|length| *length != facts.size) {
-                let (expected, actual) = (length.unsigned_abs(), facts.size.unsigned_abs());
-                return Err(Error::Length { expected, actual });
-            }
-            let options = row.options()?;
-            object::check(&bucket, &options.attributes, Some(facts.size))?;
-            let settled = content::finish(tx, row.content_id, &facts)?;
-            let placement = Placement {
-                bucket: &bucket,
-                key: &key,
-                content: row.content_id,
-                attributes: &options.attributes,
-                condition: &options.condition,
-                created_by: &row.created_by,
-                event: "object.created",
-                window,
-            };
-            let (object, freed) = object::place(tx, &placement)?;
-            let this = uploads::table.find((tx.tenant(), upload));
-            tx.execute(diesel::update(this).set(uploads::version_id.eq(object.version_id)))?;
-            quota::change(tx, settled + freed, limit)?;
-            Ok(object)
+            settle(tx, &row, parts.as_deref(), condition.as_ref(), &first, settlement)
         };
         self.db().tenant(caller, complete).await
     }
 }
 
+impl Storage {
+    /// The first bytes that an upload has, if they are to show what it is.
+    pub(super) async fn first_bytes(&self, caller: &Caller, upload: UploadId) -> Result<Vec<u8>, Error> {
+        let find = move |tx: &mut veza_core::ReadTx<'_>| {
+            let row = uploads::table.find((tx.tenant(), upload)).select(Row::as_select());
+            Ok::<_, Error>(tx.find_result::<Row, _>(row)?)
+        };
+        // Who completes what is not there is told so, and what is complete stays as it is.
+        let Some(row) = self.db().read(caller, find).await?.filter(|row| row.version_id.is_none()) else {
+            return Ok(Vec::new());
+        };
+        if row.options()?.attributes.content_type != sniff::UNKNOWN {
+            return Ok(Vec::new());
+        }
+        let opened = self.open_content(caller, row.content_id).await?;
+        let look = u64::try_from(sniff::LOOK).unwrap_or(u64::MAX).min(row.received.unsigned_abs());
+        Ok(opened.bytes(0..look).await?.try_collect::<Vec<_>>().await?.concat())
+    }
+}
+
+/// Makes a locked upload an object; its `first` bytes show its type, if nobody said it.
+pub(super) fn settle(
+    tx: &mut TenantTx<'_>,
+    row: &Row,
+    parts: Option<&[NamedPart]>,
+    condition: Option<&Condition>,
+    first: &[u8],
+    settlement: Settlement,
+) -> Result<Object, Error> {
+    let name = bucket_name(tx, row.bucket_id)?;
+    let bucket = bucket::hold(tx, &name)?;
+    let key = ObjectKey::new(row.key.clone())?;
+    if let Some(version) = row.version_id {
+        return object::find(tx, &bucket, &key, Some(version));
+    }
+    let there = stored(tx, row.content_id)?;
+    let chosen = choose(tx, there, parts)?;
+    let facts = facts(&chosen);
+    if let Some(length) = row.length.filter(|length| *length != facts.size) {
+        let (expected, actual) = (length.unsigned_abs(), facts.size.unsigned_abs());
+        return Err(Error::Length { expected, actual });
+    }
+    let mut options = row.options()?;
+    options.attributes.content_type = sniff::refined(&options.attributes.content_type, first);
+    object::check(&bucket, &options.attributes, Some(facts.size))?;
+    let settled = content::finish(tx, row.content_id, &facts)?;
+    let placement = Placement {
+        bucket: &bucket,
+        key: &key,
+        content: row.content_id,
+        attributes: &options.attributes,
+        condition: condition.unwrap_or(&options.condition),
+        created_by: &row.created_by,
+        event: "object.created",
+        window: settlement.window,
+    };
+    let (object, freed) = object::place(tx, &placement)?;
+    let this = uploads::table.find((tx.tenant(), row.upload_id));
+    tx.execute(diesel::update(this).set(uploads::version_id.eq(object.version_id)))?;
+    quota::change(tx, settled + freed, settlement.limit)?;
+    Ok(object)
+}
+
 /// The parts that are named, in the order of their numbers; the others are removed.
-fn choose(tx: &mut TenantTx<'_>, there: Vec<Stored>, named: Option<&[Part]>) -> Result<Vec<Stored>, Error> {
+fn choose(
+    tx: &mut TenantTx<'_>,
+    there: Vec<Stored>,
+    named: Option<&[NamedPart]>,
+) -> Result<Vec<Stored>, Error> {
     let Some(named) = named else { return Ok(there) };
     for part in named {
         let number = u16::try_from(part.number).unwrap_or(0);

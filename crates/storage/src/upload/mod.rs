@@ -4,7 +4,9 @@
 //! the next fence first, so of two who append to the same upload the first one ends.
 
 mod append;
+mod begin;
 mod complete;
+mod join;
 mod part;
 mod session;
 mod source;
@@ -12,7 +14,12 @@ mod source;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use self::part::{Part, parts};
+pub use self::append::Chunk;
+#[cfg(feature = "http")]
+pub(crate) use self::begin::begin;
+pub use self::part::{NamedPart, Part, parts};
+#[cfg(feature = "http")]
+pub(crate) use self::session::find;
 pub use self::session::{abort, get, list};
 use crate::ObjectKey;
 use crate::digest::Expected;
@@ -57,6 +64,19 @@ pub struct NewUpload {
     pub attributes: Attributes,
     /// What must hold of the key in the end.
     pub condition: Condition,
+    /// What only tus knows of.
+    pub tus: Tus,
+}
+
+/// What only tus knows of an upload.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tus {
+    /// `Upload-Metadata` as it was sent, to be told again.
+    pub metadata: Option<String>,
+    /// It becomes no object, but a part of one.
+    pub partial: bool,
+    /// The partial uploads that it was made of.
+    pub joined: Vec<UploadId>,
 }
 
 /// An upload in parts.
@@ -87,6 +107,9 @@ pub struct Upload {
     pub created_at: DateTime<Utc>,
     /// When it is given up, unless something comes.
     pub expires_at: DateTime<Utc>,
+    /// What only tus knows of it.
+    #[serde(skip)]
+    pub tus: Tus,
 }
 
 /// A part that is to be stored.

@@ -1,10 +1,11 @@
 //! Parts of a multipart upload.
 
 use diesel::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use veza_core::page::{Page, PageRequest};
 use veza_core::{Caller, Permit, Query, TenantScope, TenantTx};
 
-use super::session::{lock_open, touch};
+use super::session::{find, lock_open, touch};
 use super::{MAX_PARTS, NewPart, Protocol};
 use crate::content;
 use crate::flow::{Arrived, Flow, Ids, STEP};
@@ -24,6 +25,23 @@ pub struct Part {
     pub size: i64,
     /// Names its bytes.
     pub etag: String,
+}
+
+/// A part as whoever completes an upload names it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct NamedPart {
+    /// Its number.
+    pub number: i32,
+    /// The ETag that it was answered with.
+    pub etag: String,
+}
+
+impl From<Part> for NamedPart {
+    fn from(part: Part) -> Self {
+        Self { number: part.number, etag: part.etag }
+    }
 }
 
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -80,18 +98,19 @@ impl Storage {
         let flow = Flow { ids, reserved, prepaid, most: row.length, len: part.len, expected: part.expected };
         let arrived = self.flow(caller, flow, data_key.as_ref(), body).await;
         let lifetime = self.config().lifetime();
-        match arrived {
+        let settled = match arrived {
             Ok(arrived) => {
                 let settle = move |tx: &mut TenantTx<'_>| {
                     settle(tx, upload, ids, part.number, &arrived, prepaid, lifetime)
                 };
                 self.db().tenant(caller, settle).await
             }
-            Err(error) => {
-                self.drop_part(caller, ids).await;
-                Err(error)
-            }
+            Err(error) => Err(error),
+        };
+        if settled.is_err() {
+            self.drop_part(caller, ids).await;
         }
+        settled
     }
 
     /// Lets a part that failed be removed.
@@ -116,6 +135,11 @@ fn settle(
     let row = lock_open(tx, upload, Protocol::Multipart)?;
     let size = content::size(arrived.sums.len)?;
     let replaced = replace(tx, ids.content, number)?;
+    // Each part may be as long as the whole, but not all of them.
+    if let Some(length) = row.length.filter(|length| row.received + size - replaced > *length) {
+        let actual = (row.received + size - replaced).unsigned_abs();
+        return Err(Error::Length { expected: length.unsigned_abs(), actual });
+    }
     content::finish_blob(tx, ids.blob, &arrived.sums, arrived.header)?;
     if !prepaid {
         content::shrink(tx, ids.content, arrived.reserved - size + replaced)?;
@@ -153,14 +177,24 @@ pub(super) fn stored(tx: &mut impl TenantScope, content: ContentId) -> Result<Ve
     Ok(tx.load(parts)?)
 }
 
-/// The parts of an upload that are there, by number; all of them.
+/// The parts of an upload that are there, by number.
 pub fn parts(
     tx: &mut impl TenantScope,
     _: &Permit<ReadObjects>,
+    bucket: &str,
     upload: UploadId,
-) -> Result<Vec<Part>, Error> {
+    page: &PageRequest<i32>,
+) -> Result<Page<Part>, Error> {
+    find(tx, bucket, upload)?;
     let content = uploads::table.find((tx.tenant(), upload)).select(uploads::content_id);
-    let content: ContentId = tx.find_result(content)?.ok_or(Error::Absent("upload"))?;
-    let parts = stored(tx, content)?;
-    Ok(parts.iter().map(|part| Part { number: part.number, size: part.size, etag: part.etag() }).collect())
+    let content: ContentId = tx.get_result(content)?;
+    let parts = blobs::table
+        .filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::content_id.eq(content)))
+        .filter(blobs::state.eq("live").and(blobs::number.gt(page.after.unwrap_or(0))))
+        .order(blobs::number)
+        .limit(page.fetch())
+        .select(Stored::as_select());
+    let parts: Vec<Stored> = tx.load(parts)?;
+    let shown = |part: Stored| Part { number: part.number, size: part.size, etag: part.etag() };
+    Ok(Page::new(page, parts.into_iter().map(shown).collect(), |part: &Part| part.number))
 }

@@ -1,7 +1,5 @@
 //! Uploads as rows.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -9,13 +7,13 @@ use serde_json::Value;
 use veza_core::page::{Page, PageRequest};
 use veza_core::{Caller, Permit, Query, TenantScope, TenantTx, Write};
 
-use super::{NewUpload, Protocol, Upload};
-use crate::bucket::{self, Bucket};
-use crate::content::{self, Intent};
+use super::{Protocol, Tus, Upload};
+use crate::bucket;
+use crate::content;
 use crate::crypt::{DataKey, TenantKeyId, WrappedDataKey};
 use crate::id::{BucketId, ContentId, UploadId, VersionId};
 use crate::keyring::KeyRow;
-use crate::object::{self, Attributes, Condition};
+use crate::object::{Attributes, Condition};
 use crate::permission::{ReadObjects, WriteObjects};
 use crate::schema::{buckets, contents, tenant_keys, uploads};
 use crate::{Error, Storage};
@@ -25,6 +23,8 @@ use crate::{Error, Storage};
 pub(super) struct Options {
     pub(super) attributes: Attributes,
     pub(super) condition: Condition,
+    #[serde(default)]
+    pub(super) tus: Tus,
 }
 
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -35,6 +35,7 @@ pub(super) struct Row {
     pub(super) key: String,
     pub(super) content_id: ContentId,
     protocol: String,
+    pub(super) partial: bool,
     pub(super) length: Option<i64>,
     pub(super) received: i64,
     pub(super) fence: i64,
@@ -42,7 +43,7 @@ pub(super) struct Row {
     pub(super) version_id: Option<VersionId>,
     pub(super) created_by: String,
     created_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
 }
 
 impl Row {
@@ -50,8 +51,15 @@ impl Row {
         serde_json::from_value(self.options.clone()).map_err(|_other| Error::Corrupt("an upload's options"))
     }
 
-    fn shown(self, bucket: String) -> Upload {
+    /// Whether it can still become something.
+    fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.version_id.is_none() && self.expires_at > now
+    }
+
+    pub(super) fn shown(self, bucket: String) -> Upload {
         Upload {
+            // What we wrote can be read.
+            tus: self.options().map(|options| options.tus).unwrap_or_default(),
             id: self.upload_id,
             bucket,
             key: self.key,
@@ -67,49 +75,6 @@ impl Row {
 }
 
 impl Storage {
-    /// Begins an upload in parts.
-    ///
-    /// # Errors
-    /// As [`Storage::put`], as far as it is known by now.
-    pub async fn begin_upload(
-        &self,
-        caller: &Caller,
-        permit: &Permit<WriteObjects>,
-        new: NewUpload,
-    ) -> Result<Upload, Error> {
-        let (now, random) = (self.db().clock().now(), &**self.db().random());
-        let content = ContentId::generate(now, random);
-        let key = match self.keys() {
-            Some(keys) => {
-                let key = keys.current(caller).await?;
-                let data_key = DataKey::generate(random);
-                Some((key.id(), key.wrap(content::key_place(caller.tenant(), content), &data_key, random)?))
-            }
-            None => None,
-        };
-        let (new, by) = (Arc::new(new), permit.caller().principal().to_string());
-        let (limit, lifetime, backend) =
-            (self.config().quota_bytes, self.config().lifetime(), self.backend_name().to_owned());
-        let begin = move |tx: &mut TenantTx<'_>| {
-            let bucket = bucket::hold(tx, &new.bucket)?;
-            object::check(&bucket, &new.attributes, new.length)?;
-            new.condition.check(object::current(tx, &bucket, &new.key)?.as_ref())?;
-            let intent = Intent {
-                content,
-                backend: backend.clone(),
-                reserve: new.length.unwrap_or(0),
-                guessed: false,
-                key: key.clone().filter(|_| bucket.settings.encryption),
-                lease: lifetime,
-                limit,
-            };
-            content::begin(tx, &intent)?;
-            let row = insert(tx, &bucket, &new, &intent, &by)?;
-            Ok::<_, Error>(row.shown(bucket.name))
-        };
-        self.db().tenant(caller, begin).await
-    }
-
     /// The key that an upload's bytes are encrypted with.
     pub(super) async fn upload_key(
         &self,
@@ -132,37 +97,29 @@ impl Storage {
     }
 }
 
-fn insert(
-    tx: &mut TenantTx<'_>,
-    bucket: &Bucket,
-    new: &NewUpload,
-    intent: &Intent,
-    by: &str,
-) -> Result<Row, Error> {
-    let options = Options { attributes: new.attributes.clone(), condition: new.condition.clone() };
-    let options = serde_json::to_value(options).map_err(|error| Error::Setup(error.to_string()))?;
-    let row = (
-        uploads::tenant_id.eq(tx.tenant()),
-        uploads::upload_id.eq(tx.new_id::<crate::id::UploadNoun>()),
-        uploads::bucket_id.eq(bucket.id),
-        uploads::key.eq(new.key.as_str()),
-        uploads::content_id.eq(intent.content),
-        uploads::protocol.eq(new.protocol.as_str()),
-        uploads::length.eq(new.length),
-        uploads::options.eq(options),
-        uploads::created_by.eq(by),
-        uploads::created_at.eq(tx.now()),
-        uploads::expires_at.eq(tx.now() + intent.lease),
-    );
-    Ok(tx.get_result(diesel::insert_into(uploads::table).values(row).returning(Row::as_returning()))?)
+/// One upload.
+pub fn get(
+    tx: &mut impl TenantScope,
+    _: &Permit<ReadObjects>,
+    bucket: &str,
+    id: UploadId,
+) -> Result<Upload, Error> {
+    find(tx, bucket, id)
 }
 
-/// One upload.
-pub fn get(tx: &mut impl TenantScope, _: &Permit<ReadObjects>, id: UploadId) -> Result<Upload, Error> {
-    let row = uploads::table.find((tx.tenant(), id)).select(Row::as_select());
-    let row: Row = tx.find_result(row)?.ok_or(Error::Absent("upload"))?;
-    let name = bucket_name(tx, row.bucket_id)?;
-    Ok(row.shown(name))
+/// The same for whoever may do something with it.
+///
+/// # Errors
+/// [`Error::Absent`] also when it is another bucket's, or has expired.
+pub(crate) fn find(tx: &mut impl TenantScope, bucket: &str, id: UploadId) -> Result<Upload, Error> {
+    let bucket = bucket::find(tx, bucket)?;
+    let row = uploads::table
+        .find((tx.tenant(), id))
+        .filter(uploads::bucket_id.eq(bucket.id))
+        .select(Row::as_select());
+    let row: Option<Row> = tx.find_result(row)?;
+    let there = row.filter(|row| row.version_id.is_some() || row.is_open(tx.now()));
+    Ok(there.ok_or(Error::Absent("upload"))?.shown(bucket.name))
 }
 
 /// Uploads to a bucket that are under way, oldest first.
@@ -175,7 +132,7 @@ pub fn list(
     let bucket = bucket::find(tx, bucket)?;
     let mut query = uploads::table
         .filter(uploads::tenant_id.eq(tx.tenant()).and(uploads::bucket_id.eq(bucket.id)))
-        .filter(uploads::version_id.is_null())
+        .filter(uploads::version_id.is_null().and(uploads::expires_at.gt(tx.now())))
         .select(Row::as_select())
         .order(uploads::upload_id)
         .limit(page.fetch())
@@ -193,6 +150,10 @@ pub fn list(
 /// # Errors
 /// [`Error::Absent`] also when it is complete.
 pub fn abort(tx: &mut TenantTx<'_>, _: &Permit<WriteObjects>, id: UploadId) -> Result<(), Error> {
+    end(tx, id)
+}
+
+pub(super) fn end(tx: &mut TenantTx<'_>, id: UploadId) -> Result<(), Error> {
     let row = lock(tx, id)?;
     if row.version_id.is_some() {
         return Err(Error::Absent("upload"));
@@ -210,8 +171,11 @@ pub(super) fn lock(tx: &mut TenantTx<'_>, id: UploadId) -> Result<Row, Error> {
 /// The same, while it is under way.
 pub(super) fn lock_open(tx: &mut TenantTx<'_>, id: UploadId, protocol: Protocol) -> Result<Row, Error> {
     let row = lock(tx, id)?;
-    let open = row.version_id.is_none() && row.protocol == protocol.as_str() && row.expires_at > tx.now();
-    if open { Ok(row) } else { Err(Error::Absent("upload")) }
+    if row.protocol == protocol.as_str() && row.is_open(tx.now()) {
+        Ok(row)
+    } else {
+        Err(Error::Absent("upload"))
+    }
 }
 
 /// Notes that something came.

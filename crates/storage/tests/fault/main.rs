@@ -69,7 +69,7 @@ fn make_bucket(database: &TestDatabase, tenant: TenantId) {
     let (db, caller) = (database.open(TestDatabase::small_pool()), Caller::system(tenant));
     let (permit, settings) = (caller.permit().unwrap(), BucketChange::default());
     let new = NewBucket { name: store::BUCKET.to_owned(), settings };
-    let make = db.tenant(&caller, move |tx| bucket::create(tx, &permit, &new));
+    let make = db.tenant(&caller, move |tx| bucket::create(tx, &permit, &new, true));
     store::runtime().block_on(make).unwrap();
 }
 

@@ -96,24 +96,28 @@ impl Worker {
             length: seed.is_multiple_of(3).then_some(i64::try_from(3 * len).unwrap()),
             attributes: attributes(seed),
             condition: Condition::default(),
+            tus: upload::Tus::default(),
         };
+        // The last byte of such a one makes it an object.
+        let completes = protocol == Protocol::Tus && new.length.is_some();
         let id = self.storage.begin_upload(&self.caller, &write, new).await?.id;
         for (number, part) in (1..).zip(bytes.chunks(len.max(1))) {
             let body = veza_storage::body::full(part.to_vec());
             if protocol == Protocol::Tus {
                 let offset = i64::try_from(len * (number - 1)).unwrap();
-                self.storage.append(&self.caller, &write, id, offset, body).await?;
+                let chunk = upload::Chunk { offset, ..upload::Chunk::default() };
+                self.storage.append(&self.caller, &write, id, chunk, body).await?;
             } else {
                 let number = i32::try_from(number).unwrap();
                 let part = NewPart { number, len: None, expected: veza_storage::digest::Expected::default() };
                 self.storage.put_part(&self.caller, &write, id, part, body).await?;
             }
         }
-        if seed > 200 {
+        if seed > 200 && !completes {
             let abort = move |tx: &mut veza_core::TenantTx<'_>| upload::abort(tx, &write, id);
             return self.storage.db().tenant(&self.caller, abort).await;
         }
-        self.storage.complete(&self.caller, &write, id, None).await.map(drop)
+        self.storage.complete(&self.caller, &write, id, None, None).await.map(drop)
     }
 
     async fn copy(&self, from: ObjectKey, to: ObjectKey) -> Result<(), Error> {

@@ -4,8 +4,9 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use veza_core::TenantId;
 use veza_core::config::Secret;
-use veza_web::{Admission, Authenticate, Credentials, Problem};
+use veza_web::{Admission, Authenticate, Client, Credentials, Problem};
 
 use crate::authenticate;
 use crate::service::Tenants;
@@ -32,14 +33,35 @@ impl Authenticate for Gate {
         credentials: Credentials,
     ) -> Pin<Box<dyn Future<Output = Result<Admission, Problem>> + Send + '_>> {
         Box::pin(async move {
-            let shown = authenticate::Credentials {
-                bearer: credentials.token.as_ref().map(Secret::expose),
-                tenant_header: credentials.client.tenant.as_deref(),
-                subdomain: credentials.client.slug.as_deref(),
-                from: credentials.client.ip,
-            };
+            let bearer = credentials.token.as_ref().map(Secret::expose);
+            let shown = authenticate::Credentials { bearer, ..hints(&credentials.client) };
             let admitted = self.0.authenticate(shown).await?;
             Ok(Admission { caller: admitted.caller, requests_per_minute: admitted.requests_per_minute })
         })
+    }
+
+    fn visit(
+        &self,
+        tenant: TenantId,
+        client: Client,
+    ) -> Pin<Box<dyn Future<Output = Result<u32, Problem>> + Send + '_>> {
+        Box::pin(async move { Ok(self.0.visit(tenant, hints(&client)).await?) })
+    }
+
+    fn named(
+        &self,
+        client: Client,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<TenantId>, Problem>> + Send + '_>> {
+        Box::pin(async move { Ok(self.0.hinted(hints(&client)).await?) })
+    }
+}
+
+/// What a request says of an organisation.
+fn hints(client: &Client) -> authenticate::Credentials<'_> {
+    authenticate::Credentials {
+        bearer: None,
+        tenant_header: client.tenant.as_deref(),
+        subdomain: client.slug.as_deref(),
+        from: client.ip,
     }
 }

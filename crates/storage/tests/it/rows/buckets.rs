@@ -13,13 +13,13 @@ async fn a_bucket_is_made_changed_listed_and_deleted(t: TenantTest) {
     for name in ["photos", "files", "backups"] {
         let (permit, new) =
             (alice.permit().unwrap(), NewBucket { name: name.to_owned(), ..NewBucket::default() });
-        let made = run(&t.db, alice, move |tx| bucket::create(tx, &permit, &new)).await.unwrap();
+        let made = run(&t.db, alice, move |tx| bucket::create(tx, &permit, &new, true)).await.unwrap();
         assert!((made.version, made.settings.encryption) == (1, true) && !made.settings.versioning);
     }
     let again = run(&t.db, alice, {
         let (permit, new) =
             (alice.permit().unwrap(), NewBucket { name: "files".to_owned(), ..NewBucket::default() });
-        move |tx| bucket::create(tx, &permit, &new)
+        move |tx| bucket::create(tx, &permit, &new, true)
     });
     assert!(matches!(again.await, Err(Error::BucketExists)));
     let permit = alice.permit().unwrap();
@@ -34,13 +34,14 @@ async fn a_bucket_is_made_changed_listed_and_deleted(t: TenantTest) {
         cors: Some(vec![CorsRule {
             origins: vec!["https://app.example".to_owned()],
             methods: vec!["PUT".to_owned()],
+            headers: vec!["content-type".to_owned()],
             max_age_seconds: 60,
         }]),
         ..BucketChange::default()
     };
     let update = |change: BucketChange, version: i64| {
         let permit = alice.permit().unwrap();
-        run(&t.db, alice, move |tx| bucket::update(tx, &permit, "files", &change, Some(&[version])))
+        run(&t.db, alice, move |tx| bucket::update(tx, &permit, "files", &change, Some(&[version]), true))
     };
     let changed = update(change, 1).await.unwrap();
     assert_eq!(
@@ -66,7 +67,7 @@ async fn a_bucket_is_made_changed_listed_and_deleted(t: TenantTest) {
 async fn rules_that_cannot_be_are_refused_each_by_its_field(t: TenantTest) {
     let refused = async |name: &str, settings: BucketChange| {
         let (permit, new) = (t.alice.caller.permit().unwrap(), NewBucket { name: name.to_owned(), settings });
-        match run(&t.db, &t.alice.caller, move |tx| bucket::create(tx, &permit, &new)).await {
+        match run(&t.db, &t.alice.caller, move |tx| bucket::create(tx, &permit, &new, true)).await {
             Err(Error::Invalid(fields)) => fields.into_iter().map(|field| field.field.into_owned()).collect(),
             other => panic!("{other:?}"),
         }
@@ -81,6 +82,7 @@ async fn rules_that_cannot_be_are_refused_each_by_its_field(t: TenantTest) {
         cors: Some(vec![CorsRule {
             origins: vec!["app.example".to_owned()],
             methods: Vec::new(),
+            headers: Vec::new(),
             max_age_seconds: 0,
         }]),
         retention: Some(Some(rule)),
@@ -114,4 +116,32 @@ async fn what_a_bucket_does_not_take_changes_nothing(t: TenantTest) {
     assert!(matches!(put(elsewhere, b"x").await, Err(Error::Absent("bucket"))));
     assert_eq!(house.usage(&t.alice.caller).await, (10, 0));
     super::agree(&t.db, &t.alice.caller).await;
+}
+
+#[tenant_test]
+async fn without_a_root_key_no_bucket_says_that_it_encrypts(t: TenantTest) {
+    let (house, alice) = (House::plain(&t.db).await, &t.alice.caller);
+    assert!(!house.storage.can_encrypt());
+    let make = async |encryption: Option<bool>| {
+        let settings = BucketChange { encryption, ..BucketChange::default() };
+        let (permit, new) = (alice.permit().unwrap(), NewBucket { name: "plain".to_owned(), settings });
+        run(&t.db, alice, move |tx| bucket::create(tx, &permit, &new, false)).await
+    };
+    let field = |refused: Result<bucket::Bucket, Error>| match refused {
+        Err(Error::Invalid(fields)) => fields[0].field.clone().into_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(field(make(Some(true)).await), "/settings/encryption");
+    assert!(!make(None).await.unwrap().settings.encryption);
+    let change = async |change: BucketChange| {
+        let permit = alice.permit().unwrap();
+        run(&t.db, alice, move |tx| bucket::update(tx, &permit, "plain", &change, None, false)).await
+    };
+    let encrypt = BucketChange { encryption: Some(true), ..BucketChange::default() };
+    assert_eq!(field(change(encrypt).await), "/encryption");
+    change(BucketChange { versioning: Some(true), ..BucketChange::default() }).await.unwrap();
+    // One that encrypts, of a deployment that has lost its key: nothing is stored plain in it.
+    files(&t.db, alice, BucketChange::default()).await;
+    assert!(matches!(house.put(alice, object("x"), b"secret").await, Err(Error::NoRootKey)));
+    assert_eq!((house.usage(alice).await, house.stored(alice).await), ((0, 0), 0));
 }

@@ -44,7 +44,17 @@ async fn no_statement_reaches_another_tenants_rows(t: TenantTest) {
     files(&t.db, &t.alice.caller, BucketChange::default()).await;
     house.put(&t.alice.caller, object("secret"), b"secret").await.unwrap();
     let victim = t.alice.tenant;
-    for table in ["buckets", "contents", "blobs", "versions", "objects", "usage", "tenant_keys", "uploads"] {
+    for table in [
+        "buckets",
+        "contents",
+        "blobs",
+        "versions",
+        "objects",
+        "usage",
+        "tenant_keys",
+        "uploads",
+        "signing_keys",
+    ] {
         let count = run(&t.db, &t.mallory.caller, move |tx| {
             let sql = format!("SELECT count(*) AS count FROM storage.{table} WHERE tenant_id = $1");
             Ok(tx.get_result::<Count, _>(diesel::sql_query(sql).bind::<SqlUuid, _>(victim))?.count)

@@ -7,6 +7,7 @@ mod objects;
 mod parts;
 mod reaping;
 mod restoring;
+mod signing;
 mod uploads;
 
 use std::sync::Arc;
@@ -53,6 +54,14 @@ impl House {
         Self { storage, backend, _directory: directory }
     }
 
+    /// The same without a root key.
+    pub(crate) async fn plain(db: &Db) -> Self {
+        let house = Self::new(db).await;
+        let config = house.storage.config().clone();
+        let storage = Storage::new(db.clone(), config, "fs", Arc::clone(&house.backend), None).unwrap();
+        Self { storage, ..house }
+    }
+
     pub(crate) async fn put(&self, caller: &Caller, new: NewObject, bytes: &[u8]) -> Result<Object, Error> {
         let permit = caller.permit().unwrap();
         self.storage.put(caller, &permit, new, body::full(bytes.to_vec())).await
@@ -81,7 +90,7 @@ impl House {
 /// The bucket `files`.
 pub(crate) async fn files(db: &Db, caller: &Caller, settings: BucketChange) {
     let (permit, new) = (caller.permit().unwrap(), NewBucket { name: "files".to_owned(), settings });
-    db.tenant(caller, move |tx| bucket::create(tx, &permit, &new)).await.unwrap();
+    db.tenant(caller, move |tx| bucket::create(tx, &permit, &new, true)).await.unwrap();
 }
 
 pub(crate) fn object(key: &str) -> NewObject {

@@ -23,9 +23,11 @@ async fn what_was_stored_is_read_whole_and_by_ranges(t: TenantTest) {
                 alice.permit().unwrap(),
                 BucketChange { encryption: Some(false), ..BucketChange::default() },
             );
-            run(&t.db, alice, move |tx| veza_storage::bucket::update(tx, &permit, "files", &change, None))
-                .await
-                .unwrap();
+            run(&t.db, alice, move |tx| {
+                veza_storage::bucket::update(tx, &permit, "files", &change, None, true)
+            })
+            .await
+            .unwrap();
         }
         let bytes: Vec<u8> = (0..300_000_u32).map(|i| i.to_le_bytes()[0] ^ i.to_le_bytes()[1]).collect();
         let stored = house.put(alice, object("a/b"), &bytes).await.unwrap();

@@ -8,7 +8,7 @@ use veza_storage::bucket::BucketChange;
 use veza_storage::digest::Expected;
 use veza_storage::id::UploadId;
 use veza_storage::object::{Attributes, Condition};
-use veza_storage::upload::{self, NewPart, NewUpload, Part, Protocol};
+use veza_storage::upload::{self, Chunk, NewPart, NewUpload, Part, Protocol, Tus};
 use veza_storage::{Body, Error, ObjectKey, body};
 use veza_testing::{TenantTest, tenant_test};
 
@@ -28,6 +28,7 @@ impl House {
             length,
             attributes: Attributes { content_type: "text/plain".to_owned(), ..Attributes::default() },
             condition: Condition::default(),
+            tus: Tus::default(),
         };
         Ok(self.storage.begin_upload(caller, &caller.permit().unwrap(), new).await?.id)
     }
@@ -45,7 +46,8 @@ impl House {
     }
 
     async fn append(&self, caller: &Caller, id: UploadId, offset: i64, body: Body) -> Result<i64, Error> {
-        self.storage.append(caller, &caller.permit().unwrap(), id, offset, body).await
+        let chunk = Chunk { offset, ..Chunk::default() };
+        Ok(self.storage.append(caller, &caller.permit().unwrap(), id, chunk, body).await?.received)
     }
 
     async fn complete(
@@ -54,7 +56,8 @@ impl House {
         id: UploadId,
         parts: Option<Vec<Part>>,
     ) -> Result<String, Error> {
-        let object = self.storage.complete(caller, &caller.permit().unwrap(), id, parts).await?;
+        let parts = parts.map(|parts| parts.into_iter().map(Into::into).collect());
+        let object = self.storage.complete(caller, &caller.permit().unwrap(), id, parts, None).await?;
         Ok(object.etag)
     }
 }
@@ -102,7 +105,7 @@ async fn bytes_are_appended_and_what_came_before_a_break_is_kept(t: TenantTest) 
     let long = house.append(alice, id, 4, body::full("456789x")).await;
     assert!(matches!(long, Err(Error::Length { expected: 10, .. })), "{long:?}");
     let early = house.complete(alice, id, None).await;
-    assert!(early.is_ok(), "all ten came, and the eleventh was refused: {early:?}");
+    assert!(early.is_ok(), "all ten came and were an object, and the eleventh was refused: {early:?}");
     assert_eq!(house.bytes(alice, "whole").await.unwrap(), b"0123456789");
     assert_eq!(house.usage(alice).await, (10, 0));
     agree(&t.db, alice).await;

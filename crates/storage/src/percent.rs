@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 /// The text that is encoded; none when `%` is not followed by two hexadecimal digits or it is not UTF-8.
-pub(super) fn decode(text: &str) -> Option<String> {
+#[cfg(any(feature = "http", test))]
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
@@ -19,7 +20,7 @@ pub(super) fn decode(text: &str) -> Option<String> {
 }
 
 /// Encodes all bytes but those to `keep`.
-pub(super) fn encode(text: &str, keep: impl Fn(u8) -> bool) -> String {
+pub(crate) fn encode(text: &str, keep: impl Fn(u8) -> bool) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
         if keep(byte) && byte.is_ascii() {
             encoded.push(char::from(byte));
@@ -32,12 +33,13 @@ pub(super) fn encode(text: &str, keep: impl Fn(u8) -> bool) -> String {
 }
 
 /// A key as it stands in a path.
-pub(super) fn path(key: &str) -> String {
+pub(crate) fn path(key: &str) -> String {
     encode(key, |byte| byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=:@".contains(&byte))
 }
 
 /// A text as it stands in a header: what is visible in ASCII stays, but for `%`.
-pub(super) fn header(text: &str) -> String {
+#[cfg(any(feature = "http", test))]
+pub(crate) fn header(text: &str) -> String {
     encode(text, |byte| (byte.is_ascii_graphic() || byte == b' ') && byte != b'%')
 }
 
