@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
+use diesel::sql_types::Uuid as SqlUuid;
 use veza_core::{DbError, DispatchTx, Query, TenantId, Timestamp};
 
+use crate::admin::QueueCounts;
 use crate::engine::{self, Backlog};
 use crate::id::JobId;
 
@@ -19,31 +20,7 @@ pub(crate) struct Poll {
     pub(crate) next_due: Option<Duration>,
     pub(crate) cancelled: HashSet<(TenantId, JobId)>,
     pub(crate) suspended: HashSet<TenantId>,
-    totals: Vec<Total>,
-}
-
-#[derive(Debug, QueryableByName)]
-struct Total {
-    #[diesel(sql_type = Text)]
-    queue: String,
-    #[diesel(sql_type = BigInt)]
-    waiting: i64,
-    #[diesel(sql_type = BigInt)]
-    deferred: i64,
-    #[diesel(sql_type = BigInt)]
-    running: i64,
-    #[diesel(sql_type = BigInt)]
-    dead: i64,
-    #[diesel(sql_type = BigInt)]
-    enqueued: i64,
-    #[diesel(sql_type = BigInt)]
-    done: i64,
-    #[diesel(sql_type = BigInt)]
-    failed: i64,
-    #[diesel(sql_type = BigInt)]
-    died: i64,
-    #[diesel(sql_type = BigInt)]
-    cancelled: i64,
+    totals: Vec<QueueCounts>,
 }
 
 #[derive(QueryableByName)]
@@ -96,14 +73,12 @@ impl Poll {
         for total in
             self.totals.iter().filter(|total| known.contains(total.queue.as_str()) || total.queue == "pull")
         {
-            total.show();
+            show(total);
             let age = oldest.get(total.queue.as_str()).map_or(0, |at| (now - *at).num_milliseconds().max(0));
             metrics::gauge!("veza_jobs_oldest_seconds", "queue" => total.queue.clone()).set(seconds(age));
         }
     }
-}
 
-impl Poll {
     /// Since when the first job of each queue waits; all queues that tenants made are one, as in the totals.
     fn oldest(&self) -> HashMap<&str, Timestamp> {
         let mut oldest: HashMap<&str, Timestamp> = HashMap::new();
@@ -116,21 +91,18 @@ impl Poll {
     }
 }
 
-impl Total {
-    fn show(&self) {
-        let queue = || self.queue.clone();
-        metrics::gauge!("veza_jobs_waiting", "queue" => queue()).set(number(self.waiting));
-        metrics::gauge!("veza_jobs_deferred", "queue" => queue()).set(number(self.deferred));
-        metrics::gauge!("veza_jobs_running", "queue" => queue()).set(number(self.running));
-        metrics::gauge!("veza_jobs_dead", "queue" => queue()).set(number(self.dead));
-        let since_ever = |jobs: i64| u64::try_from(jobs).unwrap_or(0);
-        metrics::counter!("veza_jobs_enqueued_total", "queue" => queue()).absolute(since_ever(self.enqueued));
-        metrics::counter!("veza_jobs_done_total", "queue" => queue()).absolute(since_ever(self.done));
-        metrics::counter!("veza_jobs_failed_total", "queue" => queue()).absolute(since_ever(self.failed));
-        metrics::counter!("veza_jobs_died_total", "queue" => queue()).absolute(since_ever(self.died));
-        metrics::counter!("veza_jobs_cancelled_total", "queue" => queue())
-            .absolute(since_ever(self.cancelled));
-    }
+fn show(total: &QueueCounts) {
+    let queue = || total.queue.clone();
+    metrics::gauge!("veza_jobs_waiting", "queue" => queue()).set(number(total.waiting));
+    metrics::gauge!("veza_jobs_deferred", "queue" => queue()).set(number(total.deferred));
+    metrics::gauge!("veza_jobs_running", "queue" => queue()).set(number(total.running));
+    metrics::gauge!("veza_jobs_dead", "queue" => queue()).set(number(total.dead));
+    let since_ever = |jobs: i64| u64::try_from(jobs).unwrap_or(0);
+    metrics::counter!("veza_jobs_enqueued_total", "queue" => queue()).absolute(since_ever(total.enqueued));
+    metrics::counter!("veza_jobs_done_total", "queue" => queue()).absolute(since_ever(total.done));
+    metrics::counter!("veza_jobs_failed_total", "queue" => queue()).absolute(since_ever(total.failed));
+    metrics::counter!("veza_jobs_died_total", "queue" => queue()).absolute(since_ever(total.died));
+    metrics::counter!("veza_jobs_cancelled_total", "queue" => queue()).absolute(since_ever(total.cancelled));
 }
 
 #[allow(clippy::as_conversions, clippy::cast_precision_loss, reason = "a metric is a float")]
