@@ -408,13 +408,20 @@ BEGIN
         ORDER BY d.died_at, d.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), no_waiting AS (
         DELETE FROM jobs.ready AS r USING waiting AS w
-        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING 1
+        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING r.job_id, r.unique_key
     ), no_delayed AS (
-        DELETE FROM jobs.deferred AS d USING delayed AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING 1
+        DELETE FROM jobs.deferred AS d USING delayed AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING d.job_id, d.unique_key
     ), no_held AS (
-        DELETE FROM jobs.leases AS l USING held AS w WHERE l.tenant_id = tenant AND l.job_id = w.job_id RETURNING 1
+        DELETE FROM jobs.leases AS l USING held AS w WHERE l.tenant_id = tenant AND l.job_id = w.job_id RETURNING l.job_id, l.unique_key
     ), no_buried AS (
-        DELETE FROM jobs.dead AS d USING buried AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING 1
+        DELETE FROM jobs.dead AS d USING buried AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING d.job_id, d.unique_key
+    ), freed AS (
+        DELETE FROM jobs.unique_keys AS u USING (
+            SELECT * FROM no_waiting UNION ALL SELECT * FROM no_delayed UNION ALL SELECT * FROM no_held
+            UNION ALL SELECT * FROM no_buried
+        ) AS m
+        WHERE m.unique_key IS NOT NULL AND u.tenant_id = tenant AND u.key = m.unique_key AND u.job_id = m.job_id
+          AND (u.expires_at IS NULL OR u.expires_at <= before)
     ), gone AS (
         SELECT (SELECT count(*) FROM no_waiting) AS waiting, (SELECT count(*) FROM no_delayed) AS delayed,
                (SELECT count(*) FROM no_held) AS held, (SELECT count(*) FROM no_buried) AS buried
@@ -596,7 +603,7 @@ BEGIN
     ), summed AS (
         INSERT INTO jobs.totals AS c
             (queue, waiting, deferred, running, dead, enqueued, done, failed, died, cancelled)
-        SELECT CASE WHEN queue LIKE 'pull:%' THEN 'pull' ELSE queue END, sum(waiting), sum(deferred), sum(running),
+        SELECT CASE WHEN queue LIKE 'pull:%' THEN 'pull:*' ELSE queue END, sum(waiting), sum(deferred), sum(running),
                sum(dead), sum(enqueued), sum(done), sum(failed), sum(died), sum(cancelled)
         FROM lane GROUP BY 1
         ON CONFLICT (queue) DO UPDATE SET
@@ -689,9 +696,13 @@ BEGIN
         ORDER BY d.died_at, d.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), no_waiting AS (
         DELETE FROM jobs.ready AS r USING waiting AS w
-        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING 1
+        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING r.job_id, r.unique_key
     ), no_buried AS (
-        DELETE FROM jobs.dead AS d USING buried AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING 1
+        DELETE FROM jobs.dead AS d USING buried AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING d.job_id, d.unique_key
+    ), freed AS (
+        DELETE FROM jobs.unique_keys AS u USING (SELECT * FROM no_waiting UNION ALL SELECT * FROM no_buried) AS m
+        WHERE m.unique_key IS NOT NULL AND u.tenant_id = tenant AND u.key = m.unique_key AND u.job_id = m.job_id
+          AND u.expires_at IS NULL
     ), gone AS (
         SELECT (SELECT count(*) FROM no_waiting) AS waiting, (SELECT count(*) FROM no_buried) AS buried
     ), noted AS (
@@ -1963,7 +1974,7 @@ CREATE TABLE jobs.totals (
 )
 WITH (fillfactor='50');
 ALTER TABLE jobs.totals OWNER TO veza_owner;
-COMMENT ON TABLE jobs.totals IS 'The same over all tenants, for metrics. All queues that tenants made count as one: pull.';
+COMMENT ON TABLE jobs.totals IS 'The same over all tenants, for metrics. All queues that tenants made count as one: pull:*.';
 
 CREATE TABLE jobs.unique_keys (
     tenant_id uuid NOT NULL,

@@ -13,7 +13,7 @@ mod tx;
 mod work;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -25,7 +25,9 @@ pub use self::config::{DatabaseConfig, PoolConfig, Role};
 pub use self::error::DbError;
 pub use self::migrate::{Migration, MigrationError, Migrator, Progress, bootstrap};
 pub use self::signal::Signal;
-pub use self::tx::{BatchTx, DispatchTx, Query, ReadTx, SystemTx, TenantScope, TenantTx, Write};
+pub use self::tx::{
+    BatchTx, DispatchStatement, DispatchTx, Query, ReadTx, SystemTx, TenantScope, TenantTx, Write,
+};
 
 use self::executor::{Executor, Lane};
 use self::signal::Signals;
@@ -61,6 +63,7 @@ struct Inner {
     random: Arc<dyn Random>,
     pool: PoolConfig,
     signals: Arc<Signals>,
+    place: OnceLock<Place>,
 }
 
 /// Reads of a tenant that wrote a moment ago stay on the primary.
@@ -95,12 +98,14 @@ impl Db {
     ) -> Result<Self, DbOpenError> {
         let pool = config.pool.clone();
         let url = |role| config.url_for(role).ok_or(DbOpenError::NoUrl);
-        let start = |name, url: &crate::config::Secret, connections: u32| {
-            Executor::start(name, url.expose(), connections.max(1), &pool).map_err(DbOpenError::Threads)
+        let start_with = |name, url: &crate::config::Secret, connections: u32, setup| {
+            Executor::start(name, url.expose(), connections.max(1), &pool, setup)
+                .map_err(DbOpenError::Threads)
         };
+        let start = |name, url: &crate::config::Secret, connections| start_with(name, url, connections, "");
         let app = start("veza-app", &url(Role::App)?, pool.connections)?;
         let system = start("veza-system", &url(Role::System)?, pool.system_connections)?;
-        let jobs = start("veza-jobs", &url(Role::Jobs)?, pool.jobs_connections)?;
+        let jobs = start_with("veza-jobs", &url(Role::Jobs)?, pool.jobs_connections, ASYNC)?;
         let batch = start("veza-batch", &url(Role::Jobs)?, pool.batch_connections)?;
         let replica = match &config.replica_url {
             None => None,
@@ -110,9 +115,9 @@ impl Db {
                 writers: Mutex::default(),
             }),
         };
-        let signals = Arc::default();
+        let (signals, place) = (Arc::default(), OnceLock::new());
         Ok(Self {
-            inner: Arc::new(Inner { app, system, jobs, batch, replica, clock, random, pool, signals }),
+            inner: Arc::new(Inner { app, system, jobs, batch, replica, clock, random, pool, signals, place }),
         })
     }
 
@@ -172,6 +177,18 @@ impl Db {
         self.run(&self.inner.jobs, Lane::System(reason.0), AsDispatcher { f }).await
     }
 
+    /// The same for a single statement, in one round trip instead of three. It may take
+    /// `database.pool.statement_timeout` whatever is left of its deadline, and where the connection turns out to
+    /// be gone nobody knows whether it was done.
+    pub async fn dispatch_statement<T, E, F>(&self, reason: Reason, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut DispatchStatement<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.run(&self.inner.jobs, Lane::System(reason.0), OneStatement { f }).await
+    }
+
     /// Writes for several tenants in one transaction, so that one commit does for all of them. It runs as the role
     /// `veza_jobs`, on connections of its own, and sees of the tables that allow it the rows of `tenants` alone. Whoever
     /// takes the tenants from verified callers may call it.
@@ -194,6 +211,11 @@ impl Db {
     /// It is called between commit and answer, so it must be quick.
     pub fn listen(&self, channel: &'static str, listener: impl Fn(&Signal) + Send + Sync + 'static) {
         self.inner.signals.listen(channel, Box::new(listener));
+    }
+
+    /// Says how to find out where in a trace a task is, as a W3C `traceparent`; who says it first is heard.
+    pub fn trace_by(&self, place: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        let _said_before = self.inner.place.set(Box::new(place));
     }
 
     /// Whether PostgreSQL answers, as a readiness probe asks.
@@ -251,6 +273,7 @@ impl Db {
             statement_timeout: self.inner.pool.statement_timeout.as_duration(),
             clock: Arc::clone(&self.inner.clock),
             random: Arc::clone(&self.inner.random),
+            trace: self.inner.place.get().and_then(|place| place()),
             outcome: None,
             news: Vec::new(),
             signals: Arc::clone(&self.inner.signals),
@@ -278,6 +301,14 @@ impl Replica {
     }
 }
 
+/// See [`Db::trace_by`].
+type Place = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// What a dispatcher's connection begins with: see [`Db::dispatch`].
+const ASYNC: &str = "SET synchronous_commit = off";
+/// Takes that back for a transaction, as behind a pooler connections of one role are anybody's.
+const DURABLE: &str = "SET LOCAL synchronous_commit TO DEFAULT";
+
 /// Fails loudly where it is missing, ends with the transaction, and needs no escaping: a UUID.
 /// `SELECT set_config(…)` would do the same, but is planned and answers with a row: a quarter more of
 /// PostgreSQL's time for a read by key.
@@ -298,8 +329,8 @@ macro_rules! body {
                 let outcome = (self.f)(&mut tx);
                 (outcome, tx.open.marks, tx.open.signals)
             }
-            fn opening(&$self) -> String {
-                $opening
+            fn opening(&$self) -> Option<String> {
+                Some($opening)
             }
         }
     };
@@ -307,8 +338,27 @@ macro_rules! body {
 body!(InTenant { tenant: TenantId }, TenantTx, |self| set_tenant("BEGIN", self.tenant));
 body!(Reading { tenant: TenantId }, ReadTx, |self| set_tenant("BEGIN READ ONLY", self.tenant));
 body!(AsSystem {}, SystemTx, |self| "BEGIN".to_owned());
-body!(InBatch {} [tenants: String], BatchTx, |self| format!("BEGIN; SET LOCAL veza.tenant_ids = '{}'", self.tenants));
-body!(AsDispatcher {}, DispatchTx, |self| "BEGIN; SET LOCAL synchronous_commit = off".to_owned());
+body!(InBatch {} [tenants: String], BatchTx, |self| format!("BEGIN; {DURABLE}; SET LOCAL veza.tenant_ids = '{}'", self.tenants));
+body!(AsDispatcher {}, DispatchTx, |self| format!("BEGIN; {}", ASYNC.replace("SET", "SET LOCAL")));
+
+struct OneStatement<F> {
+    f: F,
+}
+
+impl<T, E, F> Body<T, E> for OneStatement<F>
+where
+    F: FnMut(&mut DispatchStatement<'_>) -> Result<T, E> + Send,
+{
+    fn call(&mut self, mut open: Open<'_>) -> (Result<T, E>, Marks, Vec<Signal>) {
+        open.marks.alone = Some(true);
+        let mut statement = DispatchStatement { open };
+        let outcome = (self.f)(&mut statement);
+        (outcome, statement.open.marks, statement.open.signals)
+    }
+    fn opening(&self) -> Option<String> {
+        None
+    }
+}
 
 /// The database access cannot be set up.
 #[derive(Debug, thiserror::Error)]

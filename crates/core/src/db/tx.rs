@@ -22,6 +22,7 @@ pub(crate) struct Open<'c> {
     random: &'c dyn Random,
     now: Timestamp,
     deadline: Instant,
+    trace: Option<&'c str>,
     pub(crate) marks: Marks,
     pub(crate) signals: Vec<Signal>,
 }
@@ -34,6 +35,8 @@ pub(crate) struct Marks {
     /// The failure was a conflict that running again may resolve.
     pub(crate) conflicted: bool,
     savepoints: u32,
+    /// There is room for one statement, and for none when it has begun.
+    pub(crate) alone: Option<bool>,
 }
 
 impl<'c> Open<'c> {
@@ -42,6 +45,7 @@ impl<'c> Open<'c> {
         clock: &'c dyn Clock,
         random: &'c dyn Random,
         deadline: Instant,
+        trace: Option<&'c str>,
     ) -> Self {
         Self {
             session,
@@ -49,9 +53,14 @@ impl<'c> Open<'c> {
             random,
             now: clock.now(),
             deadline,
+            trace,
             marks: Marks::default(),
             signals: Vec::new(),
         }
+    }
+
+    fn parts(&mut self) -> Parts<'_> {
+        Parts { session: self.session, marks: &mut self.marks, deadline: self.deadline }
     }
 }
 
@@ -64,6 +73,10 @@ pub(crate) struct Parts<'a> {
 
 impl Parts<'_> {
     fn run<T>(self, query: impl FnOnce(&mut PgConnection) -> diesel::QueryResult<T>) -> Result<T, DbError> {
+        if self.marks.alone.is_some_and(|room| !room) {
+            return Err(DbError::Aborted);
+        }
+        self.marks.alone = self.marks.alone.map(|_room| false);
         // Each statement has its own time-out; a transaction of many must end as well.
         let outcome = if instant() < self.deadline {
             query(&mut self.session.connection).map_err(DbError::from)
@@ -98,6 +111,7 @@ mod sealed {
         fn began(&self) -> Timestamp;
         fn randomness(&self) -> &dyn Random;
         fn watch(&self) -> &dyn Clock;
+        fn place(&self) -> Option<&str>;
     }
 }
 
@@ -147,6 +161,12 @@ pub trait Query: sealed::Opened {
     /// A new id of this moment.
     fn new_id<N: Noun>(&self) -> TypedId<N> {
         TypedId::from_uuid(uuid_v7(self.now(), self.random()))
+    }
+
+    /// Where in a trace the task is that waits for this transaction, as a `traceparent`: see
+    /// [`Db::trace_by`](super::Db::trace_by).
+    fn trace(&self) -> Option<&str> {
+        self.place()
     }
 
     /// Random bytes for secrets.
@@ -220,8 +240,7 @@ macro_rules! transaction {
         impl sealed::Opened for $name<'_> {
             #[allow(private_interfaces, reason = "see the trait")]
             fn parts(&mut self) -> Parts<'_> {
-                let Open { session, marks, deadline, .. } = &mut self.open;
-                Parts { session, marks, deadline: *deadline }
+                self.open.parts()
             }
             fn began(&self) -> Timestamp {
                 self.open.now
@@ -231,6 +250,9 @@ macro_rules! transaction {
             }
             fn watch(&self) -> &dyn Clock {
                 self.open.clock
+            }
+            fn place(&self) -> Option<&str> {
+                self.open.trace
             }
         }
         impl Query for $name<'_> {}
@@ -252,6 +274,13 @@ pub struct DispatchTx<'c> {
     pub(crate) open: Open<'c>,
 }
 transaction!(DispatchTx);
+
+/// One statement as the role `veza_jobs`, which is a transaction by itself; another is refused. Made by
+/// [`Db::dispatch_statement`](super::Db::dispatch_statement).
+pub struct DispatchStatement<'c> {
+    pub(crate) open: Open<'c>,
+}
+transaction!(DispatchStatement);
 
 /// A transaction that writes for the tenants it was opened for, all at once. Made by
 /// [`Db::batch`](super::Db::batch).
