@@ -98,19 +98,19 @@ impl Db {
     ) -> Result<Self, DbOpenError> {
         let pool = config.pool.clone();
         let url = |role| config.url_for(role).ok_or(DbOpenError::NoUrl);
-        let start_with = |name, url: &crate::config::Secret, connections: u32, setup| {
+        let start = |name, url: &crate::config::Secret, connections: u32, setup| {
             Executor::start(name, url.expose(), connections.max(1), &pool, setup)
                 .map_err(DbOpenError::Threads)
         };
-        let start = |name, url: &crate::config::Secret, connections| start_with(name, url, connections, "");
-        let app = start("veza-app", &url(Role::App)?, pool.connections)?;
-        let system = start("veza-system", &url(Role::System)?, pool.system_connections)?;
-        let jobs = start_with("veza-jobs", &url(Role::Jobs)?, pool.jobs_connections, ASYNC)?;
-        let batch = start("veza-batch", &url(Role::Jobs)?, pool.batch_connections)?;
+        let app = start("veza-app", &url(Role::App)?, pool.connections, "")?;
+        let system = start("veza-system", &url(Role::System)?, pool.system_connections, "")?;
+        let jobs =
+            start("veza-jobs", &url(Role::Jobs)?, pool.jobs_connections, "SET synchronous_commit = off")?;
+        let batch = start("veza-batch", &url(Role::Jobs)?, pool.batch_connections, "")?;
         let replica = match &config.replica_url {
             None => None,
             Some(url) => Some(Replica {
-                executor: start("veza-replica", url, pool.connections)?,
+                executor: start("veza-replica", url, pool.connections, "")?,
                 lag: config.replica_lag.as_duration(),
                 writers: Mutex::default(),
             }),
@@ -304,11 +304,6 @@ impl Replica {
 /// See [`Db::trace_by`].
 type Place = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// What a dispatcher's connection begins with: see [`Db::dispatch`].
-const ASYNC: &str = "SET synchronous_commit = off";
-/// Takes that back for a transaction, as behind a pooler connections of one role are anybody's.
-const DURABLE: &str = "SET LOCAL synchronous_commit TO DEFAULT";
-
 /// Fails loudly where it is missing, ends with the transaction, and needs no escaping: a UUID.
 /// `SELECT set_config(…)` would do the same, but is planned and answers with a row: a quarter more of
 /// PostgreSQL's time for a read by key.
@@ -317,7 +312,7 @@ fn set_tenant(begin: &str, tenant: TenantId) -> String {
 }
 
 macro_rules! body {
-    ($name:ident { $($field:ident: $type:ty),* } $([$own:ident: $owned:ty])?, $tx:ident, |$self:ident| $opening:expr) => {
+    ($name:ident { $($field:ident: $type:ty),* } $([$own:ident: $owned:ty])?, $tx:ident, |$self:ident| $opening:expr $(, $alone:ident)?) => {
         struct $name<F> { $($field: $type,)* $($own: $owned,)? f: F }
 
         impl<T, E, F> Body<T, E> for $name<F>
@@ -325,40 +320,26 @@ macro_rules! body {
             F: FnMut(&mut $tx<'_>) -> Result<T, E> + Send,
         {
             fn call(&mut self, open: Open<'_>) -> (Result<T, E>, Marks, Vec<Signal>) {
+                $(let open = open.$alone();)?
                 let mut tx = $tx { open, $($field: self.$field),* };
                 let outcome = (self.f)(&mut tx);
                 (outcome, tx.open.marks, tx.open.signals)
             }
             fn opening(&$self) -> Option<String> {
-                Some($opening)
+                $opening
             }
         }
     };
 }
-body!(InTenant { tenant: TenantId }, TenantTx, |self| set_tenant("BEGIN", self.tenant));
-body!(Reading { tenant: TenantId }, ReadTx, |self| set_tenant("BEGIN READ ONLY", self.tenant));
-body!(AsSystem {}, SystemTx, |self| "BEGIN".to_owned());
-body!(InBatch {} [tenants: String], BatchTx, |self| format!("BEGIN; {DURABLE}; SET LOCAL veza.tenant_ids = '{}'", self.tenants));
-body!(AsDispatcher {}, DispatchTx, |self| format!("BEGIN; {}", ASYNC.replace("SET", "SET LOCAL")));
-
-struct OneStatement<F> {
-    f: F,
-}
-
-impl<T, E, F> Body<T, E> for OneStatement<F>
-where
-    F: FnMut(&mut DispatchStatement<'_>) -> Result<T, E> + Send,
-{
-    fn call(&mut self, mut open: Open<'_>) -> (Result<T, E>, Marks, Vec<Signal>) {
-        open.marks.alone = Some(true);
-        let mut statement = DispatchStatement { open };
-        let outcome = (self.f)(&mut statement);
-        (outcome, statement.open.marks, statement.open.signals)
-    }
-    fn opening(&self) -> Option<String> {
-        None
-    }
-}
+body!(InTenant { tenant: TenantId }, TenantTx, |self| Some(set_tenant("BEGIN", self.tenant)));
+body!(Reading { tenant: TenantId }, ReadTx, |self| Some(set_tenant("BEGIN READ ONLY", self.tenant)));
+body!(AsSystem {}, SystemTx, |self| Some("BEGIN".to_owned()));
+// Behind a pooler, connections of one role are anybody's: what a dispatcher's begins with is taken back.
+body!(InBatch {} [tenants: String], BatchTx, |self| Some(format!(
+    "BEGIN; SET LOCAL synchronous_commit TO DEFAULT; SET LOCAL veza.tenant_ids = '{}'", self.tenants
+)));
+body!(AsDispatcher {}, DispatchTx, |self| Some("BEGIN; SET LOCAL synchronous_commit = off".to_owned()));
+body!(OneStatement {}, DispatchStatement, |self| None, alone);
 
 /// The database access cannot be set up.
 #[derive(Debug, thiserror::Error)]

@@ -59,8 +59,10 @@ impl<'c> Open<'c> {
         }
     }
 
-    fn parts(&mut self) -> Parts<'_> {
-        Parts { session: self.session, marks: &mut self.marks, deadline: self.deadline }
+    /// With room for one statement.
+    pub(crate) fn alone(mut self) -> Self {
+        self.marks.alone = Some(true);
+        self
     }
 }
 
@@ -102,16 +104,13 @@ impl Parts<'_> {
 }
 
 mod sealed {
-    use super::{Clock, Parts, Random, Timestamp};
+    use super::{Open, Parts};
 
     /// Gives the open transaction to this crate and to nobody else: its name cannot be said outside.
+    #[allow(private_interfaces, reason = "nobody outside this crate can call it")]
     pub trait Opened {
-        #[allow(private_interfaces, reason = "nobody outside this crate can call it")]
         fn parts(&mut self) -> Parts<'_>;
-        fn began(&self) -> Timestamp;
-        fn randomness(&self) -> &dyn Random;
-        fn watch(&self) -> &dyn Clock;
-        fn place(&self) -> Option<&str>;
+        fn open(&self) -> &Open<'_>;
     }
 }
 
@@ -150,12 +149,12 @@ pub trait Query: sealed::Opened {
 
     /// The moment at which the transaction began, the same for all it writes.
     fn now(&self) -> Timestamp {
-        self.began()
+        self.open().now
     }
 
     /// The clock, for what has to be later than a lock that was waited for.
     fn clock(&self) -> &dyn Clock {
-        self.watch()
+        self.open().clock
     }
 
     /// A new id of this moment.
@@ -166,12 +165,12 @@ pub trait Query: sealed::Opened {
     /// Where in a trace the task is that waits for this transaction, as a `traceparent`: see
     /// [`Db::trace_by`](super::Db::trace_by).
     fn trace(&self) -> Option<&str> {
-        self.place()
+        self.open().trace
     }
 
     /// Random bytes for secrets.
     fn random(&self) -> &dyn Random {
-        self.randomness()
+        self.open().random
     }
 }
 
@@ -237,22 +236,14 @@ pub struct SystemTx<'c> {
 
 macro_rules! transaction {
     ($name:ident) => {
+        #[allow(private_interfaces, reason = "see the trait")]
         impl sealed::Opened for $name<'_> {
-            #[allow(private_interfaces, reason = "see the trait")]
             fn parts(&mut self) -> Parts<'_> {
-                self.open.parts()
+                let Open { session, marks, deadline, .. } = &mut self.open;
+                Parts { session, marks, deadline: *deadline }
             }
-            fn began(&self) -> Timestamp {
-                self.open.now
-            }
-            fn randomness(&self) -> &dyn Random {
-                self.open.random
-            }
-            fn watch(&self) -> &dyn Clock {
-                self.open.clock
-            }
-            fn place(&self) -> Option<&str> {
-                self.open.trace
+            fn open(&self) -> &Open<'_> {
+                &self.open
             }
         }
         impl Query for $name<'_> {}

@@ -3,7 +3,7 @@
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use tokio::task::JoinSet;
-use veza_core::{DbError, DispatchTx, Query, Reason};
+use veza_core::{BatchTx, DbError, DispatchTx, Query, Reason, Write};
 use veza_testing::{TenantTest, tenant_test};
 
 use crate::shop::{migrator, narrow};
@@ -69,7 +69,7 @@ async fn statements_and_transactions_follow_each_other_on_one_connection(t: Tena
         mixed.spawn(async move {
             let outcome = match number % 3 {
                 0 => db.dispatch_statement(REASON, |tx| see(tx)).await.map(|seen| seen.transaction),
-                1 => db.dispatch(REASON, |tx| twice_in_one(tx)).await,
+                1 => db.dispatch(REASON, twice_in_one).await,
                 _ => db.dispatch_statement(REASON, |tx| fail(tx)).await.map(|seen| seen.transaction),
             };
             (number, outcome)
@@ -85,4 +85,15 @@ async fn statements_and_transactions_follow_each_other_on_one_connection(t: Tena
     transactions.dedup();
     assert_eq!((transactions.len(), transactions.contains(&0)), (20, false), "each is another transaction");
     see_all_is_well(&db).await;
+}
+
+#[tenant_test(migrator = migrator)]
+async fn a_batch_waits_for_the_disk_on_a_connection_that_a_dispatcher_had(t: TenantTest) {
+    let db = narrow(&t.database);
+    let tenants = [t.alice.tenant];
+    // Behind a pooler in transaction mode it is the same connection.
+    let leave =
+        |tx: &mut BatchTx<'_>| tx.execute(diesel::sql_query("SET synchronous_commit = off")).map(drop);
+    db.batch(REASON, &tenants, leave).await.unwrap();
+    assert_eq!(db.batch(REASON, &tenants, |tx| see(tx)).await.unwrap().durable, "on");
 }
