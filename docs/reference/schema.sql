@@ -672,6 +672,28 @@ END
 $$;
 ALTER FUNCTION jobs.is_empty(tenant uuid, lane text) OWNER TO veza_owner;
 
+CREATE FUNCTION jobs.look(at_time timestamp with time zone) RETURNS TABLE(ready boolean, due_at timestamp with time zone, cancelled boolean, suspended boolean, uncounted boolean, expired boolean, redriving boolean, replaying boolean, tick_at timestamp with time zone, totals json)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
+    AS $$
+BEGIN
+    RETURN QUERY SELECT
+        (SELECT 1 FROM jobs.ready AS r ORDER BY r.tenant_id, r.queue, r.rank, r.job_id LIMIT 1) IS NOT NULL,
+        (SELECT min(d.run_at) FROM jobs.deferred AS d),
+        EXISTS (SELECT FROM jobs.cancellations),
+        EXISTS (SELECT FROM jobs.holds AS h WHERE h.held_by = 'suspension'),
+        EXISTS (SELECT FROM jobs.deltas),
+        EXISTS (SELECT FROM jobs.leases AS l WHERE l.process_id IS NULL AND l.expires_at <= at_time),
+        EXISTS (SELECT FROM jobs.redrives AS r WHERE r.finished_at IS NULL AND r.due_at <= at_time),
+        EXISTS (SELECT FROM jobs.replays AS r WHERE r.finished_at IS NULL),
+        (SELECT min(s.next_at) FROM jobs.schedules AS s WHERE NOT s.paused),
+        (SELECT coalesce(json_agg(t), '[]') FROM jobs.totals AS t);
+END
+$$;
+ALTER FUNCTION jobs.look(at_time timestamp with time zone) OWNER TO veza_owner;
+
 CREATE FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) RETURNS bigint
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
@@ -3075,6 +3097,8 @@ GRANT ALL ON FUNCTION jobs.hasten(at_time timestamp with time zone, head_start b
 REVOKE ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) TO veza_app;
 GRANT ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.look(at_time timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.look(at_time timestamp with time zone) TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.promote(at_time timestamp with time zone, at_most integer, per_tenant integer, head_start bigint) FROM PUBLIC;
