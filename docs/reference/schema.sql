@@ -408,13 +408,20 @@ BEGIN
         ORDER BY d.died_at, d.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), no_waiting AS (
         DELETE FROM jobs.ready AS r USING waiting AS w
-        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING 1
+        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING r.job_id, r.unique_key
     ), no_delayed AS (
-        DELETE FROM jobs.deferred AS d USING delayed AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING 1
+        DELETE FROM jobs.deferred AS d USING delayed AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING d.job_id, d.unique_key
     ), no_held AS (
-        DELETE FROM jobs.leases AS l USING held AS w WHERE l.tenant_id = tenant AND l.job_id = w.job_id RETURNING 1
+        DELETE FROM jobs.leases AS l USING held AS w WHERE l.tenant_id = tenant AND l.job_id = w.job_id RETURNING l.job_id, l.unique_key
     ), no_buried AS (
-        DELETE FROM jobs.dead AS d USING buried AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING 1
+        DELETE FROM jobs.dead AS d USING buried AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING d.job_id, d.unique_key
+    ), freed AS (
+        DELETE FROM jobs.unique_keys AS u USING (
+            SELECT * FROM no_waiting UNION ALL SELECT * FROM no_delayed UNION ALL SELECT * FROM no_held
+            UNION ALL SELECT * FROM no_buried
+        ) AS m
+        WHERE m.unique_key IS NOT NULL AND u.tenant_id = tenant AND u.key = m.unique_key AND u.job_id = m.job_id
+          AND (u.expires_at IS NULL OR u.expires_at <= before)
     ), gone AS (
         SELECT (SELECT count(*) FROM no_waiting) AS waiting, (SELECT count(*) FROM no_delayed) AS delayed,
                (SELECT count(*) FROM no_held) AS held, (SELECT count(*) FROM no_buried) AS buried
@@ -596,7 +603,7 @@ BEGIN
     ), summed AS (
         INSERT INTO jobs.totals AS c
             (queue, waiting, deferred, running, dead, enqueued, done, failed, died, cancelled)
-        SELECT CASE WHEN queue LIKE 'pull:%' THEN 'pull' ELSE queue END, sum(waiting), sum(deferred), sum(running),
+        SELECT CASE WHEN queue LIKE 'pull:%' THEN 'pull:*' ELSE queue END, sum(waiting), sum(deferred), sum(running),
                sum(dead), sum(enqueued), sum(done), sum(failed), sum(died), sum(cancelled)
         FROM lane GROUP BY 1
         ON CONFLICT (queue) DO UPDATE SET
@@ -665,6 +672,28 @@ END
 $$;
 ALTER FUNCTION jobs.is_empty(tenant uuid, lane text) OWNER TO veza_owner;
 
+CREATE FUNCTION jobs.look(at_time timestamp with time zone) RETURNS TABLE(ready boolean, due_at timestamp with time zone, cancelled boolean, suspended boolean, uncounted boolean, expired boolean, redriving boolean, replaying boolean, tick_at timestamp with time zone, totals json)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
+    AS $$
+BEGIN
+    RETURN QUERY SELECT
+        (SELECT 1 FROM jobs.ready AS r ORDER BY r.tenant_id, r.queue, r.rank, r.job_id LIMIT 1) IS NOT NULL,
+        (SELECT min(d.run_at) FROM jobs.deferred AS d),
+        EXISTS (SELECT FROM jobs.cancellations),
+        EXISTS (SELECT FROM jobs.holds AS h WHERE h.held_by = 'suspension'),
+        EXISTS (SELECT FROM jobs.deltas),
+        EXISTS (SELECT FROM jobs.leases AS l WHERE l.process_id IS NULL AND l.expires_at <= at_time),
+        EXISTS (SELECT FROM jobs.redrives AS r WHERE r.finished_at IS NULL AND r.due_at <= at_time),
+        EXISTS (SELECT FROM jobs.replays AS r WHERE r.finished_at IS NULL),
+        (SELECT min(s.next_at) FROM jobs.schedules AS s WHERE NOT s.paused),
+        (SELECT coalesce(json_agg(t), '[]') FROM jobs.totals AS t);
+END
+$$;
+ALTER FUNCTION jobs.look(at_time timestamp with time zone) OWNER TO veza_owner;
+
 CREATE FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) RETURNS bigint
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
@@ -689,9 +718,13 @@ BEGIN
         ORDER BY d.died_at, d.job_id LIMIT at_most FOR UPDATE SKIP LOCKED
     ), no_waiting AS (
         DELETE FROM jobs.ready AS r USING waiting AS w
-        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING 1
+        WHERE r.tenant_id = tenant AND r.queue = lane AND r.rank = w.rank AND r.job_id = w.job_id RETURNING r.job_id, r.unique_key
     ), no_buried AS (
-        DELETE FROM jobs.dead AS d USING buried AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING 1
+        DELETE FROM jobs.dead AS d USING buried AS w WHERE d.tenant_id = tenant AND d.job_id = w.job_id RETURNING d.job_id, d.unique_key
+    ), freed AS (
+        DELETE FROM jobs.unique_keys AS u USING (SELECT * FROM no_waiting UNION ALL SELECT * FROM no_buried) AS m
+        WHERE m.unique_key IS NOT NULL AND u.tenant_id = tenant AND u.key = m.unique_key AND u.job_id = m.job_id
+          AND u.expires_at IS NULL
     ), gone AS (
         SELECT (SELECT count(*) FROM no_waiting) AS waiting, (SELECT count(*) FROM no_buried) AS buried
     ), noted AS (
@@ -1963,7 +1996,7 @@ CREATE TABLE jobs.totals (
 )
 WITH (fillfactor='50');
 ALTER TABLE jobs.totals OWNER TO veza_owner;
-COMMENT ON TABLE jobs.totals IS 'The same over all tenants, for metrics. All queues that tenants made count as one: pull.';
+COMMENT ON TABLE jobs.totals IS 'The same over all tenants, for metrics. All queues that tenants made count as one: pull:*.';
 
 CREATE TABLE jobs.unique_keys (
     tenant_id uuid NOT NULL,
@@ -3087,6 +3120,8 @@ GRANT ALL ON FUNCTION jobs.hasten(at_time timestamp with time zone, head_start b
 REVOKE ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) TO veza_app;
 GRANT ALL ON FUNCTION jobs.is_empty(tenant uuid, lane text) TO veza_jobs;
+REVOKE ALL ON FUNCTION jobs.look(at_time timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.look(at_time timestamp with time zone) TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION jobs.outdate(tenant uuid, lane text, cutoff timestamp with time zone, at_most integer) TO veza_jobs;
 REVOKE ALL ON FUNCTION jobs.promote(at_time timestamp with time zone, at_most integer, per_tenant integer, head_start bigint) FROM PUBLIC;

@@ -64,7 +64,7 @@ enum Ask {
         writers: u64,
         seconds: f64,
     },
-    /// Enqueues at a steady rate; answers how long each took, in ns.
+    /// Enqueues at a steady rate; answers when each began and how long it took, in ns.
     Pace {
         rate: u64,
         seconds: u64,
@@ -76,7 +76,7 @@ enum Ask {
         #[serde(default)]
         millis: u64,
     },
-    /// Ends that; answers the waits, in ns.
+    /// Ends that; answers when the enqueueing of each began and how long its start took from then, in ns.
     Rest,
     /// Enqueues and works as fast as it goes; answers the jobs done in each window.
     Churn {
@@ -103,7 +103,7 @@ fn caller(number: u64) -> Caller {
     Caller::system(TenantId::from_verified(tenant(number)))
 }
 
-type Waits = Arc<Mutex<Vec<u64>>>;
+type Waits = Arc<Mutex<Vec<(u64, u64)>>>;
 
 struct Program {
     db: Db,
@@ -239,7 +239,7 @@ impl Program {
             sending.spawn(async move {
                 let t = nanos();
                 db.tenant(&caller(0), move |tx| enqueue(tx, &Timed { t })).await?;
-                Ok::<_, Error>(nanos() - t)
+                Ok::<_, Error>((t, nanos() - t))
             });
         }
         let mut took = Vec::new();
@@ -254,7 +254,7 @@ impl Program {
         let noted = Arc::clone(&waits);
         let handler = move |job: Timed, _: Context| {
             if job.t > 0 {
-                noted.lock().unwrap_or_else(PoisonError::into_inner).push(nanos() - job.t);
+                noted.lock().unwrap_or_else(PoisonError::into_inner).push((job.t, nanos() - job.t));
             }
             async move {
                 if millis > 0 {

@@ -20,7 +20,8 @@ pub use self::caller::{Caller, Forbidden, Permission, Permit, Principal, Scopes}
 pub use self::clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use self::codes::CODES;
 pub use self::db::{
-    BatchTx, Db, DbError, DispatchTx, Query, ReadTx, Reason, SystemTx, TenantScope, TenantTx, Write,
+    BatchTx, Db, DbError, DispatchStatement, DispatchTx, Query, ReadTx, Reason, SystemTx, TenantScope,
+    TenantTx, Write,
 };
 pub use self::fault::{CodeDoc, Fault, FieldError, Kind};
 pub use self::id::{Noun, TenantId, TypedId};

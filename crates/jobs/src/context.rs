@@ -189,7 +189,7 @@ impl Context {
         let text = serde_json::to_string(progress)
             .map_err(|error| Error::Unserializable { kind: "progress", error: error.to_string() })?;
         if text.len() > 4_096 {
-            return Err(Error::TooLarge { size: text.len(), max: 4_096 });
+            return Err(Error::TooLarge { size: text.len(), max: 4_096, fields: Vec::new() });
         }
         let lease = self.inner.lease;
         let written = self.tx(move |tx| {

@@ -99,6 +99,13 @@ pub(crate) enum Ending {
     Dead { reason: &'static str, error: String, meta: Option<String> },
 }
 
+impl Ending {
+    /// Nothing is left of the job, unless it is kept.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Cancelled)
+    }
+}
+
 #[derive(QueryableByName)]
 struct Ended {
     #[diesel(sql_type = SqlUuid)]
@@ -153,7 +160,8 @@ pub(crate) fn unclaim(tx: &mut DispatchTx<'_>, token: Token) -> Result<usize, Db
     Ok(end(tx, &held.iter().map(again).collect::<Vec<_>>())?.len())
 }
 
-/// Ends leases, and gives the jobs of which that was still ours to do.
+/// Ends leases, and gives the jobs of which that was still ours to do. One statement when all endings
+/// [are over](Ending::is_over).
 pub(crate) fn end(tx: &mut impl Query, endings: &[(Lease, Ending)]) -> Result<Vec<JobId>, DbError> {
     let mut ended = finish(tx, endings)?;
     ended.extend(put_back(tx, endings)?);
@@ -162,7 +170,7 @@ pub(crate) fn end(tx: &mut impl Query, endings: &[(Lease, Ending)]) -> Result<Ve
 }
 
 fn finish(tx: &mut impl Query, endings: &[(Lease, Ending)]) -> Result<Vec<JobId>, DbError> {
-    let mine = || endings.iter().filter(|(_, e)| matches!(e, Ending::Done { .. } | Ending::Cancelled));
+    let mine = || endings.iter().filter(|(_, ending)| ending.is_over());
     let keys = Keys::of(mine().map(|(lease, _)| lease));
     if keys.jobs.is_empty() {
         return Ok(Vec::new());
@@ -286,7 +294,7 @@ pub(crate) fn next_due(tx: &mut DispatchTx<'_>) -> Result<Option<Timestamp>, DbE
 
 /// Takes back leases that were lost; without a silence those alone that no process holds.
 pub(crate) fn rescue(
-    tx: &mut DispatchTx<'_>,
+    tx: &mut impl Query,
     silence: Option<TimeDelta>,
     at_most: i32,
 ) -> Result<Vec<Moved>, DbError> {
@@ -298,7 +306,7 @@ pub(crate) fn rescue(
 }
 
 /// Says that this process is alive; answers whether its row had to be made (again).
-pub(crate) fn beat(tx: &mut DispatchTx<'_>, process: ProcessId, name: &str) -> Result<bool, DbError> {
+pub(crate) fn beat(tx: &mut impl Query, process: ProcessId, name: &str) -> Result<bool, DbError> {
     #[derive(QueryableByName)]
     struct Beat {
         #[diesel(sql_type = Bool)]

@@ -7,6 +7,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{
     Array, BigInt, Bool, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
+use serde_json::{Map, Value};
 use uuid::Uuid;
 use veza_core::{Query, TenantId, TenantScope, TenantTx, Timestamp, Write};
 
@@ -17,6 +18,9 @@ use crate::queue::QueueName;
 
 /// The largest payload, in bytes: as much as an SQS message may have.
 pub const MAX_PAYLOAD: usize = 1024 * 1024;
+
+/// Of its notes, where in a trace it was enqueued.
+pub(crate) const TRACE: &str = "trace";
 
 /// What runtimes listen to.
 pub(crate) const CHANNEL: &str = "jobs";
@@ -68,7 +72,8 @@ pub(crate) struct NewJob {
     pub(crate) timeout_ms: i32,
     pub(crate) keep: bool,
     pub(crate) unique: Option<(String, Option<Timestamp>)>,
-    pub(crate) meta: Option<String>,
+    /// What goes with it beside its payload.
+    pub(crate) meta: Map<String, Value>,
 }
 
 impl NewJob {
@@ -89,7 +94,7 @@ impl NewJob {
         attempts: u16,
     ) -> Result<Self, Error> {
         if payload.len() > MAX_PAYLOAD {
-            return Err(Error::TooLarge { size: payload.len(), max: MAX_PAYLOAD });
+            return Err(Error::TooLarge { size: payload.len(), max: MAX_PAYLOAD, fields: Vec::new() });
         }
         let now = tx.now();
         let due = match options.start {
@@ -113,8 +118,13 @@ impl NewJob {
             timeout_ms: timeout(options)?,
             keep: options.keep,
             unique: unique(kind, options, now)?,
-            meta: None,
+            meta: tx.trace().map(|trace| (TRACE.to_owned(), trace.into())).into_iter().collect(),
         })
+    }
+
+    /// Its notes as the database has them.
+    fn notes(&self) -> Option<String> {
+        (!self.meta.is_empty()).then(|| Value::Object(self.meta.clone()).to_string())
     }
 }
 
@@ -246,7 +256,7 @@ pub(crate) fn store(tx: &mut impl Write, tenant: TenantId, jobs: &[NewJob]) -> R
             .bind::<Array<Integer>, _>(jobs.iter().map(|job| job.timeout_ms).collect::<Vec<_>>())
             .bind::<Array<Bool>, _>(jobs.iter().map(|job| job.keep).collect::<Vec<_>>())
             .bind::<Array<Nullable<Text>>, _>(keys)
-            .bind::<Array<Nullable<Text>>, _>(jobs.iter().map(|job| job.meta.as_deref()).collect::<Vec<_>>());
+            .bind::<Array<Nullable<Text>>, _>(jobs.iter().map(NewJob::notes).collect::<Vec<_>>());
     tx.execute(statement)?;
     Ok(())
 }

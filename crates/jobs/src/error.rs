@@ -26,13 +26,15 @@ pub enum Error {
         /// Why.
         error: String,
     },
-    /// A payload is larger than [`MAX_PAYLOAD`](crate::MAX_PAYLOAD).
+    /// A payload is larger than it may be.
     #[error("a payload may have {max} bytes, this one has {size}")]
     TooLarge {
         /// Its bytes.
         size: usize,
-        /// The limit.
+        /// The limit: [`MAX_PAYLOAD`](crate::MAX_PAYLOAD), or what the queue takes.
         max: usize,
+        /// Where it was in the input, and what the limit is; none for a job of a program.
+        fields: Vec<FieldError>,
     },
     /// The job was given to somebody else meanwhile, has ended, or never was this worker's.
     #[error("the lease is not held any more")]
@@ -123,6 +125,12 @@ impl Error {
         }
     }
 
+    /// A field of `size` bytes where `rule` allows `max`.
+    pub(crate) fn too_large(field: &'static str, size: usize, max: usize, rule: &str) -> Error {
+        let rule = format!("{rule}; this has {size} bytes");
+        Error::TooLarge { size, max, fields: vec![FieldError::new(field, "too_large", rule)] }
+    }
+
     /// One field that breaks a rule.
     pub(crate) fn field(
         field: impl Into<std::borrow::Cow<'static, str>>,
@@ -169,7 +177,7 @@ impl Fault for Error {
 
     fn fields(&self) -> &[FieldError] {
         match self {
-            Error::Invalid(fields) => fields,
+            Error::Invalid(fields) | Error::TooLarge { fields, .. } => fields,
             Error::Page(error) => error.fields(),
             _ => &[],
         }

@@ -13,6 +13,7 @@ mod handler;
 pub mod http;
 pub mod id;
 mod job;
+mod limit;
 pub mod permission;
 pub mod pull;
 mod queue;

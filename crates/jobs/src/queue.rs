@@ -13,6 +13,14 @@ pub struct QueueName(Cow<'static, str>);
 /// What the names of pull queues begin with in the database; no other name may hold a colon.
 const PULL: &str = "pull:";
 
+/// What stands for all pull queues of all tenants, where they count as one; no queue can have the name.
+pub(crate) const ALL_PULL: &str = "pull:*";
+
+/// The queue as it counts over all tenants; the database has the same rule.
+pub(crate) fn counted_as(queue: &str) -> &str {
+    if queue.starts_with(PULL) { ALL_PULL } else { queue }
+}
+
 impl QueueName {
     /// A program's queue: 1 to 63 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, Error> {
@@ -85,5 +93,10 @@ mod tests {
             assert!(QueueName::parse(wrong).is_err(), "{wrong}");
         }
         assert!(QueueName::new("property.events-2_x").is_ok());
+        assert!(QueueName::parse(ALL_PULL).is_err() && QueueName::new("pull").is_ok());
+        assert_eq!(
+            ["pull:a", "pull:pull", "pull", "mail"].map(counted_as),
+            [ALL_PULL, ALL_PULL, "pull", "mail"]
+        );
     }
 }

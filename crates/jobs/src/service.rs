@@ -1,6 +1,6 @@
 //! Queues of one deployment, and what is asked of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 use veza_core::{Db, Tasks};
@@ -27,6 +27,17 @@ struct Inner {
     id: Uuid,
     doorbell: Option<Arc<dyn Doorbell>>,
     receivers: Arc<Receivers>,
+    link: OnceLock<Link>,
+}
+
+/// Links a span to its cause, given as a `traceparent`.
+struct Link(Box<Linking>);
+type Linking = dyn Fn(&tracing::Span, &str) + Send + Sync;
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
 }
 
 impl Jobs {
@@ -48,7 +59,7 @@ impl Jobs {
                 receivers.hear(signal);
             }
         });
-        Ok(Self { inner: Arc::new(Inner { db, config, id, doorbell, receivers }) })
+        Ok(Self { inner: Arc::new(Inner { db, config, id, doorbell, receivers, link: OnceLock::new() }) })
     }
 
     /// Starts what every process needs that enqueues: telling the others. Without it they find new jobs
@@ -62,6 +73,18 @@ impl Jobs {
     /// Who waits for messages in this process.
     pub(crate) fn receivers(&self) -> &Arc<Receivers> {
         &self.inner.receivers
+    }
+
+    /// Called with the span of each attempt at a job that was enqueued within a trace, and the W3C `traceparent`
+    /// that [`Db::trace_by`] gave there: the moment to link the one to the other. Who says it first is heard.
+    pub fn link_with(&self, link: impl Fn(&tracing::Span, &str) + Send + Sync + 'static) {
+        let _said_before = self.inner.link.set(Link(Box::new(link)));
+    }
+
+    pub(crate) fn link(&self, span: &tracing::Span, place: &str) {
+        if let Some(Link(link)) = self.inner.link.get() {
+            link(span, place);
+        }
     }
 
     /// The database behind it.

@@ -52,7 +52,12 @@ impl Service {
         let Plan { config, roles, listeners, metrics, development } = plan;
         let mailer = mailer(&config, development)?;
         let server = config.server.clone();
+        let traced = config.telemetry.otlp_endpoint.is_some();
         let platform = open_patiently(config, mailer).await?;
+        if traced {
+            platform.db.trace_by(telemetry::place);
+            platform.jobs.link_with(telemetry::link);
+        }
         Ok(Self { platform, listeners, config: server, metrics, roles })
     }
 

@@ -14,6 +14,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
+use veza_web::TraceParent;
 
 use crate::config::{LogFormat, TelemetryConfig};
 use crate::error::Error;
@@ -132,15 +133,85 @@ fn tracer(endpoint: &str, ratio: f64) -> Result<SdkTracerProvider, Error> {
 }
 
 /// Makes a request's span a child of the trace it came with.
-pub(crate) fn adopt(span: &tracing::Span, parent: veza_web::TraceParent) {
-    let flags = if parent.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
-    let context = SpanContext::new(
-        TraceId::from(parent.trace_id),
-        SpanId::from(parent.parent_id),
-        flags,
-        true,
-        TraceState::default(),
-    );
+pub(crate) fn adopt(span: &tracing::Span, parent: TraceParent) {
     // Fails only when no traces are made.
-    let _untraced = span.set_parent(Context::new().with_remote_span_context(context));
+    let _untraced = span.set_parent(Context::new().with_remote_span_context(remote(parent)));
+}
+
+fn remote(place: TraceParent) -> SpanContext {
+    let flags = if place.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
+    let (trace, span) = (TraceId::from(place.trace_id), SpanId::from(place.parent_id));
+    SpanContext::new(trace, span, flags, true, TraceState::default())
+}
+
+/// Where in a trace the task is that asks.
+pub(crate) fn place() -> Option<String> {
+    let context = tracing::Span::current().context();
+    let place = context.span().span_context().clone();
+    let parent = || TraceParent {
+        trace_id: u128::from_be_bytes(place.trace_id().to_bytes()),
+        parent_id: u64::from_be_bytes(place.span_id().to_bytes()),
+        sampled: place.is_sampled(),
+    };
+    place.is_valid().then(|| parent().to_string())
+}
+
+/// Lets what a job does be found from the trace of who enqueued it.
+pub(crate) fn link(span: &tracing::Span, place: &str) {
+    if let Some(cause) = TraceParent::parse(place) {
+        span.add_link(remote(cause));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use opentelemetry_sdk::error::OTelSdkResult;
+    use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+
+    use super::*;
+
+    /// What would be sent.
+    #[derive(Debug, Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<SpanData>>>);
+
+    impl SpanProcessor for Kept {
+        fn on_start(&self, _: &mut Span, _: &Context) {}
+
+        fn on_end(&self, span: SpanData) {
+            self.0.lock().unwrap().push(span);
+        }
+
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+
+        fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_run_is_linked_to_the_request_and_is_a_trace_of_its_own() {
+        let kept = Kept::default();
+        let provider = SdkTracerProvider::builder().with_span_processor(kept.clone()).build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            assert_eq!(place(), None, "no task, no place");
+            let request = tracing::info_span!("request");
+            let place = request.in_scope(place).unwrap();
+            drop(request);
+            let run = tracing::info_span!("run");
+            link(&run, &place);
+            link(&run, "nonsense");
+        });
+        let spans = kept.0.lock().unwrap();
+        let [request, run] = &spans[..] else { panic!("{spans:?}") };
+        assert_eq!(run.links.len(), 1);
+        assert_eq!(run.links[0].span_context.trace_id(), request.span_context.trace_id());
+        assert_eq!(run.links[0].span_context.span_id(), request.span_context.span_id());
+        assert_ne!(run.span_context.trace_id(), request.span_context.trace_id());
+    }
 }

@@ -20,7 +20,8 @@ impl TraceParent {
         Self::parse(headers.get("traceparent")?.to_str().ok()?)
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads what such a header holds, wherever it was kept.
+    pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
         let version = hex(parts.next()?, 2)?;
         let trace_id = hex(parts.next()?, 32)?;
@@ -30,6 +31,12 @@ impl TraceParent {
         let ends = version != 0 || parts.next().is_none();
         let valid = version != 0xff && ends && trace_id != 0 && parent_id != 0;
         valid.then_some(Self { trace_id, parent_id, sampled: flags & 1 == 1 })
+    }
+}
+
+impl std::fmt::Display for TraceParent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.parent_id, u8::from(self.sampled))
     }
 }
 
@@ -51,6 +58,7 @@ mod tests {
         assert_eq!(read.trace_id, 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
         assert_eq!(read.parent_id, 0x00f0_67aa_0ba9_02b7);
         assert!(read.sampled);
+        assert_eq!(read.to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     }
 
     #[test]

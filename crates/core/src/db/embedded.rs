@@ -60,6 +60,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/2026-11-21-110000_storage_create_objects/up.sql"),
     },
     Migration {
+        name: "2026-11-22-100000_jobs_free_keys_with_messages",
+        sql: include_str!("../../../../migrations/2026-11-22-100000_jobs_free_keys_with_messages/up.sql"),
+    },
+    Migration {
+        name: "2026-11-22-101000_jobs_rename_pull_totals",
+        sql: include_str!("../../../../migrations/2026-11-22-101000_jobs_rename_pull_totals/up.sql"),
+    },
+    Migration {
+        name: "2026-11-22-102000_jobs_look_at_once",
+        sql: include_str!("../../../../migrations/2026-11-22-102000_jobs_look_at_once/up.sql"),
+    },
+    Migration {
         name: "2026-11-22-110000_storage_sign_urls",
         sql: include_str!("../../../../migrations/2026-11-22-110000_storage_sign_urls/up.sql"),
     },

@@ -62,13 +62,14 @@ impl Executor {
         url: &str,
         connections: u32,
         config: &PoolConfig,
+        setup: &str,
     ) -> std::io::Result<Self> {
         let queue = FairQueue::new(config.queue, config.queue_per_tenant);
         let shared = Arc::new(Shared {
             name,
             state: Mutex::new(State { queue, stopping: false, idle: 0, waking: false, down_until: None }),
             wake: Condvar::new(),
-            connector: Connector::new(url, config),
+            connector: Connector::new(url, config, setup),
         });
         for index in 0..connections {
             let shared = Arc::clone(&shared);
@@ -237,6 +238,10 @@ impl Shared {
             return (None, false);
         }
         let next = self.take();
+        if closing.is_empty() {
+            settle(work, Ok(()));
+            return (next, false);
+        }
         loop {
             let closed = end(session, closing, next.as_deref());
             let conflicted = closed.as_ref().is_err_and(DbError::is_retryable);
@@ -252,8 +257,8 @@ impl Shared {
 
 /// Sends COMMIT or ROLLBACK, and the opening of the `next` transaction with it.
 fn end(session: &mut Session, closing: &str, next: Option<&dyn Work>) -> Result<(), DbError> {
-    let closed = match next {
-        Some(next) => session.batch(&format!("{closing}; {}", opening(next))),
+    let closed = match next.and_then(opening) {
+        Some(opening) => session.batch(&format!("{closing}; {opening}")),
         None => session.batch(closing),
     };
     if closed.is_err() && !session.broken {
@@ -288,12 +293,13 @@ fn live(work: Box<dyn Work>) -> Option<Box<dyn Work>> {
     Some(work)
 }
 
-fn opening(work: &dyn Work) -> String {
+fn opening(work: &dyn Work) -> Option<String> {
     work.opening(work.deadline().saturating_duration_since(instant()))
 }
 
 fn open(session: &mut Session, work: &dyn Work) -> Result<(), DbError> {
-    let opened = session.batch(&opening(work));
+    let Some(opening) = opening(work) else { return Ok(()) };
+    let opened = session.batch(&opening);
     if opened.is_err() && !session.broken {
         // A batch that failed half-way has begun.
         let _not_begun = session.batch("ROLLBACK");
@@ -301,14 +307,18 @@ fn open(session: &mut Session, work: &dyn Work) -> Result<(), DbError> {
     opened
 }
 
-/// Runs the closure, again after a conflict, and gives the statement that ends the transaction.
+/// Runs the closure, again after a conflict, and gives the statement that ends the transaction: none for what
+/// is one statement.
 fn run(session: &mut Session, work: &mut dyn Work, attempts: &mut u32) -> &'static str {
     loop {
         *attempts += 1;
-        match work.run(session, *attempts < ATTEMPTS) {
-            End::Commit => return "COMMIT",
-            End::Retry if session.batch(&format!("ROLLBACK; {}", opening(work))).is_ok() => {}
-            End::Rollback | End::Retry => return "ROLLBACK",
+        let end = work.run(session, *attempts < ATTEMPTS);
+        match (end, opening(work)) {
+            (End::Retry, None) => {}
+            (End::Commit | End::Rollback, None) => return "",
+            (End::Commit, Some(_)) => return "COMMIT",
+            (End::Retry, Some(opening)) if session.batch(&format!("ROLLBACK; {opening}")).is_ok() => {}
+            (End::Rollback | End::Retry, Some(_)) => return "ROLLBACK",
         }
     }
 }

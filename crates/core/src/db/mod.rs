@@ -13,7 +13,7 @@ mod tx;
 mod work;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -25,7 +25,9 @@ pub use self::config::{DatabaseConfig, PoolConfig, Role};
 pub use self::error::DbError;
 pub use self::migrate::{Migration, MigrationError, Migrator, Progress, bootstrap};
 pub use self::signal::Signal;
-pub use self::tx::{BatchTx, DispatchTx, Query, ReadTx, SystemTx, TenantScope, TenantTx, Write};
+pub use self::tx::{
+    BatchTx, DispatchStatement, DispatchTx, Query, ReadTx, SystemTx, TenantScope, TenantTx, Write,
+};
 
 use self::executor::{Executor, Lane};
 use self::signal::Signals;
@@ -61,6 +63,7 @@ struct Inner {
     random: Arc<dyn Random>,
     pool: PoolConfig,
     signals: Arc<Signals>,
+    place: OnceLock<Place>,
 }
 
 /// Reads of a tenant that wrote a moment ago stay on the primary.
@@ -95,24 +98,26 @@ impl Db {
     ) -> Result<Self, DbOpenError> {
         let pool = config.pool.clone();
         let url = |role| config.url_for(role).ok_or(DbOpenError::NoUrl);
-        let start = |name, url: &crate::config::Secret, connections: u32| {
-            Executor::start(name, url.expose(), connections.max(1), &pool).map_err(DbOpenError::Threads)
+        let start = |name, url: &crate::config::Secret, connections: u32, setup| {
+            Executor::start(name, url.expose(), connections.max(1), &pool, setup)
+                .map_err(DbOpenError::Threads)
         };
-        let app = start("veza-app", &url(Role::App)?, pool.connections)?;
-        let system = start("veza-system", &url(Role::System)?, pool.system_connections)?;
-        let jobs = start("veza-jobs", &url(Role::Jobs)?, pool.jobs_connections)?;
-        let batch = start("veza-batch", &url(Role::Jobs)?, pool.batch_connections)?;
+        let app = start("veza-app", &url(Role::App)?, pool.connections, "")?;
+        let system = start("veza-system", &url(Role::System)?, pool.system_connections, "")?;
+        let jobs =
+            start("veza-jobs", &url(Role::Jobs)?, pool.jobs_connections, "SET synchronous_commit = off")?;
+        let batch = start("veza-batch", &url(Role::Jobs)?, pool.batch_connections, "")?;
         let replica = match &config.replica_url {
             None => None,
             Some(url) => Some(Replica {
-                executor: start("veza-replica", url, pool.connections)?,
+                executor: start("veza-replica", url, pool.connections, "")?,
                 lag: config.replica_lag.as_duration(),
                 writers: Mutex::default(),
             }),
         };
-        let signals = Arc::default();
+        let (signals, place) = (Arc::default(), OnceLock::new());
         Ok(Self {
-            inner: Arc::new(Inner { app, system, jobs, batch, replica, clock, random, pool, signals }),
+            inner: Arc::new(Inner { app, system, jobs, batch, replica, clock, random, pool, signals, place }),
         })
     }
 
@@ -172,6 +177,18 @@ impl Db {
         self.run(&self.inner.jobs, Lane::System(reason.0), AsDispatcher { f }).await
     }
 
+    /// The same for a single statement, in one round trip instead of three. It may take
+    /// `database.pool.statement_timeout` whatever is left of its deadline, and where the connection turns out to
+    /// be gone nobody knows whether it was done.
+    pub async fn dispatch_statement<T, E, F>(&self, reason: Reason, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut DispatchStatement<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.run(&self.inner.jobs, Lane::System(reason.0), OneStatement { f }).await
+    }
+
     /// Writes for several tenants in one transaction, so that one commit does for all of them. It runs as the role
     /// `veza_jobs`, on connections of its own, and sees of the tables that allow it the rows of `tenants` alone. Whoever
     /// takes the tenants from verified callers may call it.
@@ -194,6 +211,11 @@ impl Db {
     /// It is called between commit and answer, so it must be quick.
     pub fn listen(&self, channel: &'static str, listener: impl Fn(&Signal) + Send + Sync + 'static) {
         self.inner.signals.listen(channel, Box::new(listener));
+    }
+
+    /// Says how to find out where in a trace a task is, as a W3C `traceparent`; who says it first is heard.
+    pub fn trace_by(&self, place: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        let _said_before = self.inner.place.set(Box::new(place));
     }
 
     /// Whether PostgreSQL answers, as a readiness probe asks.
@@ -251,6 +273,7 @@ impl Db {
             statement_timeout: self.inner.pool.statement_timeout.as_duration(),
             clock: Arc::clone(&self.inner.clock),
             random: Arc::clone(&self.inner.random),
+            trace: self.inner.place.get().and_then(|place| place()),
             outcome: None,
             news: Vec::new(),
             signals: Arc::clone(&self.inner.signals),
@@ -278,6 +301,9 @@ impl Replica {
     }
 }
 
+/// See [`Db::trace_by`].
+type Place = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// Fails loudly where it is missing, ends with the transaction, and needs no escaping: a UUID.
 /// `SELECT set_config(…)` would do the same, but is planned and answers with a row: a quarter more of
 /// PostgreSQL's time for a read by key.
@@ -286,7 +312,7 @@ fn set_tenant(begin: &str, tenant: TenantId) -> String {
 }
 
 macro_rules! body {
-    ($name:ident { $($field:ident: $type:ty),* } $([$own:ident: $owned:ty])?, $tx:ident, |$self:ident| $opening:expr) => {
+    ($name:ident { $($field:ident: $type:ty),* } $([$own:ident: $owned:ty])?, $tx:ident, |$self:ident| $opening:expr $(, $alone:ident)?) => {
         struct $name<F> { $($field: $type,)* $($own: $owned,)? f: F }
 
         impl<T, E, F> Body<T, E> for $name<F>
@@ -294,21 +320,26 @@ macro_rules! body {
             F: FnMut(&mut $tx<'_>) -> Result<T, E> + Send,
         {
             fn call(&mut self, open: Open<'_>) -> (Result<T, E>, Marks, Vec<Signal>) {
+                $(let open = open.$alone();)?
                 let mut tx = $tx { open, $($field: self.$field),* };
                 let outcome = (self.f)(&mut tx);
                 (outcome, tx.open.marks, tx.open.signals)
             }
-            fn opening(&$self) -> String {
+            fn opening(&$self) -> Option<String> {
                 $opening
             }
         }
     };
 }
-body!(InTenant { tenant: TenantId }, TenantTx, |self| set_tenant("BEGIN", self.tenant));
-body!(Reading { tenant: TenantId }, ReadTx, |self| set_tenant("BEGIN READ ONLY", self.tenant));
-body!(AsSystem {}, SystemTx, |self| "BEGIN".to_owned());
-body!(InBatch {} [tenants: String], BatchTx, |self| format!("BEGIN; SET LOCAL veza.tenant_ids = '{}'", self.tenants));
-body!(AsDispatcher {}, DispatchTx, |self| "BEGIN; SET LOCAL synchronous_commit = off".to_owned());
+body!(InTenant { tenant: TenantId }, TenantTx, |self| Some(set_tenant("BEGIN", self.tenant)));
+body!(Reading { tenant: TenantId }, ReadTx, |self| Some(set_tenant("BEGIN READ ONLY", self.tenant)));
+body!(AsSystem {}, SystemTx, |self| Some("BEGIN".to_owned()));
+// Behind a pooler, connections of one role are anybody's: what a dispatcher's begins with is taken back.
+body!(InBatch {} [tenants: String], BatchTx, |self| Some(format!(
+    "BEGIN; SET LOCAL synchronous_commit TO DEFAULT; SET LOCAL veza.tenant_ids = '{}'", self.tenants
+)));
+body!(AsDispatcher {}, DispatchTx, |self| Some("BEGIN; SET LOCAL synchronous_commit = off".to_owned()));
+body!(OneStatement {}, DispatchStatement, |self| None, alone);
 
 /// The database access cannot be set up.
 #[derive(Debug, thiserror::Error)]

@@ -32,11 +32,12 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(url: &str, pool: &PoolConfig) -> Self {
+    /// `setup` is what connections begin with, besides what all do.
+    pub(crate) fn new(url: &str, pool: &PoolConfig, setup: &str) -> Self {
         let setup = format!(
             "SET statement_timeout = {}; SET lock_timeout = {}; \
              SET idle_in_transaction_session_timeout = {}; SET client_min_messages = warning; \
-             SET TimeZone = 'UTC'",
+             SET TimeZone = 'UTC'; {setup}",
             pool.statement_timeout.as_duration().as_millis(),
             pool.lock_timeout.as_duration().as_millis(),
             // A closure that computes for longer than its deadline must not hold locks.

@@ -22,6 +22,7 @@ pub(crate) struct Open<'c> {
     random: &'c dyn Random,
     now: Timestamp,
     deadline: Instant,
+    trace: Option<&'c str>,
     pub(crate) marks: Marks,
     pub(crate) signals: Vec<Signal>,
 }
@@ -34,6 +35,8 @@ pub(crate) struct Marks {
     /// The failure was a conflict that running again may resolve.
     pub(crate) conflicted: bool,
     savepoints: u32,
+    /// There is room for one statement, and for none when it has begun.
+    pub(crate) alone: Option<bool>,
 }
 
 impl<'c> Open<'c> {
@@ -42,6 +45,7 @@ impl<'c> Open<'c> {
         clock: &'c dyn Clock,
         random: &'c dyn Random,
         deadline: Instant,
+        trace: Option<&'c str>,
     ) -> Self {
         Self {
             session,
@@ -49,9 +53,16 @@ impl<'c> Open<'c> {
             random,
             now: clock.now(),
             deadline,
+            trace,
             marks: Marks::default(),
             signals: Vec::new(),
         }
+    }
+
+    /// With room for one statement.
+    pub(crate) fn alone(mut self) -> Self {
+        self.marks.alone = Some(true);
+        self
     }
 }
 
@@ -64,6 +75,10 @@ pub(crate) struct Parts<'a> {
 
 impl Parts<'_> {
     fn run<T>(self, query: impl FnOnce(&mut PgConnection) -> diesel::QueryResult<T>) -> Result<T, DbError> {
+        if self.marks.alone.is_some_and(|room| !room) {
+            return Err(DbError::Aborted);
+        }
+        self.marks.alone = self.marks.alone.map(|_room| false);
         // Each statement has its own time-out; a transaction of many must end as well.
         let outcome = if instant() < self.deadline {
             query(&mut self.session.connection).map_err(DbError::from)
@@ -89,15 +104,13 @@ impl Parts<'_> {
 }
 
 mod sealed {
-    use super::{Clock, Parts, Random, Timestamp};
+    use super::{Open, Parts};
 
     /// Gives the open transaction to this crate and to nobody else: its name cannot be said outside.
+    #[allow(private_interfaces, reason = "nobody outside this crate can call it")]
     pub trait Opened {
-        #[allow(private_interfaces, reason = "nobody outside this crate can call it")]
         fn parts(&mut self) -> Parts<'_>;
-        fn began(&self) -> Timestamp;
-        fn randomness(&self) -> &dyn Random;
-        fn watch(&self) -> &dyn Clock;
+        fn open(&self) -> &Open<'_>;
     }
 }
 
@@ -136,12 +149,12 @@ pub trait Query: sealed::Opened {
 
     /// The moment at which the transaction began, the same for all it writes.
     fn now(&self) -> Timestamp {
-        self.began()
+        self.open().now
     }
 
     /// The clock, for what has to be later than a lock that was waited for.
     fn clock(&self) -> &dyn Clock {
-        self.watch()
+        self.open().clock
     }
 
     /// A new id of this moment.
@@ -149,9 +162,15 @@ pub trait Query: sealed::Opened {
         TypedId::from_uuid(uuid_v7(self.now(), self.random()))
     }
 
+    /// Where in a trace the task is that waits for this transaction, as a `traceparent`: see
+    /// [`Db::trace_by`](super::Db::trace_by).
+    fn trace(&self) -> Option<&str> {
+        self.open().trace
+    }
+
     /// Random bytes for secrets.
     fn random(&self) -> &dyn Random {
-        self.randomness()
+        self.open().random
     }
 }
 
@@ -217,20 +236,14 @@ pub struct SystemTx<'c> {
 
 macro_rules! transaction {
     ($name:ident) => {
+        #[allow(private_interfaces, reason = "see the trait")]
         impl sealed::Opened for $name<'_> {
-            #[allow(private_interfaces, reason = "see the trait")]
             fn parts(&mut self) -> Parts<'_> {
                 let Open { session, marks, deadline, .. } = &mut self.open;
                 Parts { session, marks, deadline: *deadline }
             }
-            fn began(&self) -> Timestamp {
-                self.open.now
-            }
-            fn randomness(&self) -> &dyn Random {
-                self.open.random
-            }
-            fn watch(&self) -> &dyn Clock {
-                self.open.clock
+            fn open(&self) -> &Open<'_> {
+                &self.open
             }
         }
         impl Query for $name<'_> {}
@@ -252,6 +265,13 @@ pub struct DispatchTx<'c> {
     pub(crate) open: Open<'c>,
 }
 transaction!(DispatchTx);
+
+/// One statement as the role `veza_jobs`, which is a transaction by itself; another is refused. Made by
+/// [`Db::dispatch_statement`](super::Db::dispatch_statement).
+pub struct DispatchStatement<'c> {
+    pub(crate) open: Open<'c>,
+}
+transaction!(DispatchStatement);
 
 /// A transaction that writes for the tenants it was opened for, all at once. Made by
 /// [`Db::batch`](super::Db::batch).

@@ -19,8 +19,9 @@ pub(crate) trait Work: Send {
     fn deadline(&self) -> Instant;
     /// Nobody waits for it any more.
     fn is_abandoned(&self) -> bool;
-    /// The statements that open it; `budget` is the time left to it.
-    fn opening(&self, budget: Duration) -> String;
+    /// The statements that open it; `budget` is the time left to it. `None` when it is one statement, which needs
+    /// nothing around it.
+    fn opening(&self, budget: Duration) -> Option<String>;
     /// Runs its closure on an open transaction and says how to end it; `may_retry` allows
     /// [`End::Retry`].
     fn run(&mut self, session: &mut Session, may_retry: bool) -> End;
@@ -40,8 +41,8 @@ pub(crate) enum End {
 /// Runs a user's closure on an open transaction.
 pub(crate) trait Body<T, E>: Send {
     fn call(&mut self, open: Open<'_>) -> (Result<T, E>, Marks, Vec<Signal>);
-    /// The statements that open the transaction.
-    fn opening(&self) -> String;
+    /// The statements that open the transaction, unless it is one statement.
+    fn opening(&self) -> Option<String>;
 }
 
 /// See the module.
@@ -51,6 +52,8 @@ pub(crate) struct Task<T, E, B> {
     pub(crate) statement_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    /// Where the task is that waits.
+    pub(crate) trace: Option<String>,
     pub(crate) outcome: Option<Result<T, E>>,
     /// What to tell, and whom, once it is committed.
     pub(crate) news: Vec<Signal>,
@@ -81,20 +84,20 @@ where
         self.answer.is_closed()
     }
 
-    fn opening(&self, budget: Duration) -> String {
-        let mut sql = self.body.opening();
+    fn opening(&self, budget: Duration) -> Option<String> {
+        let mut sql = self.body.opening()?;
         if budget < self.statement_timeout {
             // Zero would mean no limit.
             let milliseconds = budget.as_millis().max(1);
             sql = format!("{sql}; SET LOCAL statement_timeout = {milliseconds}");
         }
-        sql
+        Some(sql)
     }
 
     fn run(&mut self, session: &mut Session, may_retry: bool) -> End {
         let random = Arc::clone(&self.random);
         let clock = Arc::clone(&self.clock);
-        let open = Open::new(session, &*clock, &*random, self.deadline);
+        let open = Open::new(session, &*clock, &*random, self.deadline, self.trace.as_deref());
         // Of an attempt that was rolled back nothing is left.
         self.outcome = None;
         self.news.clear();

@@ -22,5 +22,6 @@ mod pooled;
 mod rows;
 mod savepoint;
 mod shop;
+mod statement;
 mod unset;
 mod usage;

@@ -2,7 +2,7 @@
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, TenantScope};
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::permission::ReadJobs;
 
 /// A tenant's jobs of one queue.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, QueryableByName)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, QueryableByName)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct QueueCounts {
     /// The queue as the database has it: those of the pull API begin with `pull:`.

@@ -32,6 +32,10 @@ pub struct DeadFilter {
 const REASONS: [&str; 4] = ["failed", "fatal", "lost", "rejected"];
 /// Jobs of one statement at most.
 pub(crate) const BATCH: i64 = 1_000;
+/// A dead job begins anew.
+const REVIVE: &str = "SELECT queue, rank FROM jobs.revive($1, $2, $3, $4, NULL)";
+/// A deferred job begins now.
+const HASTEN: &str = "SELECT queue, rank FROM jobs.hasten($1, $2, $3, $4)";
 
 impl DeadFilter {
     /// All of a queue.
@@ -76,28 +80,18 @@ struct Lane {
 /// [`Error::KeyTaken`] when another job has its unique key by now; [`Error::NotRetriable`] when it runs;
 /// [`Error::NotFound`] when it has ended or is not the tenant's.
 pub fn retry(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, id: JobId) -> Result<(), Error> {
-    let mut lane = revive(tx, id)?;
+    let mut lane = moved(tx, id, REVIVE)?;
     if lane.is_none() {
-        lane = hasten(tx, id)?;
+        lane = moved(tx, id, HASTEN)?;
     }
     let Some(Lane { queue, rank }) = lane else { return explain(tx, id) };
     tx.signal(CHANNEL, queue, rank);
     Ok(())
 }
 
-fn revive(tx: &mut TenantTx<'_>, id: JobId) -> Result<Option<Lane>, Error> {
-    let statement = diesel::sql_query("SELECT queue, rank FROM jobs.revive($1, $2, $3, $4, NULL)");
-    let statement = statement
-        .bind::<Timestamptz, _>(tx.now())
-        .bind::<BigInt, _>(HEAD_START)
-        .bind::<SqlUuid, _>(tx.tenant())
-        .bind::<Array<SqlUuid>, _>(vec![id.as_uuid()]);
-    Ok(tx.find_result(statement)?)
-}
-
-fn hasten(tx: &mut TenantTx<'_>, id: JobId) -> Result<Option<Lane>, Error> {
-    let statement = diesel::sql_query("SELECT queue, rank FROM jobs.hasten($1, $2, $3, $4)");
-    let statement = statement
+/// Moves one job back to ready by a function that gives the lane, when there is something to move.
+fn moved(tx: &mut TenantTx<'_>, id: JobId, sql: &'static str) -> Result<Option<Lane>, Error> {
+    let statement = diesel::sql_query(sql)
         .bind::<Timestamptz, _>(tx.now())
         .bind::<BigInt, _>(HEAD_START)
         .bind::<SqlUuid, _>(tx.tenant())

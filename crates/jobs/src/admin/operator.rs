@@ -16,7 +16,7 @@ use crate::admin::view::{self, JobState, JobView};
 use crate::engine;
 use crate::error::Error;
 use crate::id::{JobId, RedriveId};
-use crate::queue::QueueName;
+use crate::queue::{ALL_PULL, QueueName, counted_as};
 
 /// A lane and how many jobs it has in each state.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -79,7 +79,7 @@ pub fn lanes(
 /// A queue over all tenants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueueTotals {
-    /// How many jobs, by state and since the first. All queues of the pull API count as one: `pull`.
+    /// How many jobs, by state and since the first. All queues of the pull API count as one: `pull:*`.
     #[serde(flatten)]
     pub counts: QueueCounts,
     /// Since when the first of the next jobs in line has been ready.
@@ -93,14 +93,14 @@ pub fn totals(tx: &mut DispatchTx<'_>) -> Result<Vec<QueueTotals>, Error> {
     let statement = diesel::sql_query(format!(
         "SELECT queue::text AS queue, {SUMS} FROM ( \
              SELECT queue{columns} FROM jobs.totals UNION ALL \
-             SELECT CASE WHEN queue LIKE 'pull:%' THEN 'pull' ELSE queue END{columns} FROM jobs.deltas \
+             SELECT CASE WHEN queue LIKE 'pull:%' THEN '{ALL_PULL}' ELSE queue END{columns} FROM jobs.deltas \
          ) AS c GROUP BY 1 ORDER BY 1"
     ));
     let counts: Vec<QueueCounts> = tx.load(statement)?;
     let mut oldest: BTreeMap<String, Timestamp> = BTreeMap::new();
     for lane in engine::backlog(tx)? {
-        let queue = if lane.queue.starts_with("pull:") { "pull".to_owned() } else { lane.queue };
-        oldest.entry(queue).and_modify(|at| *at = lane.ready_at.min(*at)).or_insert(lane.ready_at);
+        let queue = counted_as(&lane.queue);
+        oldest.entry(queue.to_owned()).and_modify(|at| *at = lane.ready_at.min(*at)).or_insert(lane.ready_at);
     }
     let total = |counts: QueueCounts| QueueTotals { oldest: oldest.get(&counts.queue).copied(), counts };
     Ok(counts.into_iter().map(total).collect())

@@ -12,6 +12,7 @@ use crate::admin::dead::{self, BATCH, DeadFilter};
 use crate::error::Error;
 use crate::id::JobId;
 use crate::permission::ManageJobs;
+use crate::pull;
 use crate::queue::QueueName;
 use crate::service::Jobs;
 
@@ -35,8 +36,9 @@ struct Found {
 }
 
 /// Ends jobs of a queue that wait, now or for their time, and were enqueued at `until` or before. What
-/// runs goes on, and what is dead stays. One step looks at a thousand jobs at most.
-/// [`Jobs::purge_queue`] does all of it.
+/// runs goes on, and what is dead stays. Messages of a pull queue go also when somebody has received them, whose
+/// receipts are void then, and their deduplication ids stay for their five minutes. One step looks at a thousand
+/// jobs of each state at most. [`Jobs::purge_queue`] does all of it.
 pub fn purge_queue(
     tx: &mut TenantTx<'_>,
     _: &Permit<ManageJobs>,
@@ -44,6 +46,10 @@ pub fn purge_queue(
     until: Timestamp,
     progress: QueuePurge,
 ) -> Result<QueuePurge, Error> {
+    if queue.is_pull() {
+        let removed = usize::try_from(pull::discard(tx, queue, until, false)?).unwrap_or(0);
+        return Ok(QueuePurge { jobs: progress.jobs + removed, finished: removed == 0, ..progress });
+    }
     if let Some(after) = progress.deferred {
         return purge_deferred(tx, queue, until, after, progress);
     }
@@ -91,7 +97,7 @@ fn purge_deferred(
 
 impl Jobs {
     /// Ends all jobs of a queue that wait at this moment, now or for their time, in one transaction per
-    /// thousand; gives their number. What is enqueued meanwhile stays.
+    /// thousand; gives their number. What is enqueued meanwhile stays. Of a pull queue, also what was received.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the permission [`ManageJobs`].

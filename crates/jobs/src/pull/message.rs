@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::id::JobId;
 use crate::job::{Options, Priority};
 use crate::permission::SendMessages;
+use crate::queue::QueueName;
 
 /// The kind of all messages.
 pub const KIND: &str = "message";
@@ -207,10 +208,8 @@ fn prepare(tx: &TenantTx<'_>, target: &Target, message: &NewMessage) -> Result<N
     check(message)?;
     let payload = message.body.to_string();
     let beside: usize = message.attributes.iter().map(|(name, text)| name.len() + text.len()).sum();
-    let max = usize::try_from(target.settings.max_message_bytes).unwrap_or(0);
-    if payload.len() + beside > max {
-        return Err(Error::TooLarge { size: payload.len() + beside, max });
-    }
+    let max = target.settings.max_message_bytes;
+    fits(&target.lane, max, payload.len() + beside, "/body")?;
     let delay = u64::try_from(message.delay_seconds.unwrap_or(target.settings.delay_seconds)).unwrap_or(0);
     let level = i8::try_from(message.priority.unwrap_or(0)).unwrap_or(0);
     let mut options = Options::default().priority(Priority::new(level));
@@ -224,9 +223,19 @@ fn prepare(tx: &TenantTx<'_>, target: &Target, message: &NewMessage) -> Result<N
     let receives = u16::try_from(target.settings.max_receives).unwrap_or(1);
     let mut job = NewJob::new(tx, target.lane.clone(), KIND, payload, &options, receives)?;
     if !message.attributes.is_empty() {
-        job.meta = Some(json!({ "attributes": message.attributes }).to_string());
+        job.meta.insert("attributes".to_owned(), json!(message.attributes));
     }
     Ok(job)
+}
+
+/// The rule for the size of all that comes to a pull queue.
+pub(crate) fn fits(queue: &QueueName, max: i32, size: usize, field: &'static str) -> Result<(), Error> {
+    let max = usize::try_from(max).unwrap_or(0);
+    if size <= max {
+        return Ok(());
+    }
+    let rule = format!("the queue {} takes messages of {max} bytes at most", queue.name());
+    Err(Error::too_large(field, size, max, &rule))
 }
 
 fn check(message: &NewMessage) -> Result<(), Error> {

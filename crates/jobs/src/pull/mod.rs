@@ -18,6 +18,7 @@ mod users;
 pub use self::ending::{
     Acknowledged, Acknowledgement, Extended, Extension, Rejected, Rejection, acknowledge, extend, reject,
 };
+pub(crate) use self::message::fits;
 pub use self::message::{
     Batch, BatchEntry, BatchOutcome, FailedEntry, KIND, MAX_BATCH, MAX_DELAY_SECONDS, NewMessage, SentEntry,
     SentMessage, send, send_batch,
@@ -26,9 +27,9 @@ pub use self::queue::{MAX_QUEUES, NewQueue, Queue, create, get, list, update};
 pub use self::receive::{Receive, Received, ReceivedMessage};
 pub(crate) use self::receivers::Receivers;
 pub use self::removal::Purged;
-pub(crate) use self::removal::expire;
+pub(crate) use self::removal::{discard, expire};
 pub use self::settings::QueueChange;
-pub(crate) use self::users::keep;
+pub(crate) use self::users::{Kept, keep};
 
 /// The longest visibility timeout and pause, in seconds: twelve hours.
 pub const MAX_VISIBILITY_SECONDS: i32 = 43_200;

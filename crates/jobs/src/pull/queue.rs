@@ -9,6 +9,7 @@ use veza_core::{Permit, Query, TenantScope, TenantTx, Write};
 
 use super::settings::{QueueChange, Settings};
 use crate::error::Error;
+use crate::limit::{Count, one_at_a_time, within};
 use crate::permission::{ManageJobs, ReadJobs};
 use crate::queue::QueueName;
 
@@ -126,9 +127,7 @@ pub fn create(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, new: &NewQueue) -> 
     let lane =
         QueueName::pull(&new.name).map_err(|error| Error::field("/name", "name", error.to_string()))?;
     let settings = new.settings()?;
-    // One at a time, so that nobody gets past the limit.
-    let lock = "SELECT pg_advisory_xact_lock(hashtextextended('jobs.queues:' || $1::text, 0))";
-    tx.execute(diesel::sql_query(lock).bind::<SqlUuid, _>(tx.tenant()))?;
+    one_at_a_time(tx, "jobs.queues")?;
     if let Some(existing) = find(tx, lane.name())? {
         return if settings_of(&existing) == settings {
             Ok((existing, true))
@@ -137,9 +136,8 @@ pub fn create(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, new: &NewQueue) -> 
         };
     }
     forget_removed(tx, &lane)?;
-    if count(tx)? >= MAX_QUEUES {
-        return Err(Error::LimitReached { noun: "queue", max: MAX_QUEUES });
-    }
+    let count = "SELECT count(*) AS count FROM jobs.queues WHERE tenant_id = $1 AND removed_at IS NULL";
+    within(tx, diesel::sql_query(count).bind::<SqlUuid, _>(tx.tenant()), "queue", MAX_QUEUES)?;
     let insert = diesel::sql_query(
         "INSERT INTO jobs.queues (tenant_id, name, visibility_timeout_ms, delay_ms, max_receives, max_message_bytes, \
          retention_seconds, created_at, updated_at) VALUES ($1, $2, $3 * 1000, $4 * 1000, $5, $6, $7, $8, $8)",
@@ -171,17 +169,6 @@ fn forget_removed(tx: &mut TenantTx<'_>, lane: &QueueName) -> Result<(), Error> 
     let left = "SELECT count(*) AS count FROM jobs.queues WHERE tenant_id = $1 AND name = $2";
     let left = diesel::sql_query(left).bind::<SqlUuid, _>(tx.tenant()).bind::<Text, _>(lane.name());
     if tx.get_result::<Count, _>(left)?.count == 0 { Ok(()) } else { Err(Error::QueueDeletedRecently) }
-}
-
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-fn count(tx: &mut TenantTx<'_>) -> Result<i64, Error> {
-    let statement = "SELECT count(*) AS count FROM jobs.queues WHERE tenant_id = $1 AND removed_at IS NULL";
-    Ok(tx.get_result::<Count, _>(diesel::sql_query(statement).bind::<SqlUuid, _>(tx.tenant()))?.count)
 }
 
 fn settings_of(queue: &Queue) -> Settings {

@@ -63,13 +63,19 @@ impl Jobs {
             .await?;
         if force {
             // Later than what is being sent at this moment.
-            self.discard(caller, lane, now + chrono::TimeDelta::hours(1), true).await?;
+            let before = now + chrono::TimeDelta::hours(1);
+            let mut removed = 1;
+            while removed > 0 {
+                let lane = lane.clone();
+                removed = self.db().tenant(caller, move |tx| discard(tx, &lane, before, true)).await?;
+            }
         }
         Ok(())
     }
 
     /// Removes all messages of a queue that were sent until now, those under way included; their receipts
-    /// are void then. Dead letters stay. Who goes away meanwhile leaves a part of the work undone.
+    /// are void then. Dead letters stay, and so do deduplication ids for their five minutes. Who goes away
+    /// meanwhile leaves a part of the work undone.
     pub async fn purge_messages(
         &self,
         caller: &Caller,
@@ -77,27 +83,10 @@ impl Jobs {
         name: &str,
     ) -> Result<Purged, Error> {
         let name = name.to_owned();
-        let found = move |tx: &mut TenantTx<'_>| Ok::<_, Error>((Target::find(tx, &name)?.lane, tx.now()));
-        let (lane, now) = self.db().tenant(caller, found).await?;
-        Ok(Purged { removed: self.discard(caller, lane, now, false).await? })
-    }
-
-    async fn discard(
-        &self,
-        caller: &Caller,
-        lane: QueueName,
-        before: Timestamp,
-        dead: bool,
-    ) -> Result<i64, Error> {
-        let mut all = 0;
-        loop {
-            let lane = lane.clone();
-            let batch = self.db().tenant(caller, move |tx| discard(tx, &lane, before, dead)).await?;
-            all += batch;
-            if batch == 0 {
-                return Ok(all);
-            }
-        }
+        let found = move |tx: &mut TenantTx<'_>| Ok::<_, Error>(Target::find(tx, &name)?.lane);
+        let lane = self.db().tenant(caller, found).await?;
+        let removed = self.purge_queue(caller, &lane).await?;
+        Ok(Purged { removed: i64::try_from(removed).unwrap_or(i64::MAX) })
     }
 }
 
@@ -129,7 +118,13 @@ fn mark(
     Ok(lane)
 }
 
-fn discard(tx: &mut TenantTx<'_>, lane: &QueueName, before: Timestamp, dead: bool) -> Result<i64, Error> {
+/// Removes messages that were sent until `before`, a batch of each state; gives how many.
+pub(crate) fn discard(
+    tx: &mut TenantTx<'_>,
+    lane: &QueueName,
+    before: Timestamp,
+    dead: bool,
+) -> Result<i64, Error> {
     let statement = diesel::sql_query("SELECT jobs.discard($1, $2, $3, $4, $5) AS removed")
         .bind::<SqlUuid, _>(tx.tenant())
         .bind::<Text, _>(lane.as_str())

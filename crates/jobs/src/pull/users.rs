@@ -7,15 +7,25 @@ use veza_core::{Query, TenantScope, TenantTx, Write};
 use crate::error::Error;
 use crate::queue::QueueName;
 
+/// What those have to know who send to a pull queue by themselves.
 #[derive(QueryableByName)]
-struct Kept {
+pub(crate) struct Kept {
     #[diesel(sql_type = Integer)]
     max_receives: i32,
+    #[diesel(sql_type = Integer)]
+    pub(crate) max_message_bytes: i32,
+}
+
+impl Kept {
+    /// How often its messages are received.
+    pub(crate) fn receives(&self) -> u16 {
+        u16::try_from(self.max_receives).unwrap_or(1)
+    }
 }
 
 /// Keeps a pull queue from being removed until the transaction ends; whoever keeps a pointer to it does
-/// so first. Gives how often its messages are received; `None` for a program's queue, which nobody can
-/// remove. Of all rows, that of the queue is locked last.
+/// so first. Gives what it takes; `None` for a program's queue, which nobody can remove. Of all rows, that of the
+/// queue is locked last.
 ///
 /// # Errors
 /// [`Error::Invalid`] that names `field` when there is no such queue.
@@ -23,17 +33,16 @@ pub(crate) fn keep(
     tx: &mut TenantTx<'_>,
     queue: &QueueName,
     field: &'static str,
-) -> Result<Option<u16>, Error> {
+) -> Result<Option<Kept>, Error> {
     if !queue.is_pull() {
         return Ok(None);
     }
     let statement = diesel::sql_query(
-        "SELECT max_receives FROM jobs.queues WHERE tenant_id = $1 AND name = $2 AND removed_at IS NULL FOR SHARE",
+        "SELECT max_receives, max_message_bytes FROM jobs.queues WHERE tenant_id = $1 AND name = $2 AND removed_at IS NULL FOR SHARE",
     );
     let statement = statement.bind::<SqlUuid, _>(tx.tenant()).bind::<Text, _>(queue.name());
     let kept: Option<Kept> = tx.find_result(statement)?;
-    let kept = kept.ok_or_else(|| Error::field(field, "unknown", "a pull queue that there is"))?;
-    Ok(Some(u16::try_from(kept.max_receives).unwrap_or(1)))
+    kept.map(Some).ok_or_else(|| Error::field(field, "unknown", "a pull queue that there is"))
 }
 
 /// Lets go of a queue whose row is locked: refuses when a binding or a schedule sends to it, and ends

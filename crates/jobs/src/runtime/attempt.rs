@@ -10,15 +10,16 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::Instrument;
-use veza_core::{Db, Timestamp};
+use veza_core::Timestamp;
 
 use crate::context::Context;
 use crate::engine::{Claimed, Ending, Lease};
-use crate::enqueue::MAX_PAYLOAD;
+use crate::enqueue::{MAX_PAYLOAD, TRACE};
 use crate::handler::{JobError, Outcome};
 use crate::id::Token;
 use crate::job::Retry;
 use crate::runtime::registry::{Execution, Registry};
+use crate::service::Jobs;
 
 /// Why an attempt is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,17 +67,21 @@ enum Came {
 
 /// Runs the handler of a job and says how its lease ends; `None` when it has ended already.
 pub(crate) async fn attempt(
-    db: &Db,
+    jobs: &Jobs,
     registry: &Registry,
     job: Claimed,
     token: Token,
     stop: &Stop,
 ) -> (Lease, Option<Ending>) {
+    let db = jobs.db();
     let context = Context::new(db, &job, token, stop.token.clone());
     let lease = context.lease();
     let span = tracing::info_span!(
         "jobs.job.run", job.id = %job.job_id, job.kind = job.kind, tenant.id = %job.tenant_id, job.attempt = job.attempt
     );
+    if let Some(place) = job.meta.as_ref().and_then(|meta| meta.get(TRACE)?.as_str()) {
+        jobs.link(&span, place);
+    }
     let came = run(registry, &job, context.clone(), stop).instrument(span.clone()).await;
     if context.is_completed() {
         return (lease, None);

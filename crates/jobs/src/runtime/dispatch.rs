@@ -4,19 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use veza_core::{DbError, Reason, TenantId};
+use veza_core::{DbError, DispatchStatement, Reason, TenantId, Timestamp};
 
 use crate::engine::{self, Claim, Claimed, Ending, Lease, Want};
 use crate::id::{JobId, Token};
 use crate::runtime::Shared;
 use crate::runtime::attempt::{Interruption, Stop, attempt};
 use crate::runtime::fair::{Fair, Turn};
+use crate::runtime::look::{LOOK, Look};
 use crate::runtime::poll::{Poll, poll};
 use crate::runtime::settle::{Settlement, settle};
+use crate::runtime::show;
 use crate::runtime::unclaim::unclaim;
 
 /// What came back from the database.
@@ -46,7 +48,12 @@ pub(crate) struct Dispatcher {
     unclaims: JoinSet<()>,
     claims: usize,
     polling: bool,
+    /// When the database may be asked again, if there is something; and when it must, because something is due.
     next_poll: Instant,
+    due: Option<Instant>,
+    looks: watch::Receiver<Look>,
+    /// Since when the first jobs of queues wait, by the last poll.
+    oldest: HashMap<String, Timestamp>,
     endings: mpsc::Sender<Settlement>,
     waiting: Option<mpsc::Receiver<Settlement>>,
 }
@@ -59,11 +66,13 @@ const BATCH: u32 = 500;
 const ENDINGS: usize = 4_096;
 /// Who stops looks for claims whose answers were lost for so long; then they count as those of a lost process.
 const LOOKING: Duration = Duration::from_secs(2);
+/// Nothing is planned for later than this.
+const FAR: Duration = Duration::from_hours(1);
 /// After a failure of the database, claims pause for so long.
 const PAUSE: Duration = Duration::from_millis(250);
 
 impl Dispatcher {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, looks: watch::Receiver<Look>) -> Self {
         let (endings, waiting) = mpsc::channel(ENDINGS);
         let fair = |(name, slots): (&String, &crate::Concurrency)| {
             (name.clone(), Fair::new(slots.slots, slots.per_tenant))
@@ -78,6 +87,9 @@ impl Dispatcher {
             claims: 0,
             polling: false,
             next_poll: Instant::now(),
+            due: None,
+            looks,
+            oldest: HashMap::new(),
             endings,
             waiting: Some(waiting),
         }
@@ -100,6 +112,7 @@ impl Dispatcher {
         let bells = Arc::clone(&self.shared.bells);
         while !stop.is_cancelled() {
             self.claim();
+            let poll_at = if self.polling { None } else { self.poll_at() };
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = lost.notified() => self.interrupt(Interruption::Lost, |_| true),
@@ -111,15 +124,49 @@ impl Dispatcher {
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 Some(answer) = self.answers.join_next() => self.answered(came(answer)),
                 Some(_) = self.unclaims.join_next() => {}
-                () = tokio::time::sleep_until(self.next_poll), if !self.polling => self.poll(),
+                Ok(()) = self.looks.changed() => self.looked(),
+                () = wait(poll_at) => self.poll(),
             }
         }
+    }
+
+    /// When to poll: as often as the configuration says when that is more often than looks, otherwise when there
+    /// is something.
+    fn poll_at(&self) -> Option<Instant> {
+        let often = self.shared.jobs.config().poll.as_duration() < LOOK;
+        let next = (often || self.looks.borrow().wants_poll()).then_some(self.next_poll);
+        [next, self.due].into_iter().flatten().min()
+    }
+
+    fn looked(&mut self) {
+        let (now, look) = (self.shared.jobs.db().clock().now(), self.looks.borrow_and_update().clone());
+        if let Some(at) = look.due_at {
+            self.due_in(
+                (at - now)
+                    .to_std()
+                    .unwrap_or_default()
+                    .max(self.next_poll.saturating_duration_since(Instant::now())),
+            );
+        }
+        if !look.ready {
+            self.oldest.clear();
+        }
+        show::totals(&look.totals(), &self.shared.queues, &self.oldest, now);
+        for (queue, fair) in &self.queues {
+            metrics::gauge!("veza_jobs_slots_used", "queue" => queue.clone()).set(f64::from(fair.used()));
+        }
+    }
+
+    fn due_in(&mut self, wait: Duration) {
+        // Further away is as far as another look.
+        let at = Instant::now() + wait.min(FAR);
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
     fn ring(&mut self, queue: &str, tenant: TenantId, rank: i64) {
         if rank == i64::MAX {
             // Something was deferred: the poll finds out until when.
-            self.next_poll = Instant::now();
+            self.due = Some(Instant::now());
         } else if let Some(fair) = self.queues.get_mut(queue) {
             fair.arrive(tenant, rank);
         }
@@ -155,7 +202,8 @@ impl Dispatcher {
         };
         let wants: Vec<Want> = asked.iter().map(want).collect();
         self.answers.spawn(async move {
-            let outcome = db.dispatch(Reason("jobs.claim"), move |tx| engine::claim(tx, claim, &wants)).await;
+            let claim = move |tx: &mut DispatchStatement<'_>| engine::claim(tx, claim, &wants);
+            let outcome = db.dispatch_statement(Reason("jobs.claim"), claim).await;
             if outcome.is_err() {
                 tokio::time::sleep(PAUSE).await;
             }
@@ -165,6 +213,7 @@ impl Dispatcher {
 
     fn poll(&mut self) {
         self.polling = true;
+        self.due = None;
         let shared = Arc::clone(&self.shared);
         self.answers.spawn(async move {
             let began = Instant::now();
@@ -236,7 +285,7 @@ impl Dispatcher {
         };
         let (shared, endings, stop) = (Arc::clone(&self.shared), self.endings.clone(), running.stop.clone());
         let task = self.tasks.spawn(async move {
-            let (lease, ending) = attempt(shared.jobs.db(), &shared.registry, job, token, &stop).await;
+            let (lease, ending) = attempt(&shared.jobs, &shared.registry, job, token, &stop).await;
             if let Some(ending) = ending {
                 // The settling outlives us.
                 let _sent = endings.send((lease, ending)).await;
@@ -271,10 +320,7 @@ impl Dispatcher {
                 fair.learn(lane.tenant_id, lane.rank, lane.weight, lane.limited);
             }
         }
-        poll.show(self.shared.queues.keys().map(String::as_str), self.shared.jobs.db().clock().now());
-        for (queue, fair) in &self.queues {
-            metrics::gauge!("veza_jobs_slots_used", "queue" => queue.clone()).set(f64::from(fair.used()));
-        }
+        self.oldest = poll.oldest();
         if !poll.cancelled.is_empty() {
             let wanted = |running: &Running| poll.cancelled.contains(&(running.tenant, running.job));
             self.interrupt(Interruption::Cancelled, wanted);
@@ -283,7 +329,7 @@ impl Dispatcher {
             self.interrupt(Interruption::GivenBack, |running| poll.suspended.contains(&running.tenant));
         }
         if let Some(wait) = poll.next_due {
-            self.next_poll = self.next_poll.min(Instant::now() + wait);
+            self.due_in(wait);
         }
     }
 
@@ -317,6 +363,14 @@ impl Dispatcher {
         tracing::warn!(jobs = self.tasks.len(), "jobs did not end in time and are given back");
         self.interrupt(Interruption::GivenBack, |_| true);
         while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Waits until a moment, for ever when there is none.
+async fn wait(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 

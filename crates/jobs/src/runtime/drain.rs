@@ -39,7 +39,8 @@ impl Runtime {
             let queues: Vec<String> = self.shared.queues.keys().cloned().collect();
             let next = db.tenant(caller, move |tx| next(tx, &queues, token)).await?;
             let Some(job) = next else { return Ok(drained) };
-            let (lease, ending) = attempt(db, &self.shared.registry, job, token, &Stop::default()).await;
+            let (lease, ending) =
+                attempt(&self.shared.jobs, &self.shared.registry, job, token, &Stop::default()).await;
             if let Some(ending) = ending {
                 let ending = Arc::new([(lease, ending)]);
                 db.tenant(caller, move |tx| engine::end(tx, &*ending)).await?;

@@ -89,7 +89,8 @@ impl Fair {
     pub(crate) fn pick(&mut self, at_most: u32) -> Vec<Turn> {
         let mut turns: HashMap<TenantId, u32> = HashMap::new();
         let mut passed = Vec::new();
-        // An eighth of the slots is for tenants that run nothing, so that a newcomer finds one.
+        // The last eighth of the slots is for tenants that run little: less than what is left of it, so that a
+        // newcomer finds one.
         let kept = self.slots / 8;
         let mut picked = 0;
         while self.used < self.slots && picked < at_most && turns.len() < LANES_PER_CLAIM {
@@ -98,7 +99,7 @@ impl Fair {
             let Some(lane) = self.lanes.get_mut(&tenant) else { continue };
             let taken = turns.get(&tenant).copied().unwrap_or(0);
             let has = lane.running + taken;
-            if has >= self.per_tenant || (has > 0 && free <= kept) {
+            if has >= self.per_tenant || (free <= kept && has >= free) {
                 passed.push((start, tenant));
                 continue;
             }

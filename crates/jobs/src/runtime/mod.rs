@@ -4,9 +4,11 @@ pub(crate) mod attempt;
 mod dispatch;
 mod drain;
 mod fair;
+mod look;
 mod poll;
 pub(crate) mod registry;
 mod settle;
+mod show;
 mod unclaim;
 mod upkeep;
 
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
 use veza_core::{DbError, DispatchTx, Reason, Tasks};
@@ -31,6 +33,7 @@ use crate::topic::{self, Event, Subscription};
 
 use self::dispatch::Dispatcher;
 pub use self::drain::{Drained, assert_enqueued, pending};
+use self::look::Look;
 pub use self::registry::Execution;
 use self::registry::{Registry, Run, layered, registered};
 
@@ -42,7 +45,8 @@ pub struct Concurrency {
 }
 
 impl Concurrency {
-    /// So many jobs at once, at least 1. From eight on, an eighth is kept for tenants that run nothing.
+    /// So many jobs at once, at least 1. From eight on, the last eighth is for tenants that run
+    /// little: fewer there than slots are left.
     pub const fn new(slots: u32) -> Self {
         Self { slots: if slots == 0 { 1 } else { slots }, per_tenant: None }
     }
@@ -222,14 +226,16 @@ impl Runtime {
         if !self.enter(&stop).await {
             return;
         }
-        let upkeep = upkeep::run(Arc::clone(&self.shared), ended.clone(), Arc::clone(&lost));
+        let (looks, looked) = watch::channel(Look::default());
+        let looking = look::looking(Arc::clone(&self.shared), ended.clone(), looks);
+        let upkeep = upkeep::run(Arc::clone(&self.shared), ended.clone(), Arc::clone(&lost), looked.clone());
         let bells = Arc::clone(&self.shared.bells);
         let hearing = self.shared.jobs.hear(bells, ended.clone());
         let work = async {
-            Dispatcher::new(Arc::clone(&self.shared)).run(stop, lost).await;
+            Dispatcher::new(Arc::clone(&self.shared), looked).run(stop, lost).await;
             ended.cancel();
         };
-        tokio::join!(upkeep, hearing, work);
+        tokio::join!(looking, upkeep, hearing, work);
         let process = self.shared.process;
         let left = self.shared.jobs.db().dispatch(Reason("jobs.leave"), move |tx| engine::leave(tx, process));
         if let Err(error) = left.await {

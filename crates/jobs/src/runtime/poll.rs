@@ -1,15 +1,16 @@
-//! What a runtime asks the database once a second, whether or not a bell rang.
+//! What a runtime asks the database for when a look says that there is something, whether or not a bell rang.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
+use diesel::sql_types::Uuid as SqlUuid;
 use veza_core::{DbError, DispatchTx, Query, TenantId, Timestamp};
 
 use crate::engine::{self, Backlog};
 use crate::id::JobId;
+use crate::queue::counted_as;
 
 /// What a runtime has to know.
 #[derive(Debug, Default)]
@@ -19,31 +20,6 @@ pub(crate) struct Poll {
     pub(crate) next_due: Option<Duration>,
     pub(crate) cancelled: HashSet<(TenantId, JobId)>,
     pub(crate) suspended: HashSet<TenantId>,
-    totals: Vec<Total>,
-}
-
-#[derive(Debug, QueryableByName)]
-struct Total {
-    #[diesel(sql_type = Text)]
-    queue: String,
-    #[diesel(sql_type = BigInt)]
-    waiting: i64,
-    #[diesel(sql_type = BigInt)]
-    deferred: i64,
-    #[diesel(sql_type = BigInt)]
-    running: i64,
-    #[diesel(sql_type = BigInt)]
-    dead: i64,
-    #[diesel(sql_type = BigInt)]
-    enqueued: i64,
-    #[diesel(sql_type = BigInt)]
-    done: i64,
-    #[diesel(sql_type = BigInt)]
-    failed: i64,
-    #[diesel(sql_type = BigInt)]
-    died: i64,
-    #[diesel(sql_type = BigInt)]
-    cancelled: i64,
 }
 
 #[derive(QueryableByName)]
@@ -84,67 +60,25 @@ pub(crate) fn poll(tx: &mut DispatchTx<'_>) -> Result<Poll, DbError> {
         next_due,
         cancelled: cancelled.into_iter().map(|c| (c.tenant_id, c.job_id)).collect(),
         suspended: suspended.into_iter().map(|s| s.tenant_id).collect(),
-        totals: tx.load(diesel::sql_query("SELECT * FROM jobs.totals"))?,
     })
 }
 
 impl Poll {
-    /// Puts the numbers where `/metrics` shows them, for the queues that this program has.
-    pub(crate) fn show<'q>(&self, queues: impl Iterator<Item = &'q str>, now: Timestamp) {
-        let known: HashSet<&str> = queues.collect();
-        let oldest = self.oldest();
-        for total in
-            self.totals.iter().filter(|total| known.contains(total.queue.as_str()) || total.queue == "pull")
-        {
-            total.show();
-            let age = oldest.get(total.queue.as_str()).map_or(0, |at| (now - *at).num_milliseconds().max(0));
-            metrics::gauge!("veza_jobs_oldest_seconds", "queue" => total.queue.clone()).set(seconds(age));
-        }
-    }
-}
-
-impl Poll {
     /// Since when the first job of each queue waits; all queues that tenants made are one, as in the totals.
-    fn oldest(&self) -> HashMap<&str, Timestamp> {
-        let mut oldest: HashMap<&str, Timestamp> = HashMap::new();
+    pub(crate) fn oldest(&self) -> HashMap<String, Timestamp> {
+        let mut oldest: HashMap<String, Timestamp> = HashMap::new();
         for lane in &self.backlog {
-            let queue = if lane.queue.starts_with("pull:") { "pull" } else { lane.queue.as_str() };
-            let first = oldest.entry(queue).or_insert(lane.ready_at);
+            let first = oldest.entry(counted_as(&lane.queue).to_owned()).or_insert(lane.ready_at);
             *first = lane.ready_at.min(*first);
         }
         oldest
     }
 }
 
-impl Total {
-    fn show(&self) {
-        let queue = || self.queue.clone();
-        metrics::gauge!("veza_jobs_waiting", "queue" => queue()).set(number(self.waiting));
-        metrics::gauge!("veza_jobs_deferred", "queue" => queue()).set(number(self.deferred));
-        metrics::gauge!("veza_jobs_running", "queue" => queue()).set(number(self.running));
-        metrics::gauge!("veza_jobs_dead", "queue" => queue()).set(number(self.dead));
-        let since_ever = |jobs: i64| u64::try_from(jobs).unwrap_or(0);
-        metrics::counter!("veza_jobs_enqueued_total", "queue" => queue()).absolute(since_ever(self.enqueued));
-        metrics::counter!("veza_jobs_done_total", "queue" => queue()).absolute(since_ever(self.done));
-        metrics::counter!("veza_jobs_failed_total", "queue" => queue()).absolute(since_ever(self.failed));
-        metrics::counter!("veza_jobs_died_total", "queue" => queue()).absolute(since_ever(self.died));
-        metrics::counter!("veza_jobs_cancelled_total", "queue" => queue())
-            .absolute(since_ever(self.cancelled));
-    }
-}
-
-#[allow(clippy::as_conversions, clippy::cast_precision_loss, reason = "a metric is a float")]
-fn number(jobs: i64) -> f64 {
-    jobs as f64
-}
-
-fn seconds(milliseconds: i64) -> f64 {
-    number(milliseconds) / 1_000.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::ALL_PULL;
 
     #[test]
     fn the_age_of_all_pull_queues_is_that_of_the_oldest() {
@@ -157,8 +91,11 @@ mod tests {
             weight: 1,
             limited: false,
         };
-        let backlog = vec![lane("mail", 5), lane("pull:a", 9), lane("pull:b", 7), lane("mail", 3)];
+        let backlog =
+            vec![lane("mail", 5), lane("pull:a", 9), lane("pull:pull", 7), lane("pull", 8), lane("mail", 3)];
         let poll = Poll { backlog, ..Poll::default() };
-        assert_eq!(poll.oldest(), HashMap::from([("mail", at(3)), ("pull", at(7))]));
+        let oldest =
+            [("mail", at(3)), ("pull", at(8)), (ALL_PULL, at(7))].map(|(name, at)| (name.to_owned(), at));
+        assert_eq!(poll.oldest(), HashMap::from(oldest));
     }
 }

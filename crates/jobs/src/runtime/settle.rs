@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use veza_core::fault::{Fault, Kind};
-use veza_core::{Db, DbError, Reason};
+use veza_core::{Db, DbError, DispatchStatement, Reason};
 
 use crate::engine::{self, Ending, Lease};
 
@@ -41,7 +41,12 @@ async fn patiently(db: &Db, batch: Arc<Vec<Settlement>>) -> Result<(), DbError> 
     let mut pause = Duration::from_millis(50);
     for attempt in 1.. {
         let endings = Arc::clone(&batch);
-        let ended = db.dispatch(Reason("jobs.end"), move |tx| engine::end(tx, &endings)).await;
+        let ended = if endings.iter().all(|(_, ending)| ending.is_over()) {
+            let end = move |tx: &mut DispatchStatement<'_>| engine::end(tx, &endings);
+            db.dispatch_statement(Reason("jobs.end"), end).await
+        } else {
+            db.dispatch(Reason("jobs.end"), move |tx| engine::end(tx, &endings)).await
+        };
         match ended {
             Ok(ended) => {
                 let late = batch.len() - ended.len();

@@ -5,33 +5,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-use veza_core::{DbError, Reason};
+use veza_core::{DbError, DispatchStatement, Reason, Timestamp};
 
 use crate::engine;
 use crate::error::Error;
 use crate::pull;
 use crate::runtime::Shared;
+use crate::runtime::look::{LOOK, Look, when};
 use crate::{schedule, topic};
 
 /// How often a process says that it is alive.
 const BEAT: Duration = Duration::from_secs(2);
-/// How often messages become visible whose visibility timeout has passed.
-const VISIBLE: Duration = Duration::from_secs(1);
-/// How often what statements counted is added up.
-const FOLD: Duration = Duration::from_secs(1);
 /// How often day partitions are seen to.
 const ROTATE: Duration = Duration::from_mins(30);
-/// How often redrives are looked for.
-const REDRIVE: Duration = Duration::from_secs(1);
 /// How often pull queues are swept of what is too old, and cancellations of jobs that ended are forgotten.
 const EXPIRE: Duration = Duration::from_mins(1);
-/// How often replays are looked after.
-const REPLAY: Duration = Duration::from_secs(1);
-/// How often schedules are looked after, unless one is due sooner.
-const TICK: Duration = Duration::from_secs(1);
 /// Rows of one statement.
 const FOLDED: i32 = 20_000;
 const RESCUED: i32 = 1_000;
@@ -39,11 +30,17 @@ const RESCUED: i32 = 1_000;
 /// Says that the process is alive; answers whether it was thought dead.
 pub(crate) async fn beat(shared: &Shared) -> Result<bool, DbError> {
     let (process, name) = (shared.process, format!("pid {}", std::process::id()));
-    shared.jobs.db().dispatch(Reason("jobs.beat"), move |tx| engine::beat(tx, process, &name)).await
+    let beat = move |tx: &mut DispatchStatement<'_>| engine::beat(tx, process, &name);
+    shared.jobs.db().dispatch_statement(Reason("jobs.beat"), beat).await
 }
 
 /// Does all of it until `ended`; tells `lost` when others may have taken our jobs.
-pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: Arc<Notify>) {
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    ended: CancellationToken,
+    lost: Arc<Notify>,
+    looks: watch::Receiver<Look>,
+) {
     let steady = Arc::new(Steady::default());
     let beats = every(BEAT, &shared, &ended, |shared| {
         let (lost, steady) = (Arc::clone(&lost), Arc::clone(&steady));
@@ -58,26 +55,47 @@ pub(crate) async fn run(shared: Arc<Shared>, ended: CancellationToken, lost: Arc
             }
         }
     });
-    let visible = every(VISIBLE, &shared, &ended, |shared| async move {
-        report("messages cannot be made visible", rescue(&shared, None).await);
-    });
-    let sums = every(FOLD, &shared, &ended, |shared| async move {
-        report("jobs cannot be counted", fold(&shared).await);
-    });
+    let visible = when(
+        looks.clone(),
+        |look| look.expired,
+        async |_| {
+            report("messages cannot be made visible", rescue(&shared, None).await);
+        },
+    );
+    let sums = when(
+        looks.clone(),
+        |look| look.uncounted,
+        async |_| {
+            report("jobs cannot be counted", fold(&shared).await);
+        },
+    );
     let days = every(ROTATE, &shared, &ended, |shared| async move {
         report("old jobs cannot be swept", rotate(&shared).await);
     });
-    let redrives = every(REDRIVE, &shared, &ended, |shared| {
-        let ended = ended.clone();
-        async move { report("dead letters cannot be taken back", redrive(&shared, &ended).await) }
-    });
+    let redrives = when(
+        looks.clone(),
+        |look| look.redriving,
+        async |_| {
+            report("dead letters cannot be taken back", redrive(&shared, &ended).await);
+        },
+    );
     let ages = every(EXPIRE, &shared, &ended, |shared| async move {
         report("old messages cannot be removed", expire(&shared).await);
     });
-    let replays = every(REPLAY, &shared, &ended, |shared| async move {
-        report("events cannot be replayed", replay(&shared).await);
-    });
-    let ticks = schedules(&shared, &ended);
+    let replays = when(
+        looks.clone(),
+        |look| look.replaying,
+        async |_| {
+            report("events cannot be replayed", replay(&shared).await);
+        },
+    );
+    let ticks = when(
+        looks.clone(),
+        |look| look.tick_at.is_some(),
+        async |look| {
+            report("schedules cannot tick", ticks(&shared, look.tick_at, &ended).await);
+        },
+    );
     tokio::join!(beats, rescues, visible, sums, days, redrives, ages, replays, ticks);
 }
 
@@ -103,7 +121,7 @@ where
     F: Fn(Arc<Shared>) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let mut ticks = tokio::time::interval_at(Instant::now() + period.min(FOLD), period);
+    let mut ticks = tokio::time::interval_at(Instant::now() + period.min(LOOK), period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while ended.run_until_cancelled(ticks.tick()).await.is_some() {
         step(Arc::clone(shared)).await;
@@ -135,9 +153,8 @@ fn report<E: std::fmt::Display>(what: &'static str, outcome: Result<(), E>) {
 async fn rescue(shared: &Shared, silence: Option<Duration>) -> Result<(), DbError> {
     let silence = silence.map(|silence| TimeDelta::from_std(silence).unwrap_or(TimeDelta::MAX));
     loop {
-        let rescued =
-            shared.jobs.db().dispatch(Reason("jobs.rescue"), move |tx| engine::rescue(tx, silence, RESCUED));
-        let rescued = rescued.await?;
+        let rescue = move |tx: &mut DispatchStatement<'_>| engine::rescue(tx, silence, RESCUED);
+        let rescued = shared.jobs.db().dispatch_statement(Reason("jobs.rescue"), rescue).await?;
         let count: i64 = rescued.iter().map(|lane| lane.count).sum();
         if count > 0 && silence.is_some() {
             metrics::counter!("veza_jobs_rescued_total").increment(u64::try_from(count).unwrap_or(0));
@@ -210,30 +227,22 @@ async fn replay(shared: &Shared) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ticks each second, and when a schedule is due.
-async fn schedules(shared: &Shared, ended: &CancellationToken) {
-    let mut pause = Duration::ZERO;
-    while ended.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-        pause = match tick(shared).await {
-            Ok(pause) => pause.min(TICK),
-            Err(error) => {
-                tracing::warn!(%error, "schedules cannot tick");
-                TICK
-            }
-        };
+/// Enqueues what is due until the next look.
+async fn ticks(shared: &Shared, at: Option<Timestamp>, ended: &CancellationToken) -> Result<(), Error> {
+    let until = Instant::now() + LOOK;
+    let mut next = at;
+    while let Some(at) = next {
+        let wait = (at - shared.jobs.db().clock().now()).to_std().unwrap_or_default();
+        let pause = tokio::time::sleep(wait);
+        if Instant::now() + wait > until || ended.run_until_cancelled(pause).await.is_none() {
+            return Ok(());
+        }
+        let ticked = shared.jobs.db().dispatch(Reason("jobs.tick"), schedule::tick).await?;
+        for (tenant, queue, rank) in ticked.lanes {
+            shared.bells.ring(&queue, tenant, rank);
+        }
+        // When all that is due is another process's, or on hold, it is at the next look again.
+        next = if ticked.more { Some(at) } else { ticked.next };
     }
-}
-
-/// Enqueues what is due; answers how long it is until the next tick.
-async fn tick(shared: &Shared) -> Result<Duration, Error> {
-    let ticked = shared.jobs.db().dispatch(Reason("jobs.tick"), schedule::tick).await?;
-    for (tenant, queue, rank) in ticked.lanes {
-        shared.bells.ring(&queue, tenant, rank);
-    }
-    if ticked.more {
-        return Ok(Duration::ZERO);
-    }
-    let until = ticked.next.map(|next| next - shared.jobs.db().clock().now());
-    // Never at once again: another process may be at it.
-    Ok(until.map_or(TICK, |until| until.to_std().unwrap_or_default()).max(Duration::from_millis(10)))
+    Ok(())
 }

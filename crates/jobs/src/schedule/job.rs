@@ -44,8 +44,8 @@ impl ScheduledJob {
         })
     }
 
-    /// A message to a tenant's queue of the pull API, received as often as the queue says when the schedule
-    /// is made or changed. The queue stays as long as the schedule does.
+    /// A message to a tenant's queue of the pull API, received as often and as large as the queue says when the
+    /// schedule is made or changed. The queue stays as long as the schedule does.
     pub fn message(queue: &str, payload: Value) -> Result<Self, Error> {
         let queue = QueueName::pull(queue)?;
         let (kind, options) = (pull::KIND.to_owned(), Options::default());
@@ -57,16 +57,21 @@ impl ScheduledJob {
         let payload = self.payload.to_string();
         let mut job = NewJob::new(tx, self.queue.clone(), &self.kind, payload, &self.options, self.attempts)?;
         let tick = tick.and_then(|tick| chrono::DateTime::from_timestamp(tick, 0));
-        job.meta = Some(serde_json::json!({ "schedule": { "id": id, "tick_at": tick } }).to_string());
+        job.meta.insert("schedule".to_owned(), serde_json::json!({ "id": id, "tick_at": tick }));
         Ok(job)
     }
 
     /// The job as it is kept: one that can be enqueued, in a queue that there is.
     pub(super) fn check(&self, tx: &mut TenantTx<'_>) -> Result<NewJob, Error> {
-        let attempts = pull::keep(tx, &self.queue, "/queue")?.unwrap_or(self.attempts);
+        let kept = pull::keep(tx, &self.queue, "/queue")?;
+        let attempts = kept.as_ref().map_or(self.attempts, pull::Kept::receives);
         let job = Self { attempts, ..self.clone() }.now(tx, tx.new_id(), None)?;
-        if job.payload.len() > MAX_SCHEDULED_PAYLOAD {
-            return Err(Error::TooLarge { size: job.payload.len(), max: MAX_SCHEDULED_PAYLOAD });
+        let size = job.payload.len();
+        if size > MAX_SCHEDULED_PAYLOAD {
+            return Err(Error::too_large("/payload", size, MAX_SCHEDULED_PAYLOAD, "64 KiB at most"));
+        }
+        if let Some(kept) = kept {
+            pull::fits(&self.queue, kept.max_message_bytes, size, "/payload")?;
         }
         Ok(job)
     }

@@ -7,11 +7,12 @@ use serde_json::Value;
 use veza_core::{Permit, Query, TenantScope, TenantTx, Timestamp};
 
 use super::binding::{Binding, COLUMNS, FilterScope, Row};
-use super::exchange::{self, Exchange, ExchangeKind, within};
+use super::exchange::{self, Exchange, ExchangeKind};
 use super::filter::Filter;
 use super::pattern::Pattern;
 use super::replay;
 use crate::error::Error;
+use crate::limit::within;
 use crate::permission::ManageJobs;
 use crate::pull;
 use crate::queue::QueueName;

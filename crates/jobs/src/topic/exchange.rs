@@ -8,6 +8,7 @@ use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Query, TenantScope, TenantTx, Timestamp, Write};
 
 use crate::error::Error;
+use crate::limit::{one_at_a_time, within};
 use crate::permission::{ManageJobs, ReadJobs};
 use crate::queue::QueueName;
 
@@ -122,6 +123,7 @@ pub fn create_exchange(
 ) -> Result<Exchange, Error> {
     check_name(&new.name)?;
     let days = days(new.keep_days)?;
+    one_at_a_time(tx, "jobs.exchanges")?;
     let count = "SELECT count(*) AS count FROM \
                  (SELECT FROM jobs.exchanges WHERE tenant_id = $1 LIMIT 1000) AS e";
     within(tx, diesel::sql_query(count).bind::<SqlUuid, _>(tx.tenant()), "exchange", MAX_EXCHANGES)?;
@@ -230,22 +232,4 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
 fn days(days: u16) -> Result<i16, Error> {
     let refused = || Error::field("/keep_days", "out_of_range", "from 0 to 90");
     i16::try_from(days.min(MAX_KEEP_DAYS + 1)).ok().filter(|_| days <= MAX_KEEP_DAYS).ok_or_else(refused)
-}
-
-/// Refuses what would be more than `max`; `count` need not count further.
-pub(crate) fn within<'q, Q>(tx: &mut impl Query, count: Q, noun: &'static str, max: i64) -> Result<(), Error>
-where
-    Q: diesel::query_dsl::methods::LoadQuery<'q, diesel::PgConnection, Count>,
-{
-    if tx.get_result::<Count, _>(count)?.count >= max {
-        Err(Error::LimitReached { noun, max })
-    } else {
-        Ok(())
-    }
-}
-
-#[derive(QueryableByName)]
-pub(crate) struct Count {
-    #[diesel(sql_type = BigInt)]
-    pub(crate) count: i64,
 }

@@ -28,12 +28,11 @@ pub use self::{
     filter::{Filter, MAX_ELEMENTS, MAX_FILTER_BYTES, MAX_FILTER_KEYS, MAX_FILTER_VALUES},
     outside::{NewEvent, post},
     pattern::{MAX_ROUTING_KEY, Pattern},
-    publish::{PublishOptions, Published, publish},
+    publish::{MAX_PUBLISHED_BYTES, PublishOptions, Published, publish},
     replay::{MAX_REPLAYS, Replay, replay, replays},
     subscription::Subscription,
 };
 pub(crate) use self::{
-    exchange::within,
     replaying::{longest_keep, step as replay_step, sweep as sweep_replays},
     subscription::{declare, withdraw},
 };

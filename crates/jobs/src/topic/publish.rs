@@ -15,6 +15,7 @@ use super::subscription;
 use crate::enqueue::{MAX_PAYLOAD, insert};
 use crate::error::Error;
 use crate::id::EventId;
+use crate::pull;
 use crate::queue::QueueName;
 
 /// What goes with an event.
@@ -91,21 +92,26 @@ struct Route {
     max_attempts: Option<i16>,
     #[diesel(sql_type = Nullable<Integer>)]
     timeout_ms: Option<i32>,
-    /// Of the pull queue.
+    /// Of the pull queue, as the next one.
     #[diesel(sql_type = Nullable<Integer>)]
     delay_ms: Option<i32>,
+    #[diesel(sql_type = Nullable<Integer>)]
+    max_message_bytes: Option<i32>,
 }
 
 /// Bytes of payloads in one statement.
 const BATCH_BYTES: usize = 16 * MAX_PAYLOAD;
+/// Bytes of all deliveries of one event: each queue has the event by itself.
+pub const MAX_PUBLISHED_BYTES: usize = 64 * MAX_PAYLOAD;
 
 /// Publishes an event, to exist when `tx` is committed and not otherwise. Everybody whose binding or
 /// subscription matches gets one job. An exchange that the tenant has not made reaches subscriptions of
 /// programs alone; nobody's wanting an event is no error.
 ///
 /// # Errors
-/// [`Error::Invalid`] for names that break a rule, [`Error::TooLarge`], [`Error::Unserializable`],
-/// [`Error::TooManyHops`]; the transaction can go on after those.
+/// [`Error::Invalid`] for names that break a rule, [`Error::TooLarge`] also when a pull queue that is to get it
+/// takes no message of its size as JSON, or when all deliveries together have more than [`MAX_PUBLISHED_BYTES`],
+/// [`Error::Unserializable`], [`Error::TooManyHops`]; the transaction can go on after those.
 pub fn publish(
     tx: &mut TenantTx<'_>,
     exchange: &str,
@@ -133,13 +139,14 @@ pub fn publish(
     check_nesting(&event)?;
     let payload = to_json(&event)?;
     if payload.len() > MAX_PAYLOAD {
-        return Err(Error::TooLarge { size: payload.len(), max: MAX_PAYLOAD });
+        return Err(Error::too_large("/body", payload.len(), MAX_PAYLOAD, "an event may have 1 MiB in all"));
     }
     let routes = routes(tx, &event)?;
     let kept = routes.iter().any(|route| route.keep_days > 0);
     let allowed = |route: &Route| !outside || route.is_pull();
     let wanted: Vec<Route> =
         routes.into_iter().filter(|route| allowed(route) && route.wants(&event)).collect();
+    check_size(&wanted, payload.len())?;
     if kept {
         keep(tx, &event, outside, wanted.iter().filter_map(|route| route.binding_id).collect())?;
     }
@@ -152,7 +159,7 @@ pub fn publish(
 fn routes(tx: &mut TenantTx<'_>, event: &Event) -> Result<Vec<Route>, Error> {
     let query = diesel::sql_query(
         "SELECT NULL AS subscription, b.binding_id, e.keep_days, b.pattern, b.filter, b.filter_scope, b.queue, \
-                q.max_receives::smallint AS max_attempts, NULL::integer AS timeout_ms, q.delay_ms \
+                q.max_receives::smallint AS max_attempts, NULL::integer AS timeout_ms, q.delay_ms, q.max_message_bytes \
          FROM jobs.exchanges AS e LEFT JOIN jobs.bindings AS b \
            ON b.tenant_id = e.tenant_id AND b.exchange = e.name AND NOT b.paused \
           AND (e.kind <> 'direct' OR b.pattern = $3) \
@@ -160,7 +167,7 @@ fn routes(tx: &mut TenantTx<'_>, event: &Event) -> Result<Vec<Route>, Error> {
            ON q.tenant_id = b.tenant_id AND q.name = substr(b.queue, 6) AND b.queue LIKE 'pull:%' \
          WHERE e.tenant_id = $1 AND e.name = $2 \
          UNION ALL \
-         SELECT s.name, NULL, 0::smallint, s.pattern, NULL, NULL, s.queue, s.max_attempts, s.timeout_ms, NULL \
+         SELECT s.name, NULL, 0::smallint, s.pattern, NULL, NULL, s.queue, s.max_attempts, s.timeout_ms, NULL, NULL \
          FROM jobs.subscriptions AS s WHERE s.exchange = $2",
     );
     let query = query
@@ -187,6 +194,22 @@ impl Route {
             None => Target::binding(queue, self.max_attempts, self.delay_ms),
         })
     }
+}
+
+/// Each queue takes the event, and they do not take too much together.
+fn check_size(routes: &[Route], size: usize) -> Result<(), Error> {
+    for route in routes {
+        if let (Some(queue), Some(max)) = (&route.queue, route.max_message_bytes) {
+            pull::fits(&QueueName::stored(queue.clone()), max, size, "/body")?;
+        }
+    }
+    let deliveries = routes.iter().filter(|route| route.queue.is_some()).count();
+    let most = MAX_PUBLISHED_BYTES.checked_div(deliveries).unwrap_or(MAX_PUBLISHED_BYTES);
+    if size > most {
+        let rule = format!("64 MiB in all queues, {most} bytes for each of {deliveries}");
+        return Err(Error::too_large("/body", size, most, &rule));
+    }
+    Ok(())
 }
 
 /// One job for each target.

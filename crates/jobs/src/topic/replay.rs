@@ -9,9 +9,10 @@ use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Query, TenantScope, TenantTx, Timestamp};
 
 use super::binding;
-use super::exchange::{self, Exchange, within};
+use super::exchange::{self, Exchange};
 use crate::error::Error;
 use crate::id::{BindingId, ReplayId};
+use crate::limit::within;
 use crate::permission::{ManageJobs, ReadJobs};
 
 /// Replays of one binding that are under way.
@@ -56,7 +57,8 @@ const COLUMNS: &str = "replay_id, binding_id, from_at, to_at, replayed, created_
 
 /// Sends a binding the kept events that it wants and that were published from `from` on and before `to`,
 /// in their order, whether or not it got them before. It begins within seconds, stays a minute behind the
-/// present, goes on after restarts, and brings each event once. What was published before the exchange
+/// present, goes on after restarts, and brings each event once. What is larger than the pull queue takes by now
+/// is left out. What was published before the exchange
 /// was made, or longer ago than it keeps events, is gone.
 pub fn replay(
     tx: &mut TenantTx<'_>,

@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Bool, Json, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    BigInt, Bool, Integer, Json, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
 use serde_json::Value;
 use uuid::Uuid;
 use veza_core::{DispatchTx, Query, TenantId, Timestamp, Write};
@@ -13,6 +15,7 @@ use super::replay::BEHIND;
 use crate::enqueue::store;
 use crate::error::Error;
 use crate::id::{EventId, ReplayId};
+use crate::pull;
 
 /// Events of one step; their payloads are in memory together.
 const BATCH: usize = 32;
@@ -56,6 +59,9 @@ struct Open {
     queue: String,
     #[diesel(sql_type = Nullable<SmallInt>)]
     max_attempts: Option<i16>,
+    /// Of the pull queue.
+    #[diesel(sql_type = Nullable<Integer>)]
+    max_message_bytes: Option<i32>,
 }
 
 #[derive(QueryableByName)]
@@ -83,7 +89,7 @@ pub(crate) fn step(tx: &mut DispatchTx<'_>) -> Result<Option<Step>, Error> {
     let open = diesel::sql_query(
         "SELECT r.tenant_id, r.replay_id, r.binding_id, r.to_at, r.only_missed, r.position_at, r.position_id, r.replayed, \
                 r.created_at, b.exchange, b.pattern, b.filter, b.filter_scope, b.queue, \
-                q.max_receives::smallint AS max_attempts \
+                q.max_receives::smallint AS max_attempts, q.max_message_bytes \
          FROM jobs.replays AS r JOIN jobs.bindings AS b ON b.tenant_id = r.tenant_id AND b.binding_id = r.binding_id \
          LEFT JOIN jobs.queues AS q \
            ON q.tenant_id = b.tenant_id AND q.name = substr(b.queue, 6) AND b.queue LIKE 'pull:%' \
@@ -102,7 +108,13 @@ pub(crate) fn step(tx: &mut DispatchTx<'_>) -> Result<Option<Step>, Error> {
         let event = replay.event(kept);
         let allowed = !kept.outside || target.queue.is_pull();
         if allowed && !(replay.only_missed && kept.delivered) && replay.wants(&event) {
-            let mut job = target.job(tx, to_json(&event)?)?;
+            let payload = to_json(&event)?;
+            // The queue may take less by now than when it was published.
+            let max = replay.max_message_bytes.unwrap_or(i32::MAX);
+            if pull::fits(&target.queue, max, payload.len(), "/body").is_err() {
+                continue;
+            }
+            let mut job = target.job(tx, payload)?;
             // The order of a replay is that of its events, over all its steps.
             let place = replay.replayed + i64::try_from(jobs.len()).unwrap_or(0);
             job.rank = replay.created_at.timestamp_micros() + place;

@@ -7,6 +7,7 @@
     reason = "a test may stop at what it did not expect"
 )]
 
+mod bounds;
 mod cancel;
 mod catalogue;
 mod counts;
@@ -16,6 +17,7 @@ mod dead;
 mod doorbell;
 mod enqueue;
 mod hold;
+mod idle;
 mod in_use;
 mod isolation;
 mod lane;
@@ -28,6 +30,8 @@ mod replays;
 mod runtime;
 mod schedules;
 mod topics;
+mod totals;
+mod traces;
 mod unclaim;
 #[cfg(feature = "webhook")]
 mod webhook;

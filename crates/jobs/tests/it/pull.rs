@@ -5,7 +5,7 @@ use std::future::{pending, ready};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Text, Uuid as SqlUuid};
 use serde_json::json;
-use veza_core::{Caller, Db, Query, Write};
+use veza_core::{Caller, Db, Query, TenantScope, Write};
 use veza_jobs::pull::{self, NewMessage, NewQueue, Receive};
 use veza_jobs::{Error, Jobs};
 use veza_testing::{TenantTest, tenant_test};
@@ -107,4 +107,58 @@ async fn a_message_is_sent_with_its_transaction_or_not_at_all(t: TenantTest) {
         .await;
     undone.unwrap_err();
     assert_eq!(states(&t.db, &t.alice.caller).await, (0, 0, 0, 0, 0));
+}
+
+async fn sent(db: &Db, caller: &Caller, id: &'static str) -> bool {
+    let permit = caller.permit().unwrap();
+    let message: NewMessage = serde_json::from_value(json!({ "body": 1, "deduplication_id": id })).unwrap();
+    let sent = db.tenant(caller, move |tx| pull::send(tx, &permit, "mail", &message)).await.unwrap();
+    !sent.deduplicated
+}
+
+#[tenant_test(clock = "manual")]
+async fn both_purges_take_the_same_and_leave_deduplication_ids_until_their_end(t: TenantTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    let jobs = Jobs::new(db.clone(), config()).unwrap();
+    queue(db, alice, "mail").await;
+    for way in ["messages", "queue"] {
+        assert!(sent(db, alice, "one").await && sent(db, alice, "two").await);
+        let permit = alice.permit().unwrap();
+        let received = jobs.receive(alice, &permit, "mail", Receive::default(), ready(())).await.unwrap();
+        assert_eq!(received.messages.len(), 1);
+        let lane = veza_jobs::QueueName::pull("mail").unwrap();
+        let removed = if way == "messages" {
+            jobs.purge_messages(alice, &alice.permit().unwrap(), "mail").await.unwrap().removed
+        } else {
+            i64::try_from(jobs.purge_queue(alice, &lane).await.unwrap()).unwrap()
+        };
+        assert_eq!((removed, states(db, alice).await), (2, (0, 0, 0, 0, 0)), "{way}");
+        assert!(!sent(db, alice, "one").await, "{way}: within five minutes");
+        t.clock.advance(chrono::TimeDelta::minutes(6));
+    }
+}
+
+#[tenant_test(clock = "manual")]
+async fn an_id_that_a_redrive_took_ends_with_its_message(t: TenantTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    let jobs = Jobs::new(db.clone(), config()).unwrap();
+    queue(db, alice, "mail").await;
+    assert!(sent(db, alice, "one").await);
+    let permit = alice.permit().unwrap();
+    let message =
+        jobs.receive(alice, &permit, "mail", Receive::default(), ready(())).await.unwrap().messages.remove(0);
+    t.clock.advance(chrono::TimeDelta::minutes(6));
+    let (id, permit) = (message.message_id, alice.permit().unwrap());
+    let back = db.tenant(alice, move |tx| {
+        let sql = "SELECT count(*) FROM jobs.bury(now(), ARRAY[$1], ARRAY[$2], ARRAY(SELECT token FROM jobs.leases), \
+                   ARRAY['rejected'], ARRAY['no'], ARRAY[NULL])";
+        tx.execute(diesel::sql_query(sql).bind::<SqlUuid, _>(tx.tenant()).bind::<SqlUuid, _>(id))?;
+        let forgotten = "DELETE FROM jobs.unique_keys";
+        tx.execute(diesel::sql_query(forgotten))?;
+        veza_jobs::retry(tx, &permit, id)
+    });
+    back.await.unwrap();
+    assert!(!sent(db, alice, "one").await, "its message is there again");
+    jobs.purge_messages(alice, &alice.permit().unwrap(), "mail").await.unwrap();
+    assert!(sent(db, alice, "one").await);
 }

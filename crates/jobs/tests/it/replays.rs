@@ -13,7 +13,7 @@ use crate::topics::{bind, create, publish, waiting};
 use crate::work::{Background, config, eventually};
 
 /// Runs a runtime until the replays of a binding are through.
-async fn replayed(t: &DbTest, binding: &Binding) -> Vec<i64> {
+pub(crate) async fn replayed(t: &DbTest, binding: &Binding) -> Vec<i64> {
     let jobs = Jobs::new(t.db.clone(), config()).unwrap();
     let background = Background::start(Runtime::builder(&jobs).build().unwrap());
     let mut counts = Vec::new();

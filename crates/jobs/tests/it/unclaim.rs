@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use veza_core::config::Secret;
 use veza_core::db::Role;
@@ -20,12 +20,12 @@ use crate::work::{Background, Work, Worker, config, enqueue, eventually, states}
 struct Thief {
     /// The socket of PostgreSQL.
     server: PathBuf,
-    /// Commits of claims that leased something, whose answers it has yet to keep.
+    /// Claims that leased something, whose answers it has yet to keep.
     left: Arc<AtomicU32>,
 }
 
 impl Thief {
-    /// Lets all through between the URL that it gives and `url`, but the answers to `thefts` commits.
+    /// Lets all through between the URL that it gives and `url`, but the answers to `thefts` claims.
     fn between(directory: &TestDirectory, url: &str, thefts: u32) -> (Self, String) {
         let (begin, rest) = url.split_once("host=").unwrap();
         let (host, port) = rest.split_once("&port=").unwrap();
@@ -49,18 +49,15 @@ impl Thief {
 
     fn serve(&self, client: &UnixStream) {
         let server = UnixStream::connect(&self.server).unwrap();
-        let stage = Arc::new(AtomicU32::new(0));
+        let claiming = Arc::new(AtomicBool::new(false));
         let (from, to, this, seen) =
-            (server.try_clone().unwrap(), client.try_clone().unwrap(), self.clone(), Arc::clone(&stage));
+            (server.try_clone().unwrap(), client.try_clone().unwrap(), self.clone(), Arc::clone(&claiming));
         std::thread::spawn(move || this.answers(from, to, &seen));
         let (mut from, mut to) = (client.try_clone().unwrap(), &server);
         let mut buffer = vec![0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            let said = String::from_utf8_lossy(&buffer[..length]);
-            if said.contains("jobs.claim(") {
-                stage.store(1, Ordering::SeqCst);
-            } else if stage.load(Ordering::SeqCst) == 2 && said.contains("COMMIT") {
-                stage.store(3, Ordering::SeqCst);
+            if String::from_utf8_lossy(&buffer[..length]).contains("jobs.claim(") {
+                claiming.store(true, Ordering::SeqCst);
             }
             if to.write_all(&buffer[..length]).is_err() {
                 break;
@@ -69,21 +66,14 @@ impl Thief {
         let _closed = server.shutdown(Shutdown::Both);
     }
 
-    fn answers(&self, mut from: UnixStream, mut to: UnixStream, stage: &AtomicU32) {
+    fn answers(&self, mut from: UnixStream, mut to: UnixStream, claiming: &AtomicBool) {
         let mut buffer = vec![0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            let said = String::from_utf8_lossy(&buffer[..length]);
-            match stage.load(Ordering::SeqCst) {
-                // A claim leased something: its answer holds the job's payload.
-                1 if said.contains("stolen") => stage.store(2, Ordering::SeqCst),
-                3 if self
-                    .left
-                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
-                    .is_ok() =>
-                {
-                    break;
-                }
-                _ => {}
+            // A claim leased something: its answer, sent when it was committed, holds the job's payload.
+            let leased = String::from_utf8_lossy(&buffer[..length]).contains("stolen");
+            let steal = || self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+            if leased && claiming.load(Ordering::SeqCst) && steal().is_ok() {
+                break;
             }
             if to.write_all(&buffer[..length]).is_err() {
                 break;

@@ -239,7 +239,7 @@ pub struct JobsPurgeArgs {
     /// Dead jobs
     #[arg(long)]
     pub dead: bool,
-    /// Waiting and deferred jobs
+    /// Waiting and deferred jobs; of a pull queue, received messages too
     #[arg(long, conflicts_with_all = ["kind", "reason", "died_from", "died_until"])]
     pub waiting: bool,
     /// Which of the dead.
