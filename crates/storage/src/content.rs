@@ -5,10 +5,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz};
 use veza_core::{Query, TenantId, TenantScope, TenantTx, Write};
 
-use crate::crypt::{HEADER, Header, TenantKeyId, WrappedDataKey};
+use crate::crypt::{HEADER, Header};
 use crate::digest::Sums;
 use crate::id::ContentId;
 use crate::input::hex;
+use crate::keyring::KeptKey;
 use crate::quota::{self, Delta};
 use crate::schema::{blobs, contents, versions};
 use crate::{BlobId, BlobKey, Error};
@@ -23,7 +24,7 @@ pub(crate) struct Intent {
     /// They are a guess, and fewer will do.
     pub(crate) guessed: bool,
     /// What its bytes are encrypted with.
-    pub(crate) key: Option<(TenantKeyId, WrappedDataKey)>,
+    pub(crate) key: Option<KeptKey>,
     /// For how long it may take, unless somebody says that it goes on.
     pub(crate) lease: TimeDelta,
     /// The limit of the deployment.

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use diesel::prelude::*;
 use veza_core::{Caller, Db, Query, TenantScope, TenantTx, Write};
 
-use crate::Error;
-use crate::crypt::{RootKey, TenantKey, TenantKeyId, WrappedKey};
-use crate::schema::tenant_keys;
+use crate::content;
+use crate::crypt::{DataKey, RootKey, TenantKey, TenantKeyId, WrappedDataKey, WrappedKey};
+use crate::id::ContentId;
+use crate::schema::{contents, tenant_keys};
+use crate::{Error, Storage};
 
 /// Keys that a process remembers. One is 32 bytes and unwrapping it may be a request to somebody else.
 const REMEMBERED: usize = 10_000;
@@ -94,4 +96,48 @@ fn current(tx: &mut impl TenantScope) -> Result<Option<KeyRow>, Error> {
         .filter(tenant_keys::tenant_id.eq(tx.tenant()).and(tenant_keys::current))
         .select(KeyRow::as_select());
     Ok(tx.find_result(query)?)
+}
+
+/// A data key as its content's row keeps it: what wrapped it, and what that made of it.
+pub(crate) type KeptKey = (TenantKeyId, WrappedDataKey);
+
+/// What wraps the data key of a content, and the wrapped key; none when its bytes are not encrypted.
+pub(crate) fn key_of(
+    tx: &mut impl TenantScope,
+    content: ContentId,
+) -> Result<Option<(KeyRow, WrappedDataKey)>, Error> {
+    let key = contents::table.find((tx.tenant(), content)).select((contents::key_id, contents::wrapped_key));
+    let (id, wrapped): (Option<TenantKeyId>, Option<Vec<u8>>) = tx.get_result(key)?;
+    let Some((id, wrapped)) = id.zip(wrapped) else { return Ok(None) };
+    let row = tenant_keys::table.find((tx.tenant(), id)).select(KeyRow::as_select());
+    Ok(Some((tx.get_result(row)?, WrappedDataKey::from_bytes(wrapped))))
+}
+
+impl Storage {
+    /// A new data key for a content, and what its row keeps of it; none where there is no root key.
+    pub(crate) async fn make_data_key(
+        &self,
+        caller: &Caller,
+        content: ContentId,
+    ) -> Result<Option<(DataKey, KeptKey)>, Error> {
+        let Some(keys) = self.keys() else { return Ok(None) };
+        let random = &**self.db().random();
+        let (key, data_key) = (keys.current(caller).await?, DataKey::generate(random));
+        let wrapped = key.wrap(content::key_place(caller.tenant(), content), &data_key, random)?;
+        Ok(Some((data_key, (key.id(), wrapped))))
+    }
+
+    /// The data key of a content, out of what [`key_of`] found.
+    pub(crate) async fn data_key(
+        &self,
+        caller: &Caller,
+        content: ContentId,
+        found: Option<(KeyRow, WrappedDataKey)>,
+    ) -> Result<Option<DataKey>, Error> {
+        let Some((row, wrapped)) = found else { return Ok(None) };
+        let keys =
+            self.keys().ok_or(Error::Crypto("stored bytes are encrypted, and there is no root key"))?;
+        let key = keys.unwrap(caller, row).await?;
+        key.unwrap(content::key_place(caller.tenant(), content), &wrapped).map(Some)
+    }
 }

@@ -102,11 +102,12 @@ impl Storage {
             reaped.contents += moved.gone;
             self.remove(tenant, &due).await?;
             reaped.blobs += due.len();
-            let done = due.is_empty() && moved.looked == 0;
-            let due: Vec<BlobId> = due.into_iter().map(|due| due.blob).collect();
-            self.db().tenant(&caller, move |tx| removed(tx, &due, grace)).await?;
-            if done {
+            if due.is_empty() && moved.looked == 0 {
                 return Ok(reaped);
+            }
+            if !due.is_empty() {
+                let due: Vec<BlobId> = due.into_iter().map(|due| due.blob).collect();
+                self.db().tenant(&caller, move |tx| removed(tx, &due, grace)).await?;
             }
         }
     }
@@ -214,9 +215,6 @@ fn due_blobs(tx: &mut TenantTx<'_>) -> Result<Vec<DueBlob>, Error> {
 
 /// Notes that blobs were removed: the first time, to look again; the second time, for good.
 fn removed(tx: &mut TenantTx<'_>, these: &[BlobId], grace: TimeDelta) -> Result<(), Error> {
-    if these.is_empty() {
-        return Ok(());
-    }
     let tenant = tx.tenant();
     let twice = blobs::table
         .filter(blobs::tenant_id.eq(tenant).and(blobs::blob_id.eq_any(these)))

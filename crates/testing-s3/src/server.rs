@@ -75,7 +75,7 @@ impl S3Server {
         let scheme = if self.certificate.is_some() { "https" } else { "http" };
         let config = config.with_endpoint(format!("{scheme}://{}", self.address));
         let ca_file = self.certificate.clone();
-        S3Config { min_part: 64 * 1024, part_size: MIN_PART, ca_file, ..config }
+        S3Config { part_size: MIN_PART, ca_file, ..config }
     }
 
     /// The same with the bucket in the host's name: `bucket.localhost`.

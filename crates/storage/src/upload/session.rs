@@ -12,12 +12,12 @@ use veza_core::{Caller, Permit, Query, TenantScope, TenantTx, Write};
 use super::{NewUpload, Protocol, Upload};
 use crate::bucket::{self, Bucket};
 use crate::content::{self, Intent};
-use crate::crypt::{DataKey, TenantKeyId, WrappedDataKey};
+use crate::crypt::DataKey;
 use crate::id::{BucketId, ContentId, UploadId, VersionId};
-use crate::keyring::KeyRow;
+use crate::keyring;
 use crate::object::{self, Attributes, Condition};
 use crate::permission::{ReadObjects, WriteObjects};
-use crate::schema::{buckets, contents, tenant_keys, uploads};
+use crate::schema::{buckets, contents, uploads};
 use crate::{Error, Storage};
 
 /// What is kept until an upload is complete.
@@ -79,14 +79,7 @@ impl Storage {
     ) -> Result<Upload, Error> {
         let (now, random) = (self.db().clock().now(), &**self.db().random());
         let content = ContentId::generate(now, random);
-        let key = match self.keys() {
-            Some(keys) => {
-                let key = keys.current(caller).await?;
-                let data_key = DataKey::generate(random);
-                Some((key.id(), key.wrap(content::key_place(caller.tenant(), content), &data_key, random)?))
-            }
-            None => None,
-        };
+        let kept_key = self.make_data_key(caller, content).await?.map(|(_, kept)| kept);
         let (new, by) = (Arc::new(new), permit.caller().principal().to_string());
         let (limit, lifetime, backend) =
             (self.config().quota_bytes, self.config().lifetime(), self.backend_name().to_owned());
@@ -99,7 +92,7 @@ impl Storage {
                 backend: backend.clone(),
                 reserve: new.length.unwrap_or(0),
                 guessed: false,
-                key: key.clone().filter(|_| bucket.settings.encryption),
+                key: kept_key.clone().filter(|_| bucket.settings.encryption),
                 lease: lifetime,
                 limit,
             };
@@ -116,19 +109,8 @@ impl Storage {
         caller: &Caller,
         content: ContentId,
     ) -> Result<Option<DataKey>, Error> {
-        let find = move |tx: &mut veza_core::ReadTx<'_>| {
-            let key = contents::table
-                .find((tx.tenant(), content))
-                .select((contents::key_id, contents::wrapped_key));
-            let (id, wrapped): (Option<TenantKeyId>, Option<Vec<u8>>) = tx.get_result(key)?;
-            let Some((id, wrapped)) = id.zip(wrapped) else { return Ok::<_, Error>(None) };
-            let row = tenant_keys::table.find((tx.tenant(), id)).select(KeyRow::as_select());
-            Ok(Some((tx.get_result::<KeyRow, _>(row)?, WrappedDataKey::from_bytes(wrapped))))
-        };
-        match self.db().read(caller, find).await? {
-            Some((row, wrapped)) => self.data_key(caller, content, row, &wrapped).await.map(Some),
-            None => Ok(None),
-        }
+        let found = self.db().read(caller, move |tx| keyring::key_of(tx, content)).await?;
+        self.data_key(caller, content, found).await
     }
 }
 

@@ -15,13 +15,11 @@ mod child;
 mod conformance;
 
 mod ambient;
-mod copy;
 mod delete;
 mod encrypted;
 mod faults;
 mod list;
 mod memory;
-mod part;
 mod presign;
 mod refused;
 mod stage;

@@ -34,11 +34,8 @@ pub struct S3Config {
     /// The service refuses to replace an object. None means: it is tried out with an object `probe-…`, which
     /// is removed again.
     pub exclusive_put: Option<bool>,
-    /// All parts of an upload but the last must have one length, as at Cloudflare's R2.
-    pub equal_parts: bool,
-    /// The fewest bytes that the service takes as a part that is not the last.
-    pub min_part: u64,
-    /// Bytes of the parts of a large put. A put needs twice as much memory, and may have 10,000 parts.
+    /// Bytes of the parts of a large put, of which all but the last have as many, as Cloudflare's R2 wants it. A put
+    /// needs twice as much memory, and may have 10,000 parts. Services take no parts below 5 MiB.
     pub part_size: usize,
     /// The most bytes that are copied in one request.
     pub max_copy: u64,
@@ -75,8 +72,6 @@ impl S3Config {
             path_style: false,
             checksums: None,
             exclusive_put: None,
-            equal_parts: false,
-            min_part: 5 * 1024 * 1024,
             part_size: 8 * MIB,
             max_copy: 5 * 1024 * 1024 * 1024,
             ca_file: None,
@@ -119,7 +114,7 @@ impl S3Config {
             (word(&self.bucket), "the bucket is a word of a-z, A-Z, 0-9, '-', '_' and '.'"),
             (prefix, "the prefix is empty, or words with '/' behind each"),
             (endpoint.starts_with("http://") || endpoint.starts_with("https://"), "the endpoint is a URL"),
-            (part >= self.min_part && part > 0, "part_size is not less than min_part"),
+            (part > 0, "part_size is at least one byte"),
             (part <= 5 << 30, "part_size is at most 5 GiB"),
             (self.attempts > 0, "there is at least one attempt"),
             (self.max_copy > 0, "max_copy is at least one byte"),
@@ -165,7 +160,7 @@ mod tests {
             S3Config { prefix: "../".to_owned(), ..usual() },
             S3Config { prefix: "/".to_owned(), ..usual() },
             S3Config { prefix: "a b/".to_owned(), ..usual() },
-            S3Config { part_size: 1024, ..usual() },
+            S3Config { part_size: 0, ..usual() },
             S3Config { attempts: 0, ..usual() },
             usual().with_endpoint("localhost:9000"),
         ];
