@@ -60,7 +60,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/2026-11-21-110000_storage_create_objects/up.sql"),
     },
     Migration {
-        name: "2026-11-22-130000_chat_create_log",
-        sql: include_str!("../../../../migrations/2026-11-22-130000_chat_create_log/up.sql"),
+        name: "2026-11-22-120000_storage_guard_retained",
+        sql: include_str!("../../../../migrations/2026-11-22-120000_storage_guard_retained/up.sql"),
+    },
+    Migration {
+        name: "2026-11-22-121000_storage_create_lifecycles",
+        sql: include_str!("../../../../migrations/2026-11-22-121000_storage_create_lifecycles/up.sql"),
     },
 ];

@@ -13,6 +13,7 @@ mod percent;
 mod place;
 mod ranges;
 mod receive;
+mod retention;
 mod served;
 mod upload;
 mod uploads;
@@ -47,6 +48,7 @@ pub fn describe(routes: &mut Routes<'_>) {
     usage::routes(routes);
     buckets::routes(routes);
     versions::routes(routes);
+    retention::routes(routes);
     bulk::routes(routes);
     copies::routes(routes);
     objects::routes(routes);

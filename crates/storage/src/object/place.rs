@@ -6,6 +6,7 @@ use serde_json::json;
 use veza_core::{Query, TenantScope, TenantTx, Write};
 use veza_jobs::topic::{self, PublishOptions};
 
+use super::retention::{self, Excuse};
 use super::row::headers;
 use super::{Attributes, Condition, Object, current};
 use crate::bucket::Bucket;
@@ -91,7 +92,7 @@ pub(crate) fn place(tx: &mut TenantTx<'_>, new: &Placement<'_>) -> Result<(Objec
         .set(objects::version_id.eq(version));
     tx.execute(show)?;
     let delta = match &before {
-        Some(before) => end(tx, bucket, before, false, new.window)?,
+        Some(before) => end(tx, bucket, before, None, new.window)?,
         None => Delta::default(),
     };
     let object = current(tx, bucket, key)?.ok_or(Error::Absent("object"))?;
@@ -122,37 +123,35 @@ fn insert(tx: &mut TenantTx<'_>, new: &Placement<'_>) -> Result<VersionId, Error
     Ok(version)
 }
 
-/// Ends a current version: it is kept with versioning, and else, or `for_good`, only there to be restored.
+/// Ends a current version: it is kept with versioning, and else, or `for_good`, only there to be restored. Retention is
+/// only in the way of the latter.
 pub(super) fn end(
     tx: &mut TenantTx<'_>,
     bucket: &Bucket,
     version: &Object,
-    for_good: bool,
+    for_good: Option<Excuse>,
     window: TimeDelta,
 ) -> Result<Delta, Error> {
     let now = tx.now();
-    let gone = for_good || !bucket.settings.versioning;
+    let (gone, excuse) =
+        (for_good.is_some() || !bucket.settings.versioning, for_good.unwrap_or(Excuse::None));
     if gone {
-        retained(version, now)?;
+        retention::check(version, now, excuse)?;
     }
-    let this = versions::table.find((tx.tenant(), version.version_id));
-    let update = diesel::update(this).set((
-        versions::ended_at.eq(version.ended_at.unwrap_or(now)),
-        versions::deleted_at.eq(gone.then_some(now)),
-    ));
-    tx.execute(update)?;
+    retention::excused(tx, excuse, |tx| {
+        let this = versions::table.find((tx.tenant(), version.version_id));
+        let update = diesel::update(this).set((
+            versions::ended_at.eq(version.ended_at.unwrap_or(now)),
+            versions::deleted_at.eq(gone.then_some(now)),
+        ));
+        tx.execute(update)?;
+        Ok(())
+    })?;
     if !gone {
         return Ok(Delta::default());
     }
     content::lock(tx, &[version.content])?;
     content::condemn(tx, version.content, window)
-}
-
-/// # Errors
-/// [`Error::Retained`] while nobody may delete it.
-fn retained(version: &Object, now: chrono::DateTime<chrono::Utc>) -> Result<(), Error> {
-    let retained = version.retention.is_some_and(|retention| retention.until > now);
-    if retained || version.legal_hold { Err(Error::Retained) } else { Ok(()) }
 }
 
 /// Tells the tenant's topic.

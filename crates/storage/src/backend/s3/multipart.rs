@@ -11,7 +11,6 @@ use super::client::within;
 use super::error::{failed, upload_absent};
 use super::put::{CONTENT_TYPE, is_conflict};
 use super::store::{Store, WRITE};
-use super::stream::Source;
 use crate::{BlobKey, Error};
 
 /// The highest number of a part.

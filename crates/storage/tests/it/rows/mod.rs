@@ -7,6 +7,7 @@ mod objects;
 mod parts;
 mod reaping;
 mod restoring;
+mod retention;
 mod uploads;
 
 use std::sync::Arc;
