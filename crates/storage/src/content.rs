@@ -258,6 +258,28 @@ pub(crate) fn condemn(tx: &mut TenantTx<'_>, content: ContentId, window: TimeDel
     Ok(Delta::used(-freed.unwrap_or(0)))
 }
 
+/// The same for many contents.
+pub(crate) fn condemn_all(
+    tx: &mut TenantTx<'_>,
+    ids: &[ContentId],
+    window: TimeDelta,
+) -> Result<Delta, Error> {
+    let shown = versions::table
+        .filter(
+            versions::tenant_id.eq(contents::tenant_id).and(versions::content_id.eq(contents::content_id)),
+        )
+        .filter(versions::deleted_at.is_null());
+    let these = contents::table
+        .filter(contents::tenant_id.eq(tx.tenant()).and(contents::content_id.eq_any(ids)))
+        .filter(contents::state.eq("live"))
+        .filter(diesel::dsl::not(diesel::dsl::exists(shown)));
+    let update = diesel::update(these)
+        .set((contents::state.eq("condemned"), contents::due_at.eq(tx.now() + window)))
+        .returning(contents::size);
+    let freed: Vec<i64> = tx.load(update)?;
+    Ok(Delta::used(-freed.iter().sum::<i64>()))
+}
+
 /// Lets a locked content be shown again, if its bytes are not being removed yet.
 ///
 /// # Errors

@@ -58,8 +58,8 @@ struct Due {
 }
 
 impl Storage {
-    /// Looks for tenants whose bytes are due for removal, and has jobs remove them, until the process stops. At
-    /// least one process must.
+    /// Looks for tenants whose bytes are due for removal, or whose buckets' rules are to be looked at, and has jobs do
+    /// it, until the process stops. At least one process must.
     pub fn start_worker(&self, tasks: &Tasks) {
         let this = self.clone();
         tasks.every("storage.sweep", SWEEP, move || {
@@ -67,6 +67,9 @@ impl Storage {
             async move {
                 if let Err(error) = this.sweep().await {
                     tracing::warn!(%error, "stored bytes that are due for removal cannot be looked for");
+                }
+                if let Err(error) = this.sweep_lifecycles().await {
+                    tracing::warn!(%error, "buckets whose rules are due cannot be looked for");
                 }
             }
         });

@@ -46,6 +46,7 @@ diesel::table! {
         wrapped_key -> Nullable<Binary>,
         due_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        tier -> Text,
     }
 }
 diesel::table! {
@@ -119,4 +120,15 @@ diesel::table! {
         expires_at -> Timestamptz,
     }
 }
-diesel::allow_tables_to_appear_in_same_query!(buckets, contents, blobs, versions, objects);
+diesel::table! {
+    storage.lifecycles (tenant_id, bucket_id) {
+        tenant_id -> Uuid,
+        bucket_id -> Uuid,
+        rules -> Jsonb,
+        version -> BigInt,
+        run_at -> Timestamptz,
+        ran_at -> Nullable<Timestamptz>,
+        updated_at -> Timestamptz,
+    }
+}
+diesel::allow_tables_to_appear_in_same_query!(buckets, contents, blobs, versions, objects, lifecycles);

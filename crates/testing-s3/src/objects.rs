@@ -1,5 +1,6 @@
 //! The operations of a bucket.
 
+use std::collections::HashMap;
 use std::ops::Not;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use s3s::dto::{
     CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput,
     DeleteObjectsInput, DeleteObjectsOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
     HeadObjectOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectsV2Input,
-    ListObjectsV2Output, MultipartUpload, PutObjectInput, PutObjectOutput, StreamingBlob,
+    ListObjectsV2Output, MultipartUpload, PutObjectInput, PutObjectOutput, StorageClass, StreamingBlob,
     UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
@@ -33,11 +34,21 @@ pub(crate) struct Objects {
     writing: Mutex<()>,
     faults: Arc<Faults>,
     min_part: usize,
+    /// The storage classes of objects that have another than the usual one.
+    classes: Mutex<HashMap<String, StorageClass>>,
 }
 
 impl Objects {
     pub(crate) fn new(inner: FileSystem, bucket: &'static str, faults: Arc<Faults>, min_part: usize) -> Self {
-        Self { inner, bucket, uploads: Mutex::default(), writing: Mutex::new(()), faults, min_part }
+        Self {
+            inner,
+            bucket,
+            uploads: Mutex::default(),
+            writing: Mutex::new(()),
+            faults,
+            min_part,
+            classes: Mutex::default(),
+        }
     }
 
     /// A fault before anything is done.
@@ -119,7 +130,10 @@ impl S3 for Objects {
         &self,
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        self.inner.head_object(request).await
+        let class = self.classes.lock().await.get(&request.input.key).cloned();
+        let mut answer = self.inner.head_object(request).await?;
+        answer.output.storage_class = class;
+        Ok(answer)
     }
 
     async fn list_objects_v2(
@@ -175,6 +189,19 @@ impl S3 for Objects {
         request: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
         let _alone = self.writing.lock().await;
+        let (input, mut classes) = (&request.input, self.classes.lock().await);
+        if let s3s::dto::CopySource::Bucket { key, .. } = &input.copy_source
+            && **key == *input.key
+            && let Some(class) = &input.storage_class
+        {
+            // Onto itself: `s3s-fs` would empty it.
+            let head = HeadObjectInput::builder().bucket(input.bucket.clone()).key(input.key.clone()).build();
+            let head = head.map_err(|error| s3_error!(error, InvalidRequest))?;
+            classes.insert(input.key.clone(), class.clone());
+            self.inner.head_object(request.map_input(|_| head)).await?;
+            return Ok(S3Response::new(CopyObjectOutput::default()));
+        }
+        drop(classes);
         if request.headers.contains_key("if-none-match") && !self.faults.ignores_conditions() {
             let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
             let target = HeadObjectInput::builder().bucket(bucket).key(key).build();

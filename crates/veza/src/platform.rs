@@ -166,7 +166,9 @@ impl Platform {
         let runtime = runtime.handler::<veza_jobs::webhook::Webhook, _>(self.webhooks.clone());
         #[cfg(feature = "storage")]
         let runtime = match &self.storage {
-            Some(storage) => runtime.handler::<veza_storage::Collect, _>(storage.clone()),
+            Some(storage) => runtime
+                .handler::<veza_storage::Collect, _>(storage.clone())
+                .handler::<veza_storage::lifecycle::ApplyLifecycle, _>(storage.clone()),
             None => runtime,
         };
         runtime

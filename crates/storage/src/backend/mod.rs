@@ -60,6 +60,9 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// Ends a multipart upload without a blob. One that is absent has ended already.
     fn abort<'a>(&'a self, key: BlobKey, upload: &'a UploadId) -> Pending<'a, ()>;
 
+    /// Moves a blob between tiers, where the backend has such ([`Caps::tiers`]). It can be read all the while.
+    fn set_tier(&self, key: BlobKey, tier: Tier) -> Pending<'_, ()>;
+
     /// A URL with which somebody else does `operation` within `ttl`, where the backend has such
     /// ([`Caps::presign`]).
     fn presign<'a>(
@@ -79,6 +82,17 @@ pub struct Caps {
     pub max_put: u64,
     /// [`Backend::presign`] gives URLs.
     pub presign: bool,
+    /// There is a cold tier.
+    pub tiers: bool,
+}
+
+/// Where a blob is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// Where reading is cheap.
+    Hot,
+    /// Where keeping is cheap. Reading is as fast.
+    Cold,
 }
 
 /// A stored blob.

@@ -12,6 +12,7 @@ pub use self::settings::{Access, BucketChange, BucketSettings, CorsRule, Retenti
 use crate::Error;
 use crate::id::BucketId;
 use crate::input::Rules;
+use crate::lifecycle;
 use crate::permission::{ManageBuckets, ReadBuckets};
 use crate::schema::{buckets, versions};
 
@@ -208,6 +209,7 @@ pub fn delete(
     if tx.find_result::<crate::id::VersionId, _>(kept)?.is_some() {
         return Err(Error::BucketNotEmpty);
     }
+    lifecycle::forget(tx, bucket.id)?;
     let delete = diesel::update(buckets::table.find((tx.tenant(), bucket.id)))
         .set((buckets::deleted_at.eq(tx.now()), buckets::updated_at.eq(tx.now())));
     tx.execute(delete)?;

@@ -7,6 +7,7 @@ mod copies;
 mod digests;
 mod disposition;
 mod downloads;
+mod lifecycles;
 mod multipart;
 mod objects;
 mod percent;
@@ -47,6 +48,7 @@ pub fn routes(storage: Storage) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'st
 pub fn describe(routes: &mut Routes<'_>) {
     usage::routes(routes);
     buckets::routes(routes);
+    lifecycles::routes(routes);
     versions::routes(routes);
     retention::routes(routes);
     bulk::routes(routes);

@@ -72,11 +72,7 @@ async fn release(
     ),
     responses((status = OK, description = "The version.", body = StoredObject)))]
 #[put("/v1/storage/buckets/{bucket}/versions/{version_id}/legal-hold")]
-async fn hold(
-    caller: Authenticated,
-    state: Data<State>,
-    path: OfVersion,
-) -> Result<HttpResponse, Problem> {
+async fn hold(caller: Authenticated, state: Data<State>, path: OfVersion) -> Result<HttpResponse, Problem> {
     let (permit, (bucket, version)) = (caller.permit()?, path.into_inner());
     with(&state, &caller, move |tx| object::set_legal_hold(tx, &permit, &bucket, version, true)).await
 }
@@ -89,11 +85,7 @@ async fn hold(
     ),
     responses((status = OK, description = "The version.", body = StoredObject)))]
 #[delete("/v1/storage/buckets/{bucket}/versions/{version_id}/legal-hold")]
-async fn unhold(
-    caller: Authenticated,
-    state: Data<State>,
-    path: OfVersion,
-) -> Result<HttpResponse, Problem> {
+async fn unhold(caller: Authenticated, state: Data<State>, path: OfVersion) -> Result<HttpResponse, Problem> {
     let (permit, (bucket, version)) = (caller.permit()?, path.into_inner());
     with(&state, &caller, move |tx| object::set_legal_hold(tx, &permit, &bucket, version, false)).await
 }

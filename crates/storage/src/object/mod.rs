@@ -20,13 +20,13 @@ pub use self::condition::Condition;
 pub use self::copy::{Copy, copy};
 pub use self::delete::{delete, delete_retained_version, delete_version};
 pub use self::list::{Entry, ListRequest, list, versions};
-pub(crate) use self::place::{Placement, check, place};
+pub(crate) use self::place::{Placement, announce_expired, check, place};
 pub use self::restore::restore;
 pub use self::retention::{release, retain, set_legal_hold};
 pub use self::row::get;
-pub(crate) use self::row::{current, find};
 #[cfg(feature = "http")]
 pub(crate) use self::row::key_of;
+pub(crate) use self::row::{current, find};
 use crate::bucket::RetentionMode;
 use crate::id::{ContentId, VersionId};
 

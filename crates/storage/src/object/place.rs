@@ -2,12 +2,12 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use veza_core::{Query, TenantScope, TenantTx, Write};
 use veza_jobs::topic::{self, PublishOptions};
 
 use super::retention::{self, Excuse};
-use super::row::headers;
+use super::row::{ContentRow, Row, VersionRow, all, headers, read};
 use super::{Attributes, Condition, Object, current};
 use crate::bucket::Bucket;
 use crate::content;
@@ -156,11 +156,35 @@ pub(super) fn end(
 
 /// Tells the tenant's topic.
 pub(super) fn announce(tx: &mut TenantTx<'_>, event: &'static str, object: &Object) -> Result<(), Error> {
+    let (body, options) = said(object);
+    topic::publish(tx, EXCHANGE, event, &body, options)?;
+    Ok(())
+}
+
+/// Tells it of versions that went by the rules of their bucket.
+pub(crate) fn announce_expired(
+    tx: &mut TenantTx<'_>,
+    bucket: &Bucket,
+    ids: &[VersionId],
+) -> Result<(), Error> {
+    let query = all(tx.tenant())
+        .filter(versions::version_id.eq_any(ids))
+        .select((VersionRow::as_select(), ContentRow::as_select()));
+    let rows: Vec<Row> = tx.load(query)?;
+    let events = rows.into_iter().map(|row| {
+        let (body, options) = said(&read(bucket, row));
+        (body, options.attribute("reason", "lifecycle"))
+    });
+    topic::publish_all(tx, EXCHANGE, "object.removed", events)?;
+    Ok(())
+}
+
+/// What an event says of an object.
+fn said(object: &Object) -> (Value, PublishOptions) {
     let options = PublishOptions::default().attribute("bucket", object.bucket.as_str());
     let body = json!({
         "bucket": object.bucket, "key": object.key, "version_id": object.version_id, "size": object.size,
         "etag": object.etag, "content_type": object.attributes.content_type, "by": object.created_by,
     });
-    topic::publish(tx, EXCHANGE, event, &body, options)?;
-    Ok(())
+    (body, options)
 }

@@ -31,9 +31,8 @@ pub(crate) enum Excuse {
 /// [`Error::Retained`] while it may not be deleted.
 pub(super) fn check(version: &Object, now: DateTime<Utc>, excuse: Excuse) -> Result<(), Error> {
     let retained = version.retention.filter(|retention| retention.until > now);
-    let excused = |retention: Retention| {
-        retention.mode == RetentionMode::Governance && excuse == Excuse::Governance
-    };
+    let excused =
+        |retention: Retention| retention.mode == RetentionMode::Governance && excuse == Excuse::Governance;
     if version.legal_hold || retained.is_some_and(|retention| !excused(retention)) {
         Err(Error::Retained)
     } else {

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use self::part::{Part, parts};
+pub(crate) use self::session::end;
 pub use self::session::{abort, get, list};
 use crate::ObjectKey;
 use crate::digest::Expected;

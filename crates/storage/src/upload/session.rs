@@ -175,6 +175,11 @@ pub fn list(
 /// # Errors
 /// [`Error::Absent`] also when it is complete.
 pub fn abort(tx: &mut TenantTx<'_>, _: &Permit<WriteObjects>, id: UploadId) -> Result<(), Error> {
+    end(tx, id)
+}
+
+/// The same for who obeys the rules of a bucket.
+pub(crate) fn end(tx: &mut TenantTx<'_>, id: UploadId) -> Result<(), Error> {
     let row = lock(tx, id)?;
     if row.version_id.is_some() {
         return Err(Error::Absent("upload"));

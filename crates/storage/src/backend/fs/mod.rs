@@ -23,7 +23,8 @@ use veza_core::{Random, TenantId};
 use self::blocking::Pool;
 use self::directory::Root;
 use super::{
-    Backend, ByteRange, Caps, Download, Listed, Operation, Pending, Presigned, Stored, UploadId, check_keys,
+    Backend, ByteRange, Caps, Download, Listed, Operation, Pending, Presigned, Stored, Tier, UploadId,
+    check_keys,
 };
 use crate::{BlobKey, Body, Error};
 
@@ -84,7 +85,7 @@ impl FsBackend {
 impl Backend for FsBackend {
     fn caps(&self) -> Caps {
         // 2⁶³ − 1 is what the kernel's file offsets can say.
-        Caps { exclusive_put: true, max_put: i64::MAX.unsigned_abs(), presign: false }
+        Caps { exclusive_put: true, max_put: i64::MAX.unsigned_abs(), presign: false, tiers: false }
     }
 
     fn put(&self, key: BlobKey, len: Option<u64>, body: Body) -> Pending<'_, Stored> {
@@ -122,6 +123,10 @@ impl Backend for FsBackend {
 
     fn abort<'a>(&'a self, _: BlobKey, _: &'a UploadId) -> Pending<'a, ()> {
         async { Ok(()) }.boxed()
+    }
+
+    fn set_tier(&self, _: BlobKey, _: Tier) -> Pending<'_, ()> {
+        async { Err(Error::Unsupported("move bytes to a cold tier")) }.boxed()
     }
 
     fn presign<'a>(&'a self, _: &'a Operation, _: BlobKey, _: Duration) -> Pending<'a, Option<Presigned>> {

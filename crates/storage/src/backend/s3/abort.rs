@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Stored;
+use aws_sdk_s3::types::StorageClass;
+
 use super::error::{failed, upload_absent};
 use super::multipart::{self, Id};
 use super::store::Store;
@@ -21,8 +23,12 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    pub(super) async fn begin(store: Arc<Store>, key: BlobKey) -> Result<Self, Error> {
-        let id = multipart::begin(&store, key).await?;
+    pub(super) async fn begin(
+        store: Arc<Store>,
+        key: BlobKey,
+        class: Option<StorageClass>,
+    ) -> Result<Self, Error> {
+        let id = multipart::begin(&store, key, class).await?;
         Ok(Self { store, key, id, goes_on: true })
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use veza_core::config::Secret;
 
+use super::tier::CLASSES;
 use crate::Error;
 
 /// Bytes of a mebibyte.
@@ -39,6 +40,9 @@ pub struct S3Config {
     pub part_size: usize,
     /// The most bytes that are copied in one request.
     pub max_copy: u64,
+    /// The storage class of the cold tier, one whose objects are read at once: `STANDARD_IA`, `ONEZONE_IA`,
+    /// `INTELLIGENT_TIERING` or `GLACIER_IR`. Without one there is no cold tier.
+    pub cold_class: Option<String>,
     /// Certificates that are trusted instead of the system's, as PEM.
     pub ca_file: Option<PathBuf>,
     /// How often a request is tried.
@@ -74,6 +78,7 @@ impl S3Config {
             exclusive_put: None,
             part_size: 8 * MIB,
             max_copy: 5 * 1024 * 1024 * 1024,
+            cold_class: None,
             ca_file: None,
             attempts: 4,
             connect_timeout: Duration::from_secs(5),
@@ -109,7 +114,9 @@ impl S3Config {
                 .strip_suffix('/')
                 .is_some_and(|words| words.split('/').all(|one| word(one) && !matches!(one, "." | "..")));
         let part = u64::try_from(self.part_size).unwrap_or(u64::MAX);
+        let class = self.cold_class.as_deref().is_none_or(|class| CLASSES.contains(&class));
         let rules = [
+            (class, "the cold class is STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR"),
             (word(&self.region), "the region is a word"),
             (word(&self.bucket), "the bucket is a word of a-z, A-Z, 0-9, '-', '_' and '.'"),
             (prefix, "the prefix is empty, or words with '/' behind each"),
@@ -162,6 +169,7 @@ mod tests {
             S3Config { prefix: "a b/".to_owned(), ..usual() },
             S3Config { part_size: 0, ..usual() },
             S3Config { attempts: 0, ..usual() },
+            S3Config { cold_class: Some("GLACIER".to_owned()), ..usual() },
             usual().with_endpoint("localhost:9000"),
         ];
         for config in wrong {

@@ -23,6 +23,7 @@ mod probe;
 mod put;
 mod read;
 mod store;
+mod tier;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,7 @@ impl Backend for S3Backend {
             exclusive_put: self.store.exclusive,
             max_put: store::bytes(config.part_size).saturating_mul(multipart::MAX_PART.into()),
             presign: true,
+            tiers: config.cold_class.is_some(),
         }
     }
 
@@ -92,6 +94,10 @@ impl Backend for S3Backend {
 
     fn abort<'a>(&'a self, key: BlobKey, upload: &'a UploadId) -> Pending<'a, ()> {
         abort::abort(&self.store, key, upload.as_str()).boxed()
+    }
+
+    fn set_tier(&self, key: BlobKey, tier: Tier) -> Pending<'_, ()> {
+        tier::set_tier(Arc::clone(&self.store), key, tier).boxed()
     }
 
     fn presign<'a>(

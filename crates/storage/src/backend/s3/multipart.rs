@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, StorageClass};
 use bytes::Bytes;
 
 use super::Stored;
@@ -40,10 +40,10 @@ fn is_word(text: &str) -> bool {
 }
 
 /// Begins an upload.
-pub(super) async fn begin(store: &Store, key: BlobKey) -> Result<Id, Error> {
+pub(super) async fn begin(store: &Store, key: BlobKey, class: Option<StorageClass>) -> Result<Id, Error> {
     let write = store.write_number();
     let request = store.client.create_multipart_upload().bucket(&store.config.bucket).key(store.name(key));
-    let request = request.content_type(CONTENT_TYPE).metadata(WRITE, &write);
+    let request = request.content_type(CONTENT_TYPE).metadata(WRITE, &write).set_storage_class(class);
     let answer = request.send().await.map_err(failed("begin an upload"))?;
     let upload = answer.upload_id().filter(|id| is_word(id)).ok_or(Error::Corrupt("an upload has no id"))?;
     Ok(Id { write, upload: upload.to_owned() })
@@ -73,6 +73,26 @@ pub(super) fn tagged(number: u16, tag: Option<&str>) -> Result<Part, Error> {
 
 /// Makes the parts the blob. An upload that was completed already is complete.
 pub(super) async fn complete(store: &Store, key: BlobKey, id: &Id, parts: &[Part]) -> Result<Stored, Error> {
+    complete_if(store, key, id, parts, store.if_none_match()).await
+}
+
+/// The same in the place of a blob that has the same bytes.
+pub(super) async fn complete_over(
+    store: &Store,
+    key: BlobKey,
+    id: &Id,
+    parts: &[Part],
+) -> Result<Stored, Error> {
+    complete_if(store, key, id, parts, None).await
+}
+
+async fn complete_if(
+    store: &Store,
+    key: BlobKey,
+    id: &Id,
+    parts: &[Part],
+    if_none_match: Option<String>,
+) -> Result<Stored, Error> {
     let mut conflicts = 0;
     loop {
         let request = store
@@ -81,7 +101,7 @@ pub(super) async fn complete(store: &Store, key: BlobKey, id: &Id, parts: &[Part
             .bucket(&store.config.bucket)
             .key(store.name(key))
             .upload_id(&id.upload)
-            .set_if_none_match(store.if_none_match())
+            .set_if_none_match(if_none_match.clone())
             .multipart_upload(completed(parts));
         let slow = within(Some(store.config.slow_timeout));
         let answer = request.customize().config_override(slow).send().await;

@@ -87,7 +87,7 @@ async fn put_parts(
     second: Bytes,
     mut chunks: Chunks,
 ) -> Result<Stored, Error> {
-    let upload = Upload::begin(store, key).await?;
+    let upload = Upload::begin(store, key, None).await?;
     let sent = async {
         let mut parts = vec![send(&upload, 1, first).await?];
         let mut current = second;

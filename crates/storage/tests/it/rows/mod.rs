@@ -3,6 +3,7 @@
 mod buckets;
 mod catalogue;
 mod isolation;
+mod lifecycle;
 mod objects;
 mod parts;
 mod reaping;
