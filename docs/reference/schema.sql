@@ -2032,6 +2032,8 @@ CREATE INDEX lifecycles_due ON storage.lifecycles USING btree (run_at, tenant_id
 
 CREATE INDEX objects_by_version ON storage.objects USING btree (tenant_id, version_id);
 
+CREATE INDEX tenant_keys_by_root ON storage.tenant_keys USING btree (root_id, tenant_id) WHERE (dropped_at IS NULL);
+
 CREATE UNIQUE INDEX tenant_keys_current ON storage.tenant_keys USING btree (tenant_id) WHERE current;
 
 CREATE INDEX uploads_by_bucket ON storage.uploads USING btree (tenant_id, bucket_id, key, upload_id);
@@ -2253,6 +2255,8 @@ CREATE POLICY system ON storage.blobs TO veza_system USING (true) WITH CHECK (tr
 CREATE POLICY system ON storage.contents TO veza_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system ON storage.lifecycles TO veza_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system ON storage.tenant_keys TO veza_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system ON storage.uploads TO veza_system USING (true) WITH CHECK (true);
 
@@ -2572,10 +2576,13 @@ GRANT UPDATE(updated_at) ON TABLE storage.lifecycles TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE storage.objects TO veza_app;
 GRANT UPDATE(version_id) ON TABLE storage.objects TO veza_app;
 GRANT SELECT,INSERT ON TABLE storage.tenant_keys TO veza_app;
+GRANT SELECT(tenant_id) ON TABLE storage.tenant_keys TO veza_system;
 GRANT UPDATE(root_id) ON TABLE storage.tenant_keys TO veza_app;
+GRANT SELECT(root_id) ON TABLE storage.tenant_keys TO veza_system;
 GRANT UPDATE(wrapped) ON TABLE storage.tenant_keys TO veza_app;
 GRANT UPDATE(current) ON TABLE storage.tenant_keys TO veza_app;
 GRANT UPDATE(dropped_at) ON TABLE storage.tenant_keys TO veza_app;
+GRANT SELECT(dropped_at) ON TABLE storage.tenant_keys TO veza_system;
 GRANT SELECT,INSERT,DELETE ON TABLE storage.uploads TO veza_app;
 GRANT SELECT(tenant_id) ON TABLE storage.uploads TO veza_system;
 GRANT UPDATE(length) ON TABLE storage.uploads TO veza_app;

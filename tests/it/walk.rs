@@ -27,6 +27,8 @@ async fn victims(app: &App) -> BTreeMap<&'static str, String> {
     let of_jobs = jobs(alice).await;
     let bucket = json!({ "name": "canary-bucket" });
     alice.post("/v1/storage/buckets", &bucket).await.expect(201);
+    let rules = json!({ "rules": [{ "id": "canary-rule", "expire_after_days": 9 }] });
+    alice.put("/v1/storage/buckets/canary-bucket/lifecycle", &rules).await.expect(200);
     let object = "/v1/storage/buckets/canary-bucket/objects/canary-key";
     let object = alice.send("PUT", object, Some("canary-bytes".into())).await.expect(201);
     let room = json!({ "kind": "public", "name": "canary-room" });
@@ -156,7 +158,8 @@ async fn foreign_ids_answer_like_ids_that_do_not_exist(t: DbTest) {
         UNION ALL SELECT o::text FROM storage.objects o UNION ALL SELECT c::text FROM storage.contents c
         UNION ALL SELECT b::text FROM storage.blobs b UNION ALL SELECT r::text FROM chat.rooms r
         UNION ALL SELECT m::text FROM chat.members m UNION ALL SELECT e::text FROM chat.events e
-        UNION ALL SELECT s::text FROM chat.message_states s UNION ALL SELECT r::text FROM chat.reactions r) x)";
+        UNION ALL SELECT s::text FROM chat.message_states s UNION ALL SELECT r::text FROM chat.reactions r
+        UNION ALL SELECT l::text FROM storage.lifecycles l UNION ALL SELECT k::text FROM storage.tenant_keys k) x)";
     let before = t.database.superuser().text(dump);
     let document = app.anonymous().get("/openapi.json").await.expect(200);
     let mut walked = 0;

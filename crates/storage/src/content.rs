@@ -9,7 +9,7 @@ use crate::crypt::{HEADER, Header};
 use crate::digest::Sums;
 use crate::id::ContentId;
 use crate::input::hex;
-use crate::keyring::KeptKey;
+use crate::keyring::{self, KeptKey};
 use crate::quota::{self, Delta};
 use crate::schema::{blobs, contents, versions};
 use crate::{BlobId, BlobKey, Error};
@@ -64,6 +64,9 @@ pub(crate) fn size(len: u64) -> Result<i64, Error> {
 /// much.
 pub(crate) fn begin(tx: &mut TenantTx<'_>, intent: &Intent) -> Result<i64, Error> {
     let now = tx.now();
+    if let Some((key, _)) = &intent.key {
+        keyring::hold(tx, *key)?;
+    }
     let reserved = if intent.guessed {
         quota::reserve_some(tx, intent.reserve, intent.limit)?
     } else {

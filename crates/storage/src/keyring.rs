@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use veza_core::{Caller, Db, Query, TenantScope, TenantTx, Write};
@@ -29,13 +30,17 @@ pub(crate) struct Keyring {
 #[diesel(table_name = tenant_keys)]
 pub(crate) struct KeyRow {
     pub(crate) key_id: TenantKeyId,
-    root_id: String,
+    pub(crate) root_id: String,
     wrapped: Option<Vec<u8>>,
 }
 
 impl Keyring {
     pub(crate) fn new(db: Db, root: Arc<dyn RootKey>) -> Self {
         Self { db, root, known: Mutex::default() }
+    }
+
+    pub(crate) fn root(&self) -> &dyn RootKey {
+        &*self.root
     }
 
     /// The key that wraps what a tenant stores now; its first one is made when it is asked for.
@@ -106,11 +111,36 @@ pub(crate) fn key_of(
     tx: &mut impl TenantScope,
     content: ContentId,
 ) -> Result<Option<(KeyRow, WrappedDataKey)>, Error> {
-    let key = contents::table.find((tx.tenant(), content)).select((contents::key_id, contents::wrapped_key));
-    let (id, wrapped): (Option<TenantKeyId>, Option<Vec<u8>>) = tx.get_result(key)?;
-    let Some((id, wrapped)) = id.zip(wrapped) else { return Ok(None) };
-    let row = tenant_keys::table.find((tx.tenant(), id)).select(KeyRow::as_select());
-    Ok(Some((tx.get_result(row)?, WrappedDataKey::from_bytes(wrapped))))
+    // Both in one statement: between two, the key may be changed and the old one dropped.
+    let query = contents::table
+        .inner_join(
+            tenant_keys::table.on(tenant_keys::tenant_id
+                .eq(contents::tenant_id)
+                .and(contents::key_id.eq(tenant_keys::key_id.nullable()))),
+        )
+        .filter(contents::tenant_id.eq(tx.tenant()).and(contents::content_id.eq(content)))
+        .select((KeyRow::as_select(), contents::wrapped_key));
+    let found: Option<(KeyRow, Option<Vec<u8>>)> = tx.find_result(query)?;
+    Ok(found.and_then(|(row, wrapped)| Some((row, WrappedDataKey::from_bytes(wrapped?)))))
+}
+
+/// Keeps a key from being changed before the transaction ends.
+///
+/// # Errors
+/// [`Error::Unavailable`] when it was changed since it was looked up.
+pub(crate) fn hold(tx: &mut TenantTx<'_>, key: TenantKeyId) -> Result<(), Error> {
+    let this = tenant_keys::table
+        .find((tx.tenant(), key))
+        .filter(tenant_keys::current)
+        .select(tenant_keys::key_id)
+        .for_share();
+    match tx.find_result::<TenantKeyId, _>(this)? {
+        Some(_) => Ok(()),
+        None => Err(Error::Unavailable {
+            retry_after: Duration::from_secs(1),
+            reason: "the organisation's key was changed meanwhile".to_owned(),
+        }),
+    }
 }
 
 impl Storage {

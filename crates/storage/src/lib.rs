@@ -16,6 +16,7 @@ pub mod id;
 mod input;
 mod key;
 mod keyring;
+pub mod keys;
 pub mod lifecycle;
 pub mod object;
 pub mod permission;

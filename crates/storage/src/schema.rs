@@ -131,4 +131,12 @@ diesel::table! {
         updated_at -> Timestamptz,
     }
 }
-diesel::allow_tables_to_appear_in_same_query!(buckets, contents, blobs, versions, objects, lifecycles);
+diesel::allow_tables_to_appear_in_same_query!(
+    buckets,
+    contents,
+    blobs,
+    versions,
+    objects,
+    lifecycles,
+    tenant_keys
+);

@@ -1,6 +1,5 @@
 //! The operations of a bucket.
 
-use std::collections::HashMap;
 use std::ops::Not;
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tokio::sync::Mutex;
 
+use crate::classes::Classes;
 use crate::faults::{Fault, Faults, Request};
 use crate::uploads::Uploads;
 
@@ -34,12 +34,17 @@ pub(crate) struct Objects {
     writing: Mutex<()>,
     faults: Arc<Faults>,
     min_part: usize,
-    /// The storage classes of objects that have another than the usual one.
-    classes: Mutex<HashMap<String, StorageClass>>,
+    classes: Arc<Classes>,
 }
 
 impl Objects {
-    pub(crate) fn new(inner: FileSystem, bucket: &'static str, faults: Arc<Faults>, min_part: usize) -> Self {
+    pub(crate) fn new(
+        inner: FileSystem,
+        bucket: &'static str,
+        faults: Arc<Faults>,
+        classes: Arc<Classes>,
+        min_part: usize,
+    ) -> Self {
         Self {
             inner,
             bucket,
@@ -47,7 +52,7 @@ impl Objects {
             writing: Mutex::new(()),
             faults,
             min_part,
-            classes: Mutex::default(),
+            classes,
         }
     }
 
@@ -130,7 +135,7 @@ impl S3 for Objects {
         &self,
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        let class = self.classes.lock().await.get(&request.input.key).cloned();
+        let class = self.classes.get(&request.input.key).map(StorageClass::from);
         let mut answer = self.inner.head_object(request).await?;
         answer.output.storage_class = class;
         Ok(answer)
@@ -189,7 +194,7 @@ impl S3 for Objects {
         request: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
         let _alone = self.writing.lock().await;
-        let (input, mut classes) = (&request.input, self.classes.lock().await);
+        let input = &request.input;
         if let s3s::dto::CopySource::Bucket { key, .. } = &input.copy_source
             && **key == *input.key
             && let Some(class) = &input.storage_class
@@ -197,11 +202,11 @@ impl S3 for Objects {
             // Onto itself: `s3s-fs` would empty it.
             let head = HeadObjectInput::builder().bucket(input.bucket.clone()).key(input.key.clone()).build();
             let head = head.map_err(|error| s3_error!(error, InvalidRequest))?;
-            classes.insert(input.key.clone(), class.clone());
+            let (key, class) = (input.key.clone(), class.as_str().to_owned());
             self.inner.head_object(request.map_input(|_| head)).await?;
+            self.classes.set(&key, &class);
             return Ok(S3Response::new(CopyObjectOutput::default()));
         }
-        drop(classes);
         if request.headers.contains_key("if-none-match") && !self.faults.ignores_conditions() {
             let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
             let target = HeadObjectInput::builder().bucket(bucket).key(key).build();
@@ -219,7 +224,12 @@ impl S3 for Objects {
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = request.input;
         self.check_bucket(&input.bucket)?;
-        let id = self.uploads.lock().await.begin(input.bucket.clone(), input.key.clone(), input.metadata);
+        let id = self.uploads.lock().await.begin(
+            input.bucket.clone(),
+            input.key.clone(),
+            input.metadata,
+            input.storage_class,
+        );
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
@@ -262,10 +272,10 @@ impl S3 for Objects {
         let fault = self.begin(Request::Complete)?;
         let input = request.input.clone();
         let named = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
-        let (joined, metadata) = {
+        let (joined, metadata, class) = {
             let mut uploads = self.uploads.lock().await;
             let upload = uploads.find(&input.bucket, &input.key, &input.upload_id)?;
-            (upload.join(&named, self.min_part)?, upload.metadata.clone())
+            (upload.join(&named, self.min_part)?, upload.metadata.clone(), upload.class.clone())
         };
         let put = PutObjectInput {
             bucket: input.bucket.clone(),
@@ -277,6 +287,9 @@ impl S3 for Objects {
         };
         let put = self.write(request.map_input(|_| put)).await?;
         self.uploads.lock().await.remove(&input.upload_id);
+        if let Some(class) = class {
+            self.classes.set(&input.key, class.as_str());
+        }
         lost(
             fault,
             S3Response::new(CompleteMultipartUploadOutput {

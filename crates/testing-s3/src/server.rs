@@ -18,6 +18,7 @@ use veza_core::config::Secret;
 use veza_core::{SystemRandom, Tasks};
 use veza_storage::backend::s3::S3Config;
 
+use crate::classes::Classes;
 use crate::faults::Faults;
 use crate::objects::Objects;
 use crate::tls;
@@ -35,6 +36,7 @@ pub struct S3Server {
     address: SocketAddr,
     directory: PathBuf,
     faults: Arc<Faults>,
+    classes: Arc<Classes>,
     tasks: Tasks,
     certificate: Option<PathBuf>,
 }
@@ -54,13 +56,13 @@ impl S3Server {
         let name = u64::from_le_bytes(veza_core::bytes::<8>(&SystemRandom));
         let directory = parent.join(format!("s3-{name:016x}"));
         std::fs::create_dir_all(directory.join(BUCKET))?;
-        let faults = Arc::new(Faults::default());
+        let (faults, classes) = (Arc::new(Faults::default()), Arc::new(Classes::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let service = service(&directory, &faults, address.port())?;
+        let service = service(&directory, &faults, &classes, address.port())?;
         let certificate = with_tls.then(|| directory.join("certificate.pem"));
         let tls = certificate.as_deref().map(tls::acceptor).transpose()?;
-        let this = Self { address, directory, faults, tasks: Tasks::new(), certificate };
+        let this = Self { address, directory, faults, classes, tasks: Tasks::new(), certificate };
         let tasks = this.tasks.clone();
         this.tasks.spawn("testing_s3_listen", move |stop| async move {
             stop.run_until_cancelled(listen(listener, service, tls, tasks)).await;
@@ -89,6 +91,11 @@ impl S3Server {
         &self.faults
     }
 
+    /// The storage class of an object that has another than the usual one.
+    pub fn class_of(&self, key: &str) -> Option<String> {
+        self.classes.get(key)
+    }
+
     /// Where the objects of the bucket lie.
     pub fn objects(&self) -> PathBuf {
         self.directory.join(BUCKET)
@@ -103,9 +110,15 @@ impl Drop for S3Server {
     }
 }
 
-fn service(directory: &Path, faults: &Arc<Faults>, port: u16) -> io::Result<S3Service> {
+fn service(
+    directory: &Path,
+    faults: &Arc<Faults>,
+    classes: &Arc<Classes>,
+    port: u16,
+) -> io::Result<S3Service> {
     let inner = FileSystem::new(directory).map_err(|error| io::Error::other(format!("{error:?}")))?;
-    let mut service = S3ServiceBuilder::new(Objects::new(inner, BUCKET, Arc::clone(faults), MIN_PART));
+    let (faults, classes) = (Arc::clone(faults), Arc::clone(classes));
+    let mut service = S3ServiceBuilder::new(Objects::new(inner, BUCKET, faults, classes, MIN_PART));
     service.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
     let hosts = [format!("localhost:{port}"), format!("127.0.0.1:{port}")];
     service.set_host(MultiDomain::new(&hosts).map_err(io::Error::other)?);

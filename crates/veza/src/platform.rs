@@ -168,7 +168,8 @@ impl Platform {
         let runtime = match &self.storage {
             Some(storage) => runtime
                 .handler::<veza_storage::Collect, _>(storage.clone())
-                .handler::<veza_storage::lifecycle::ApplyLifecycle, _>(storage.clone()),
+                .handler::<veza_storage::lifecycle::ApplyLifecycle, _>(storage.clone())
+                .handler::<veza_storage::keys::RewrapKeys, _>(storage.clone()),
             None => runtime,
         };
         runtime

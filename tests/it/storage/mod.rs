@@ -10,6 +10,7 @@ mod leaving;
 mod listing;
 mod objects;
 mod ranges;
+mod retention;
 mod versions;
 
 use serde_json::{Value, json};

@@ -67,4 +67,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-22-121000_storage_create_lifecycles",
         sql: include_str!("../../../../migrations/2026-11-22-121000_storage_create_lifecycles/up.sql"),
     },
+    Migration {
+        name: "2026-11-22-122000_storage_rotate_keys",
+        sql: include_str!("../../../../migrations/2026-11-22-122000_storage_rotate_keys/up.sql"),
+    },
 ];

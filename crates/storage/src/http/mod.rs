@@ -7,6 +7,7 @@ mod copies;
 mod digests;
 mod disposition;
 mod downloads;
+mod keys;
 mod lifecycles;
 mod multipart;
 mod objects;
@@ -47,6 +48,7 @@ pub fn routes(storage: Storage) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'st
 /// Registers the routes with nothing behind them: for the OpenAPI document alone.
 pub fn describe(routes: &mut Routes<'_>) {
     usage::routes(routes);
+    keys::routes(routes);
     buckets::routes(routes);
     lifecycles::routes(routes);
     versions::routes(routes);

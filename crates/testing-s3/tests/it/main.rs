@@ -23,6 +23,7 @@ mod memory;
 mod presign;
 mod refused;
 mod stage;
+mod tier;
 
 /// As Amazon's service is.
 mod loopback {

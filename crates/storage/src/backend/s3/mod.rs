@@ -33,7 +33,9 @@ use veza_core::{Random, Tasks, TenantId};
 
 pub use self::config::S3Config;
 use self::store::Store;
-use super::{Backend, ByteRange, Caps, Download, Listed, Operation, Pending, Presigned, Stored, UploadId};
+use super::{
+    Backend, ByteRange, Caps, Download, Listed, Operation, Pending, Presigned, Stored, Tier, UploadId,
+};
 use crate::{BlobKey, Body, Error};
 
 /// Blobs in a bucket. Cheap to clone.

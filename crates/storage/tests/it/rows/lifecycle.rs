@@ -204,12 +204,36 @@ async fn rules_that_cannot_be_are_refused(t: TenantTest) {
     assert!(matches!(other, Err(Error::Absent("bucket"))));
 }
 
+/// Four hundred copies of an object.
+async fn copies(db: &Db, caller: &Caller, name: &'static str) {
+    for hundred in 0..4 {
+        let (read, write) = (caller.permit().unwrap(), caller.permit().unwrap());
+        let copy = move |tx: &mut veza_core::TenantTx<'_>| {
+            for number in 0..100 {
+                let copy = object::Copy {
+                    from_bucket: "files".to_owned(),
+                    from_key: ObjectKey::new(name)?,
+                    from_version: None,
+                    bucket: "files".to_owned(),
+                    key: ObjectKey::new(format!("{name}/{hundred}/{number}"))?,
+                    attributes: None,
+                    condition: Condition::default(),
+                };
+                object::copy(tx, &read, &write, &copy, TimeDelta::hours(1))?;
+            }
+            Ok(())
+        };
+        run(db, caller, copy).await.unwrap();
+    }
+}
+
 #[db_test(clock = "manual")]
 async fn a_job_obeys_the_rules_that_are_due_and_tells_the_topic(t: DbTest) {
     let (house, alice) = (House::new(&t.db).await, &t.alice.caller);
     files(&t.db, alice, BucketChange::default()).await;
-    for number in 0..1_100 {
-        house.put(alice, object(&format!("old/{number}")), b"x").await.unwrap();
+    for name in ["a", "b", "c"] {
+        house.put(alice, object(name), name.as_bytes()).await.unwrap();
+        copies(&t.db, alice, name).await;
     }
     let permit = alice.permit().unwrap();
     let exchange: NewExchange =
@@ -229,7 +253,7 @@ async fn a_job_obeys_the_rules_that_are_due_and_tells_the_topic(t: DbTest) {
     );
     assert_eq!(
         serde_json::from_str::<Value>(&said.unwrap()).unwrap(),
-        serde_json::json!([1_100, 1_100, "lifecycle"])
+        serde_json::json!([1_203, 1_203, "lifecycle"])
     );
     assert_eq!(house.storage.sweep_lifecycles().await.unwrap(), 0, "until tomorrow");
     t.clock.advance(TimeDelta::days(1));

@@ -3,6 +3,7 @@
 mod buckets;
 mod catalogue;
 mod isolation;
+mod keys;
 mod lifecycle;
 mod objects;
 mod parts;
@@ -29,7 +30,7 @@ use veza_testing::TestDirectory;
 pub(crate) struct House {
     pub(crate) storage: Storage,
     pub(crate) backend: Arc<dyn Backend>,
-    _directory: TestDirectory,
+    pub(crate) directory: TestDirectory,
 }
 
 impl House {
@@ -52,7 +53,7 @@ impl House {
         };
         change(&mut config);
         let storage = Storage::new(db.clone(), config, "fs", Arc::clone(&backend), Some(root)).unwrap();
-        Self { storage, backend, _directory: directory }
+        Self { storage, backend, directory }
     }
 
     pub(crate) async fn put(&self, caller: &Caller, new: NewObject, bytes: &[u8]) -> Result<Object, Error> {
