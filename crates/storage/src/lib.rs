@@ -33,7 +33,7 @@ pub use self::{
     backend::Backend,
     blob::{Blob, BlobId, BlobKey},
     body::Body,
-    config::StorageConfig,
+    config::{S3Section, StorageConfig},
     error::{BoxError, CODES, Error},
     key::{MAX_KEY, ObjectKey},
     put::NewObject,

@@ -17,7 +17,7 @@ async fn retained_versions_are_deleted_by_nobody_and_governance_gives_way_when_a
     alice
         .put(&retention, &until("governance", "2020-01-01T00:00:00Z"))
         .await
-        .expect_problem(400, "storage.invalid");
+        .expect_problem(400, "storage.input.invalid");
     let odd = json!({ "mode": "governance", "until": "2050-01-01T00:00:00Z", "days": 1 });
     alice.put(&retention, &odd).await.expect_problem(400, "web.json.invalid");
     let kept = alice.put(&retention, &until("governance", "2050-01-01T00:00:00Z")).await.expect(200);

@@ -104,7 +104,8 @@ impl S3Config {
         self.checksums.unwrap_or_else(|| self.endpoint.as_deref().is_none_or(is_amazon))
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    /// What cannot work.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         let endpoint = self.endpoint.as_deref().unwrap_or("https://");
         let word = |text: &str| !text.is_empty() && text.bytes().all(plain);
