@@ -29,7 +29,7 @@ pub(crate) struct Objects {
     inner: FileSystem,
     /// The only bucket there is. `s3s-fs` would make others when they are written to.
     bucket: &'static str,
-    uploads: Mutex<Uploads>,
+    uploads: Arc<Mutex<Uploads>>,
     /// Held by who looks whether an object is there and then writes it.
     writing: Mutex<()>,
     faults: Arc<Faults>,
@@ -37,23 +37,17 @@ pub(crate) struct Objects {
     classes: Arc<Classes>,
 }
 
+/// What the server looks at as well.
+pub(crate) struct Shared {
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) classes: Arc<Classes>,
+    pub(crate) uploads: Arc<Mutex<Uploads>>,
+}
+
 impl Objects {
-    pub(crate) fn new(
-        inner: FileSystem,
-        bucket: &'static str,
-        faults: Arc<Faults>,
-        classes: Arc<Classes>,
-        min_part: usize,
-    ) -> Self {
-        Self {
-            inner,
-            bucket,
-            uploads: Mutex::default(),
-            writing: Mutex::new(()),
-            faults,
-            min_part,
-            classes,
-        }
+    pub(crate) fn new(inner: FileSystem, bucket: &'static str, shared: Shared, min_part: usize) -> Self {
+        let Shared { faults, classes, uploads } = shared;
+        Self { inner, bucket, uploads, writing: Mutex::new(()), faults, min_part, classes }
     }
 
     /// A fault before anything is done.
