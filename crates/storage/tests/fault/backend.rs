@@ -8,16 +8,19 @@ use veza_storage::Backend;
 use veza_storage::backend::fs::{FsBackend, FsConfig};
 
 /// What the backend needs while the test runs.
-pub(crate) struct Service;
+pub(crate) struct Service {
+    uploads: usize,
+}
 
 impl Service {
     pub(crate) fn start(_: &Path) -> Self {
-        Self
+        // A put is one file, which the kernel or the next process removes.
+        Self { uploads: 0 }
     }
 
     /// Uploads that nobody ended.
     pub(crate) fn uploads(&self) -> usize {
-        0
+        self.uploads
     }
 }
 

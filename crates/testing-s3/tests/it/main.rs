@@ -15,6 +15,7 @@ mod child;
 mod conformance;
 
 mod ambient;
+mod configured;
 mod delete;
 mod encrypted;
 mod faults;

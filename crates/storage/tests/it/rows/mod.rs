@@ -1,5 +1,6 @@
 //! Rows and bytes together, on a real PostgreSQL.
 
+mod audit;
 mod buckets;
 mod catalogue;
 mod isolation;
