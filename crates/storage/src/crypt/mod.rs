@@ -16,21 +16,29 @@
 mod cipher;
 mod header;
 mod key;
+#[cfg(feature = "kms")]
+mod kms;
 mod layout;
 mod local;
 mod open;
 mod place;
 mod read;
+#[cfg(any(feature = "kms", feature = "vault"))]
+mod remote;
 mod root;
 mod seal;
 #[cfg(test)]
 mod tampering;
 #[cfg(test)]
 mod tink;
+#[cfg(feature = "vault")]
+mod vault;
 mod wrap;
 
 pub use self::header::{HEADER, Header};
 pub use self::key::{DataKey, TenantKey, TenantKeyId, WrappedDataKey};
+#[cfg(feature = "kms")]
+pub use self::kms::{KmsConfig, KmsRootKey};
 pub use self::layout::{SEGMENT, Span, sealed_len, unsealed_len};
 pub use self::local::LocalRootKey;
 pub use self::open::{Opener, open_stream};
@@ -38,3 +46,5 @@ pub use self::place::Place;
 pub use self::read::SealedBlob;
 pub use self::root::{RootKey, WrappedKey};
 pub use self::seal::Sealer;
+#[cfg(feature = "vault")]
+pub use self::vault::{VaultConfig, VaultRootKey};

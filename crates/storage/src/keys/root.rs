@@ -3,6 +3,7 @@
 use diesel::QueryableByName;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
+use uuid::Uuid;
 use veza_core::{Caller, Query, ReadTx, Reason, SystemTx, TenantId, TenantScope, TenantTx, Write};
 
 use super::NO_ROOT;
@@ -36,15 +37,16 @@ impl Storage {
     /// [`Error::Crypto`] when a version that wrapped a key is not there any more.
     pub async fn rewrap_root(&self) -> Result<Rewrapped, Error> {
         let keys = self.keys().ok_or_else(|| Error::Setup(NO_ROOT.to_owned()))?;
-        let mut done = Rewrapped::default();
+        let (mut done, mut behind) = (Rewrapped::default(), Uuid::nil());
         loop {
             let current = keys.root().current().to_owned();
             let look = self.db().system(Reason("storage.rewrap_root"), move |tx: &mut SystemTx<'_>| {
                 let statement = diesel::sql_query(
                     "SELECT DISTINCT tenant_id FROM storage.tenant_keys \
-                     WHERE dropped_at IS NULL AND root_id <> $1 ORDER BY tenant_id LIMIT $2",
+                     WHERE dropped_at IS NULL AND root_id <> $1 AND tenant_id > $3 ORDER BY tenant_id LIMIT $2",
                 );
                 let statement = statement.bind::<Text, _>(&current).bind::<BigInt, _>(TENANTS);
+                let statement = statement.bind::<SqlUuid, _>(behind);
                 Ok::<_, Error>(tx.load::<Of, _>(statement)?)
             });
             let tenants = look.await?;
@@ -53,7 +55,7 @@ impl Storage {
             }
             for Of { tenant_id } in tenants {
                 done.keys += self.rewrap_tenant(tenant_id).await?;
-                done.tenants += 1;
+                (done.tenants, behind) = (done.tenants + 1, tenant_id.as_uuid());
             }
         }
     }

@@ -20,15 +20,15 @@ fn rule(id: &str) -> Rule {
     Rule { id: id.to_owned(), enabled: true, ..Rule::default() }
 }
 
-fn expire(prefix: &str, days: i32) -> Rule {
+pub(super) fn expire(prefix: &str, days: i32) -> Rule {
     Rule { prefix: prefix.to_owned(), expire_after_days: Some(days), ..rule("expire") }
 }
 
-fn noncurrent(after_days: Option<i32>, keep: Option<i32>) -> Rule {
+pub(super) fn noncurrent(after_days: Option<i32>, keep: Option<i32>) -> Rule {
     Rule { noncurrent: Some(Noncurrent { after_days, keep }), ..rule("noncurrent") }
 }
 
-async fn put(house: &House, caller: &Caller, rules: Vec<Rule>) -> Result<Lifecycle, Error> {
+pub(super) async fn put(house: &House, caller: &Caller, rules: Vec<Rule>) -> Result<Lifecycle, Error> {
     let (permit, storage, new) = (caller.permit().unwrap(), house.storage.clone(), NewLifecycle { rules });
     run(house.storage.db(), caller, move |tx| lifecycle::put(tx, &storage, &permit, "files", &new, None))
         .await
@@ -258,45 +258,5 @@ async fn a_job_obeys_the_rules_that_are_due_and_tells_the_topic(t: DbTest) {
     assert_eq!(house.storage.sweep_lifecycles().await.unwrap(), 0, "until tomorrow");
     t.clock.advance(TimeDelta::days(1));
     assert_eq!(house.storage.sweep_lifecycles().await.unwrap(), 1);
-    agree(&t.db, alice).await;
-}
-
-/// A million objects, half of which are due: what it takes to find them and to delete them is printed.
-#[db_test]
-#[ignore = "it takes minutes; it is for docs/benchmarks.md"]
-async fn a_million_objects(t: DbTest) {
-    let (house, alice) = (House::new(&t.db).await, &t.alice.caller);
-    files(&t.db, alice, BucketChange::default()).await;
-    house.put(alice, object("first"), b"x").await.unwrap();
-    let tenant = alice.tenant().as_uuid();
-    let mut superuser = t.database.superuser();
-    superuser.execute(&format!(
-        "CREATE TEMP TABLE n AS SELECT gen_random_uuid() AS v, gen_random_uuid() AS c, \
-           now() - make_interval(secs => i * 10) AS at, 'logs/' || i AS key FROM generate_series(1, 1000000) AS i; \
-         INSERT INTO storage.contents (tenant_id, content_id, backend, state, size, etag, crc32c, crc64nvme, created_at) \
-           SELECT '{tenant}', c, 'fs', 'live', 1000, 'etag', 0, 0, at FROM n; \
-         INSERT INTO storage.versions (tenant_id, version_id, bucket_id, key, content_id, content_type, headers, metadata, \
-             tags, created_by, created_at) \
-           SELECT '{tenant}', v, b.bucket_id, key, c, 'text/plain', '{{}}', '{{}}', '{{}}', 'nobody', at \
-           FROM n, storage.buckets AS b WHERE b.tenant_id = '{tenant}'; \
-         INSERT INTO storage.objects (tenant_id, bucket_id, key, version_id) \
-           SELECT '{tenant}', b.bucket_id, key, v FROM n, storage.buckets AS b WHERE b.tenant_id = '{tenant}'; \
-         UPDATE storage.usage SET used_bytes = used_bytes + 1000000000 WHERE tenant_id = '{tenant}'; \
-         ANALYZE storage.contents; ANALYZE storage.versions; ANALYZE storage.objects;"
-    ));
-    let began = std::time::Instant::now();
-    let due = superuser.count(
-        "SELECT count(*) FROM storage.versions AS v JOIN storage.contents AS c USING (tenant_id, content_id) \
-         WHERE v.ended_at IS NULL AND v.created_at <= now() - interval '58 days' AND v.key >= 'logs/' AND v.key < 'logs0'",
-    );
-    println!("counted {due} of 1,000,000 in {:?}", began.elapsed());
-    put(&house, alice, vec![expire("logs/", 58), noncurrent(Some(1), None)]).await.unwrap();
-    let began = std::time::Instant::now();
-    let applied = house.storage.apply_lifecycles(alice.tenant()).await.unwrap();
-    println!("deleted {applied:?} in {:?}", began.elapsed());
-    let began = std::time::Instant::now();
-    put(&house, alice, vec![expire("logs/", 58), noncurrent(Some(1), None)]).await.unwrap();
-    let applied = house.storage.apply_lifecycles(alice.tenant()).await.unwrap();
-    println!("and found {applied:?} left in {:?}", began.elapsed());
     agree(&t.db, alice).await;
 }

@@ -6,6 +6,7 @@ mod catalogue;
 mod isolation;
 mod keys;
 mod lifecycle;
+mod million;
 mod objects;
 mod parts;
 mod reaping;
