@@ -172,7 +172,9 @@ impl Config {
             check(
                 self.storage.directory.is_some()
                     || self.storage.s3.bucket.is_some()
-                    || self.storage.root_key_file.is_none(),
+                    || self.storage.root_key_file.is_none()
+                        && self.storage.kms.key.is_none()
+                        && self.storage.vault.url.is_none(),
                 "storage.root_key_file is set, and neither storage.directory nor storage.s3.bucket: there is nothing to encrypt",
             );
             check(
@@ -190,6 +192,8 @@ impl Config {
                 ("jobs.listen_url", &self.jobs.listen_url),
                 ("jobs.redis_url", &self.jobs.redis_url),
                 ("storage.s3.secret_access_key", &self.storage.s3.secret_access_key),
+                ("storage.kms.secret_access_key", &self.storage.kms.secret_access_key),
+                ("storage.vault.token", &self.storage.vault.token),
             ] {
                 let shown = secret.as_ref().is_some_and(|secret| secret.expose() == "[secret]");
                 let problem = format!("{key} is [secret], which `veza config show` prints in its place");

@@ -37,7 +37,8 @@ pub(crate) fn start(config: &mut Config, data: &DataDir) -> Result<Cluster, Erro
         if config.storage.s3.bucket.is_none() {
             config.storage.directory = Some(data.storage());
         }
-        if config.storage.root_key_file.is_none() {
+        let storage = &config.storage;
+        if storage.root_key_file.is_none() && storage.kms.key.is_none() && storage.vault.url.is_none() {
             config.storage.root_key_file = Some(data.create_storage_key()?);
         }
     }

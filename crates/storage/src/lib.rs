@@ -34,7 +34,7 @@ pub use self::{
     backend::Backend,
     blob::{Blob, BlobId, BlobKey},
     body::Body,
-    config::{S3Section, StorageConfig},
+    config::{KmsSection, S3Section, StorageConfig, VaultSection},
     error::{BoxError, CODES, Error},
     key::{MAX_KEY, ObjectKey},
     put::NewObject,

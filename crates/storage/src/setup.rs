@@ -28,16 +28,7 @@ impl Storage {
             return Err(Error::Setup(problems.join("; ")));
         }
         let Some((name, backend)) = backend(&db, &config, tasks).await? else { return Ok(None) };
-        let root = match config.root_key_file.clone() {
-            Some(path) => {
-                let random = Arc::clone(db.random());
-                let opened = tokio::task::spawn_blocking(move || LocalRootKey::open(&path, random)).await;
-                let failed = |panic| Error::Failed { what: "reading the root key", source: Box::new(panic) };
-                let root: Arc<dyn RootKey> = Arc::new(opened.map_err(failed)??);
-                Some(root)
-            }
-            None => None,
-        };
+        let root = root_key(&db, &config).await?;
         Self::new(db, config, name, backend, root).map(Some)
     }
 }
@@ -72,4 +63,27 @@ async fn bucket(db: &Db, config: &StorageConfig, tasks: &Tasks) -> Result<Option
 #[allow(clippy::unused_async, reason = "as its other self")]
 async fn bucket(_: &Db, _: &StorageConfig, _: &Tasks) -> Result<Option<Named>, Error> {
     Ok(None)
+}
+
+/// The root key, wherever it is.
+async fn root_key(db: &Db, config: &StorageConfig) -> Result<Option<Arc<dyn RootKey>>, Error> {
+    #[cfg(feature = "kms")]
+    if let Some(kms) = config.kms.config() {
+        let root = crate::crypt::KmsRootKey::open(kms, Arc::clone(db.clock())).await.map_err(at("kms"))?;
+        return Ok(Some(Arc::new(root)));
+    }
+    #[cfg(feature = "vault")]
+    if let Some(vault) = config.vault.config() {
+        return Ok(Some(Arc::new(crate::crypt::VaultRootKey::open(vault).await.map_err(at("vault"))?)));
+    }
+    let Some(path) = config.root_key_file.clone() else { return Ok(None) };
+    let random = Arc::clone(db.random());
+    let opened = tokio::task::spawn_blocking(move || LocalRootKey::open(&path, random)).await;
+    let failed = |panic| Error::Failed { what: "reading the root key", source: Box::new(panic) };
+    Ok(Some(Arc::new(opened.map_err(failed)??)))
+}
+
+#[cfg(any(feature = "kms", feature = "vault"))]
+fn at(section: &'static str) -> impl FnOnce(Error) -> Error {
+    move |error| Error::Setup(format!("storage.{section}: the root key cannot be used: {error}"))
 }

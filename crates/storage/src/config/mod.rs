@@ -1,5 +1,6 @@
 //! `[storage]` in the configuration.
 
+mod root;
 mod s3;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use veza_core::config::{ConfigError, Period};
 
+pub use self::root::{KmsSection, VaultSection};
 pub use self::s3::S3Section;
 
 /// Files of tenants.
@@ -35,6 +37,10 @@ pub struct StorageConfig {
     pub second_look: Period,
     /// Files in a bucket.
     pub s3: S3Section,
+    /// The root key in KMS.
+    pub kms: KmsSection,
+    /// The root key in Vault.
+    pub vault: VaultSection,
 }
 
 impl Default for StorageConfig {
@@ -48,6 +54,8 @@ impl Default for StorageConfig {
             upload_lifetime: Period::from_secs(7 * 24 * 3_600),
             second_look: Period::from_secs(3_600),
             s3: S3Section::default(),
+            kms: KmsSection::default(),
+            vault: VaultSection::default(),
         }
     }
 }
@@ -55,13 +63,27 @@ impl Default for StorageConfig {
 impl StorageConfig {
     /// Reads the secrets that stand in files.
     pub fn read_files(&mut self) -> Result<(), ConfigError> {
-        self.s3.read_files()
+        self.s3.read_files()?;
+        self.kms.read_files()?;
+        self.vault.read_files()
     }
 
     /// What cannot work, in sentences.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         self.s3.problems(self.directory.is_some(), &mut problems);
+        let mut check = |holds: bool, problem: &str| {
+            if !holds {
+                problems.push(problem.to_owned());
+            }
+        };
+        self.kms.problems(&mut check);
+        self.vault.problems(&mut check);
+        let roots = [self.root_key_file.is_some(), self.kms.key.is_some(), self.vault.url.is_some()];
+        check(
+            roots.into_iter().filter(|set| *set).count() <= 1,
+            "storage.root_key_file, storage.kms.key and storage.vault.url: the root key is in one of them",
+        );
         if self.upload_timeout < Period::from_secs(10) {
             problems.push("storage.upload_timeout must be at least 10s".to_owned());
         }
