@@ -8,7 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
-use crate::machine::TICK;
+
+/// `/proc` counts CPU time in hundredths of a second, on every machine that Linux runs on today.
+const TICK: Duration = Duration::from_millis(10);
 
 /// A server under test with all its processes. Dropping it ends them.
 pub struct Server {
@@ -102,27 +104,10 @@ pub fn cpu(root: u32) -> Outcome<Duration> {
     Ok(TICK * tree(root)?.into_iter().map(ticks).sum::<u32>())
 }
 
-/// CPU time of this process, and of its children that have ended.
-pub fn own_cpu() -> Outcome<[Duration; 2]> {
-    let stat = stat(std::process::id()).ok_or("no /proc/self/stat")?;
-    let ticks = |at: usize| stat.get(at).and_then(|ticks| ticks.parse::<u32>().ok()).unwrap_or(0);
-    Ok([TICK * (ticks(10) + ticks(11)), TICK * (ticks(12) + ticks(13))])
-}
-
 /// The fields of `/proc/<pid>/stat` from the parent's id on.
 fn stat(pid: u32) -> Option<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name before may hold blanks and parentheses.
     let (_, fields) = text.rsplit_once(')')?;
     Some(fields.split_whitespace().skip(1).map(str::to_owned).collect())
-}
-
-/// Memory of processes, what is shared counted by shares, in KiB.
-pub fn memory(pids: &[u32]) -> Outcome<u64> {
-    let pss = |pid: &u32| {
-        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-        let line = text.lines().find(|line| line.starts_with("Pss:"))?.split_whitespace().nth(1)?;
-        line.parse::<u64>().ok()
-    };
-    Ok(pids.iter().filter_map(pss).sum())
 }
