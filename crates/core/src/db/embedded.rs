@@ -71,4 +71,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-22-122000_storage_rotate_keys",
         sql: include_str!("../../../../migrations/2026-11-22-122000_storage_rotate_keys/up.sql"),
     },
+    Migration {
+        name: "2026-11-22-130000_chat_create_log",
+        sql: include_str!("../../../../migrations/2026-11-22-130000_chat_create_log/up.sql"),
+    },
 ];
