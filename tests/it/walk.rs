@@ -27,8 +27,6 @@ async fn victims(app: &App) -> BTreeMap<&'static str, String> {
     let of_jobs = jobs(alice).await;
     let bucket = json!({ "name": "canary-bucket" });
     alice.post("/v1/storage/buckets", &bucket).await.expect(201);
-    let rules = json!({ "rules": [{ "id": "canary-rule", "expire_after_days": 9 }] });
-    alice.put("/v1/storage/buckets/canary-bucket/lifecycle", &rules).await.expect(200);
     let object = "/v1/storage/buckets/canary-bucket/objects/canary-key";
     let object = alice.send("PUT", object, Some("canary-bytes".into())).await.expect(201);
     let room = json!({ "kind": "public", "name": "canary-room" });
