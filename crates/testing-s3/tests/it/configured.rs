@@ -49,7 +49,7 @@ async fn what_cannot_work_is_told_at_the_start(t: DbTest) {
     for (section, word) in wrong {
         match open(&t, section).await {
             Err(Error::Setup(text)) => {
-                assert!(text.contains(word) && text.contains("storage.s3"), "{word}: {text}")
+                assert!(text.contains(word) && text.contains("storage.s3"), "{word}: {text}");
             }
             other => panic!("{word}: {other:?}"),
         }
