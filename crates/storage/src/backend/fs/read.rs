@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
 use rustix::io::{Errno, pread};
@@ -16,9 +16,6 @@ use super::errno::{absent, failed};
 use super::{ByteRange, Download, Stored};
 use crate::{BlobKey, Body, Error};
 
-/// Bytes of a slice of what was read.
-const SLICE: usize = 64 * 1024;
-
 /// Opens a blob and gives what was asked of it.
 pub(super) fn get(root: &Root, key: BlobKey, range: Option<ByteRange>) -> Result<Download, Error> {
     let file = open_blob(root, key)?;
@@ -27,7 +24,7 @@ pub(super) fn get(root: &Root, key: BlobKey, range: Option<ByteRange>) -> Result
         Some(range) => range.within(len)?,
         None => 0..len,
     };
-    Ok(Download { len, range: range.clone(), body: sliced(body(file, range, root.step, root.pool.clone())) })
+    Ok(Download { len, range: range.clone(), body: body(file, range, root.step, root.pool.clone()) })
 }
 
 /// The length of a blob.
@@ -65,18 +62,6 @@ fn body(file: OwnedFd, range: Range<u64>, step: usize, pool: Pool) -> Body {
         let source = Arc::clone(&file);
         let bytes = pool.run(move || read_at(&source, range.start, end - range.start)).await?;
         Ok(Some((Bytes::from(bytes), (file, end..range.end, pool))))
-    }))
-}
-
-/// The same bytes in slices that stay in the processor's cache while others copy them: one read of the disk is large,
-/// and what it gave is handed on bit by bit.
-fn sliced(body: Body) -> Body {
-    Box::pin(body.flat_map(|chunk| match chunk {
-        Ok(mut rest) => {
-            let next = move || (!rest.is_empty()).then(|| Ok(rest.split_to(SLICE.min(rest.len()))));
-            stream::iter(std::iter::from_fn(next)).left_stream()
-        }
-        Err(error) => stream::iter([Err(error)]).right_stream(),
     }))
 }
 
