@@ -35,7 +35,7 @@ impl Stage {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["app", &cluster.url("veza_app", "veza"), &port.to_string()]);
         command.arg(dir.join("files")).arg(&key);
-        let veza = Server::start(&mut command, &dir.join("veza.log"), port, "/healthz", "X-A: b")?;
+        let veza = Server::start(&mut command, &dir.join("veza.log"), port, "/health", "X-A: b")?;
         let token = Self::organization(port)?;
         for (name, encryption) in [("plain", false), ("sealed", true)] {
             let body = format!(r#"{{"name":"{name}","settings":{{"encryption":{encryption}}}}}"#);
