@@ -1103,6 +1103,109 @@ $$;
 ALTER FUNCTION storage.behind_prefix(prefix text) OWNER TO veza_owner;
 COMMENT ON FUNCTION storage.behind_prefix(prefix text) IS 'The first text in byte order behind all that begin with the prefix; NULL when there is none.';
 
+CREATE FUNCTION storage.guard_content() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM storage.versions AS v
+               WHERE v.tenant_id = OLD.tenant_id AND v.content_id = OLD.content_id AND storage.is_locked(v)) THEN
+        RAISE EXCEPTION 'a retained version shows content %', OLD.content_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN coalesce(NEW, OLD);
+END
+$$;
+ALTER FUNCTION storage.guard_content() OWNER TO veza_owner;
+COMMENT ON FUNCTION storage.guard_content() IS 'Keeps what retained versions show from being removed or changed.';
+
+CREATE FUNCTION storage.guard_key() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM storage.contents AS c JOIN storage.versions AS v USING (tenant_id, content_id)
+               WHERE c.tenant_id = OLD.tenant_id AND c.key_id = OLD.key_id AND storage.is_locked(v)) THEN
+        RAISE EXCEPTION 'key % wraps what is retained', OLD.key_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+ALTER FUNCTION storage.guard_key() OWNER TO veza_owner;
+COMMENT ON FUNCTION storage.guard_key() IS 'Keeps the keys of retained versions from being dropped.';
+
+CREATE FUNCTION storage.guard_version() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    retained CONSTANT boolean := coalesce(OLD.retain_until > clock_timestamp(), false);
+    forever CONSTANT boolean := retained AND OLD.retention_mode = 'compliance';
+    excused CONSTANT boolean := storage.may_bypass_retention();
+    locked CONSTANT boolean := OLD.legal_hold OR forever OR (retained AND NOT excused);
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        -- A deleted version was free to go when it was deleted.
+        IF locked AND OLD.deleted_at IS NULL THEN
+            RAISE EXCEPTION 'version % is retained', OLD.version_id USING ERRCODE = 'restrict_violation';
+        END IF;
+        RETURN OLD;
+    END IF;
+    IF locked AND OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL THEN
+        RAISE EXCEPTION 'version % is retained', OLD.version_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF retained AND coalesce(NEW.retain_until < OLD.retain_until, true) AND (forever OR NOT excused) THEN
+        RAISE EXCEPTION 'the retention of version % is not shortened', OLD.version_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF forever AND NEW.retention_mode IS DISTINCT FROM 'compliance' THEN
+        RAISE EXCEPTION 'the retention of version % stays as it is', OLD.version_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF OLD.legal_hold AND NOT NEW.legal_hold AND NOT excused THEN
+        RAISE EXCEPTION 'version % is under legal hold', OLD.version_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+ALTER FUNCTION storage.guard_version() OWNER TO veza_owner;
+COMMENT ON FUNCTION storage.guard_version() IS 'Keeps retained versions from being deleted, and their retention from being shortened.';
+
+CREATE TABLE storage.versions (
+    tenant_id uuid NOT NULL,
+    version_id uuid NOT NULL,
+    bucket_id uuid NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    content_id uuid NOT NULL,
+    content_type text NOT NULL,
+    headers jsonb NOT NULL,
+    metadata jsonb NOT NULL,
+    tags jsonb NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    retention_mode text,
+    retain_until timestamp with time zone,
+    legal_hold boolean DEFAULT false NOT NULL,
+    CONSTRAINT versions_check CHECK (((retention_mode IS NULL) = (retain_until IS NULL))),
+    CONSTRAINT versions_check1 CHECK (((deleted_at IS NULL) OR (ended_at IS NOT NULL))),
+    CONSTRAINT versions_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text)),
+    CONSTRAINT versions_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 1024))),
+    CONSTRAINT versions_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT versions_retention_mode_check CHECK ((retention_mode = ANY (ARRAY['governance'::text, 'compliance'::text]))),
+    CONSTRAINT versions_tags_check CHECK ((jsonb_typeof(tags) = 'object'::text))
+);
+ALTER TABLE ONLY storage.versions FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.versions OWNER TO veza_owner;
+COMMENT ON TABLE storage.versions IS 'What an object was from created_at to ended_at. Copies share a content. Once deleted_at is set it is only there to be restored.';
+
+CREATE FUNCTION storage.is_locked(v storage.versions) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT v.deleted_at IS NULL AND (v.legal_hold OR coalesce(v.retain_until > clock_timestamp(), false))
+$$;
+ALTER FUNCTION storage.is_locked(v storage.versions) OWNER TO veza_owner;
+COMMENT ON FUNCTION storage.is_locked(v storage.versions) IS 'Whether a version is under legal hold or retained by the clock of PostgreSQL.';
+
 CREATE FUNCTION storage.list_keys(tenant uuid, bucket uuid, prefix text, delimiter text, behind text, most integer) RETURNS TABLE(entry text, version_id uuid)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1144,6 +1247,15 @@ END
 $$;
 ALTER FUNCTION storage.list_keys(tenant uuid, bucket uuid, prefix text, delimiter text, behind text, most integer) OWNER TO veza_owner;
 COMMENT ON FUNCTION storage.list_keys(tenant uuid, bucket uuid, prefix text, delimiter text, behind text, most integer) IS 'The keys of a bucket in byte order from behind the last entry of the page before, and what lies below a common prefix as one entry without a version. It jumps over what lies below, so it costs what its answer is long.';
+
+CREATE FUNCTION storage.may_bypass_retention() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT coalesce(current_setting('veza.retention_bypass', true), '') = 'on'
+$$;
+ALTER FUNCTION storage.may_bypass_retention() OWNER TO veza_owner;
+COMMENT ON FUNCTION storage.may_bypass_retention() IS 'Whether this transaction said that it acts for somebody who may end governance and legal holds.';
 
 CREATE TABLE chat.events (
     tenant_id uuid NOT NULL,
@@ -2078,16 +2190,33 @@ CREATE TABLE storage.contents (
     wrapped_key bytea,
     due_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
+    tier text DEFAULT 'hot'::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT contents_check CHECK (((key_id IS NULL) = (wrapped_key IS NULL))),
     CONSTRAINT contents_check1 CHECK (((state = 'live'::text) = (due_at IS NULL))),
     CONSTRAINT contents_check2 CHECK (((state = ANY (ARRAY['pending'::text, 'collecting'::text])) OR (etag IS NOT NULL))),
     CONSTRAINT contents_sha256_check CHECK ((octet_length(sha256) = 32)),
     CONSTRAINT contents_size_check CHECK ((size >= 0)),
-    CONSTRAINT contents_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'live'::text, 'condemned'::text, 'collecting'::text])))
+    CONSTRAINT contents_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'live'::text, 'condemned'::text, 'collecting'::text]))),
+    CONSTRAINT contents_tier_check CHECK ((tier = ANY (ARRAY['hot'::text, 'cold'::text])))
 );
 ALTER TABLE ONLY storage.contents FORCE ROW LEVEL SECURITY;
 ALTER TABLE storage.contents OWNER TO veza_owner;
 COMMENT ON TABLE storage.contents IS 'What versions show. pending: it is being written, size is what is reserved for it, and due_at is when it is given up. live: versions show it. condemned: none does any more; it can be restored until due_at. collecting: its bytes are being removed.';
+COMMENT ON COLUMN storage.contents.tier IS 'cold: its bytes were moved to where keeping is cheap and reading is not.';
+
+CREATE TABLE storage.lifecycles (
+    tenant_id uuid NOT NULL,
+    bucket_id uuid NOT NULL,
+    rules jsonb NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    ran_at timestamp with time zone,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT lifecycles_rules_check CHECK ((jsonb_typeof(rules) = 'array'::text))
+);
+ALTER TABLE ONLY storage.lifecycles FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.lifecycles OWNER TO veza_owner;
+COMMENT ON TABLE storage.lifecycles IS 'The lifecycle rules of a bucket. run_at is when they are looked at next, ran_at when that was done last.';
 
 CREATE TABLE storage.objects (
     tenant_id uuid NOT NULL,
@@ -2164,35 +2293,6 @@ WITH (fillfactor='50');
 ALTER TABLE ONLY storage.usage FORCE ROW LEVEL SECURITY;
 ALTER TABLE storage.usage OWNER TO veza_owner;
 COMMENT ON TABLE storage.usage IS 'used_bytes is the sum of the sizes of live contents, reserved_bytes that of pending ones, exactly. Without a limit that of the deployment holds.';
-
-CREATE TABLE storage.versions (
-    tenant_id uuid NOT NULL,
-    version_id uuid NOT NULL,
-    bucket_id uuid NOT NULL,
-    key text NOT NULL COLLATE pg_catalog."C",
-    content_id uuid NOT NULL,
-    content_type text NOT NULL,
-    headers jsonb NOT NULL,
-    metadata jsonb NOT NULL,
-    tags jsonb NOT NULL,
-    created_by text NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    ended_at timestamp with time zone,
-    deleted_at timestamp with time zone,
-    retention_mode text,
-    retain_until timestamp with time zone,
-    legal_hold boolean DEFAULT false NOT NULL,
-    CONSTRAINT versions_check CHECK (((retention_mode IS NULL) = (retain_until IS NULL))),
-    CONSTRAINT versions_check1 CHECK (((deleted_at IS NULL) OR (ended_at IS NOT NULL))),
-    CONSTRAINT versions_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text)),
-    CONSTRAINT versions_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 1024))),
-    CONSTRAINT versions_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT versions_retention_mode_check CHECK ((retention_mode = ANY (ARRAY['governance'::text, 'compliance'::text]))),
-    CONSTRAINT versions_tags_check CHECK ((jsonb_typeof(tags) = 'object'::text))
-);
-ALTER TABLE ONLY storage.versions FORCE ROW LEVEL SECURITY;
-ALTER TABLE storage.versions OWNER TO veza_owner;
-COMMENT ON TABLE storage.versions IS 'What an object was from created_at to ended_at. Copies share a content. Once deleted_at is set it is only there to be restored.';
 
 CREATE TABLE tenant.api_keys (
     tenant_id uuid NOT NULL,
@@ -2503,6 +2603,8 @@ ALTER TABLE ONLY storage.buckets
     ADD CONSTRAINT buckets_pkey PRIMARY KEY (tenant_id, bucket_id);
 ALTER TABLE ONLY storage.contents
     ADD CONSTRAINT contents_pkey PRIMARY KEY (tenant_id, content_id);
+ALTER TABLE ONLY storage.lifecycles
+    ADD CONSTRAINT lifecycles_pkey PRIMARY KEY (tenant_id, bucket_id);
 ALTER TABLE ONLY storage.objects
     ADD CONSTRAINT objects_pkey PRIMARY KEY (tenant_id, bucket_id, key);
 ALTER TABLE ONLY storage.signing_keys
@@ -2640,7 +2742,13 @@ CREATE INDEX contents_by_key ON storage.contents USING btree (tenant_id, key_id,
 
 CREATE INDEX contents_due ON storage.contents USING btree (due_at, tenant_id) WHERE (due_at IS NOT NULL);
 
+CREATE INDEX contents_hot ON storage.contents USING btree (tenant_id, created_at, content_id) WHERE ((state = 'live'::text) AND (tier = 'hot'::text));
+
+CREATE INDEX lifecycles_due ON storage.lifecycles USING btree (run_at, tenant_id);
+
 CREATE INDEX objects_by_version ON storage.objects USING btree (tenant_id, version_id);
+
+CREATE INDEX tenant_keys_by_root ON storage.tenant_keys USING btree (root_id, tenant_id) WHERE (dropped_at IS NULL);
 
 CREATE UNIQUE INDEX tenant_keys_current ON storage.tenant_keys USING btree (tenant_id) WHERE current;
 
@@ -2653,6 +2761,10 @@ CREATE INDEX uploads_expired ON storage.uploads USING btree (expires_at, tenant_
 CREATE INDEX versions_by_content ON storage.versions USING btree (tenant_id, content_id);
 
 CREATE INDEX versions_by_key ON storage.versions USING btree (tenant_id, bucket_id, key, version_id);
+
+CREATE INDEX versions_current ON storage.versions USING btree (tenant_id, bucket_id, created_at, version_id) WHERE (ended_at IS NULL);
+
+CREATE INDEX versions_ended ON storage.versions USING btree (tenant_id, bucket_id, ended_at, version_id) WHERE ((ended_at IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE UNIQUE INDEX invitations_open_unique ON tenant.invitations USING btree (tenant_id, email_key) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 
@@ -2707,6 +2819,18 @@ ALTER INDEX chat.sends_pkey ATTACH PARTITION chat.sends_20261130_pkey;
 ALTER INDEX chat.sends_pkey ATTACH PARTITION chat.sends_default_pkey;
 ALTER INDEX jobs.done_by_job ATTACH PARTITION jobs.done_default_tenant_id_job_id_idx;
 ALTER INDEX jobs.events_pkey ATTACH PARTITION jobs.events_default_pkey;
+
+CREATE TRIGGER guard_changed BEFORE UPDATE ON storage.versions FOR EACH ROW WHEN (((old.retain_until IS NOT NULL) OR old.legal_hold)) EXECUTE FUNCTION storage.guard_version();
+
+CREATE TRIGGER guard_deleted BEFORE DELETE ON storage.blobs FOR EACH ROW WHEN ((old.state = 'live'::text)) EXECUTE FUNCTION storage.guard_content();
+
+CREATE TRIGGER guard_deleted BEFORE DELETE ON storage.versions FOR EACH ROW WHEN (((old.retain_until IS NOT NULL) OR old.legal_hold)) EXECUTE FUNCTION storage.guard_version();
+
+CREATE TRIGGER guard_dropped BEFORE UPDATE ON storage.tenant_keys FOR EACH ROW WHEN (((old.wrapped IS NOT NULL) AND (new.wrapped IS NULL))) EXECUTE FUNCTION storage.guard_key();
+
+CREATE TRIGGER guard_live BEFORE UPDATE ON storage.blobs FOR EACH ROW WHEN ((old.state = 'live'::text)) EXECUTE FUNCTION storage.guard_content();
+
+CREATE TRIGGER guard_state BEFORE UPDATE ON storage.contents FOR EACH ROW WHEN (((old.state = 'live'::text) AND ((new.state <> 'live'::text) OR (new.size <> old.size) OR (new.etag IS DISTINCT FROM old.etag) OR (new.backend <> old.backend) OR ((new.key_id IS NULL) AND (old.key_id IS NOT NULL))))) EXECUTE FUNCTION storage.guard_content();
 ALTER TABLE ONLY chat.members
     ADD CONSTRAINT members_tenant_id_room_id_fkey FOREIGN KEY (tenant_id, room_id) REFERENCES chat.rooms(tenant_id, room_id);
 ALTER TABLE ONLY jobs.bindings
@@ -2717,6 +2841,8 @@ ALTER TABLE ONLY storage.blobs
     ADD CONSTRAINT blobs_content_exists FOREIGN KEY (tenant_id, content_id) REFERENCES storage.contents(tenant_id, content_id);
 ALTER TABLE ONLY storage.contents
     ADD CONSTRAINT contents_key_exists FOREIGN KEY (tenant_id, key_id) REFERENCES storage.tenant_keys(tenant_id, key_id);
+ALTER TABLE ONLY storage.lifecycles
+    ADD CONSTRAINT lifecycles_bucket_exists FOREIGN KEY (tenant_id, bucket_id) REFERENCES storage.buckets(tenant_id, bucket_id);
 ALTER TABLE ONLY storage.objects
     ADD CONSTRAINT objects_version_exists FOREIGN KEY (tenant_id, version_id) REFERENCES storage.versions(tenant_id, version_id);
 ALTER TABLE ONLY storage.uploads
@@ -2968,6 +3094,7 @@ ALTER TABLE jobs.unique_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.blobs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.buckets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.contents ENABLE ROW LEVEL SECURITY;
+ALTER TABLE storage.lifecycles ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.signing_keys ENABLE ROW LEVEL SECURITY;
 
@@ -2977,7 +3104,11 @@ CREATE POLICY system ON storage.buckets TO veza_system USING (true) WITH CHECK (
 
 CREATE POLICY system ON storage.contents TO veza_system USING (true) WITH CHECK (true);
 
+CREATE POLICY system ON storage.lifecycles TO veza_system USING (true) WITH CHECK (true);
+
 CREATE POLICY system ON storage.signing_keys TO veza_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system ON storage.tenant_keys TO veza_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system ON storage.uploads TO veza_system USING (true) WITH CHECK (true);
 
@@ -2988,6 +3119,8 @@ CREATE POLICY tenant ON storage.blobs TO veza_app USING ((tenant_id = ( SELECT (
 CREATE POLICY tenant ON storage.buckets TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON storage.contents TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON storage.lifecycles TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON storage.objects TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
@@ -3142,8 +3275,27 @@ REVOKE ALL ON FUNCTION jobs.step_redrive(at_time timestamp with time zone, head_
 GRANT ALL ON FUNCTION jobs.step_redrive(at_time timestamp with time zone, head_start bigint, at_most integer) TO veza_jobs;
 REVOKE ALL ON FUNCTION storage.behind_prefix(prefix text) FROM PUBLIC;
 GRANT ALL ON FUNCTION storage.behind_prefix(prefix text) TO veza_app;
+REVOKE ALL ON FUNCTION storage.guard_content() FROM PUBLIC;
+REVOKE ALL ON FUNCTION storage.guard_key() FROM PUBLIC;
+REVOKE ALL ON FUNCTION storage.guard_version() FROM PUBLIC;
+GRANT SELECT,INSERT,DELETE ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(content_type) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(headers) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(metadata) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(tags) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(ended_at) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(deleted_at) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(retention_mode) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(retain_until) ON TABLE storage.versions TO veza_app;
+GRANT UPDATE(legal_hold) ON TABLE storage.versions TO veza_app;
+REVOKE ALL ON FUNCTION storage.is_locked(v storage.versions) FROM PUBLIC;
+GRANT ALL ON FUNCTION storage.is_locked(v storage.versions) TO veza_app;
+GRANT ALL ON FUNCTION storage.is_locked(v storage.versions) TO veza_system;
 REVOKE ALL ON FUNCTION storage.list_keys(tenant uuid, bucket uuid, prefix text, delimiter text, behind text, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION storage.list_keys(tenant uuid, bucket uuid, prefix text, delimiter text, behind text, most integer) TO veza_app;
+REVOKE ALL ON FUNCTION storage.may_bypass_retention() FROM PUBLIC;
+GRANT ALL ON FUNCTION storage.may_bypass_retention() TO veza_app;
+GRANT ALL ON FUNCTION storage.may_bypass_retention() TO veza_system;
 GRANT SELECT,INSERT ON TABLE chat.events TO veza_app;
 GRANT SELECT,INSERT ON TABLE chat.events TO veza_jobs;
 GRANT UPDATE(body) ON TABLE chat.events TO veza_app;
@@ -3323,6 +3475,15 @@ GRANT UPDATE(key_id) ON TABLE storage.contents TO veza_app;
 GRANT UPDATE(wrapped_key) ON TABLE storage.contents TO veza_app;
 GRANT UPDATE(due_at) ON TABLE storage.contents TO veza_app;
 GRANT SELECT(due_at) ON TABLE storage.contents TO veza_system;
+GRANT UPDATE(tier) ON TABLE storage.contents TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE storage.lifecycles TO veza_app;
+GRANT SELECT(tenant_id) ON TABLE storage.lifecycles TO veza_system;
+GRANT UPDATE(rules) ON TABLE storage.lifecycles TO veza_app;
+GRANT UPDATE(version) ON TABLE storage.lifecycles TO veza_app;
+GRANT UPDATE(run_at) ON TABLE storage.lifecycles TO veza_app;
+GRANT SELECT(run_at) ON TABLE storage.lifecycles TO veza_system;
+GRANT UPDATE(ran_at) ON TABLE storage.lifecycles TO veza_app;
+GRANT UPDATE(updated_at) ON TABLE storage.lifecycles TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE storage.objects TO veza_app;
 GRANT UPDATE(version_id) ON TABLE storage.objects TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE storage.signing_keys TO veza_app;
@@ -3330,10 +3491,13 @@ GRANT SELECT ON TABLE storage.signing_keys TO veza_system;
 GRANT UPDATE(root_id) ON TABLE storage.signing_keys TO veza_app;
 GRANT UPDATE(wrapped) ON TABLE storage.signing_keys TO veza_app;
 GRANT SELECT,INSERT ON TABLE storage.tenant_keys TO veza_app;
+GRANT SELECT(tenant_id) ON TABLE storage.tenant_keys TO veza_system;
 GRANT UPDATE(root_id) ON TABLE storage.tenant_keys TO veza_app;
+GRANT SELECT(root_id) ON TABLE storage.tenant_keys TO veza_system;
 GRANT UPDATE(wrapped) ON TABLE storage.tenant_keys TO veza_app;
 GRANT UPDATE(current) ON TABLE storage.tenant_keys TO veza_app;
 GRANT UPDATE(dropped_at) ON TABLE storage.tenant_keys TO veza_app;
+GRANT SELECT(dropped_at) ON TABLE storage.tenant_keys TO veza_system;
 GRANT SELECT,INSERT,DELETE ON TABLE storage.uploads TO veza_app;
 GRANT SELECT(tenant_id) ON TABLE storage.uploads TO veza_system;
 GRANT UPDATE(length) ON TABLE storage.uploads TO veza_app;
@@ -3347,16 +3511,6 @@ GRANT SELECT,INSERT ON TABLE storage.usage TO veza_system;
 GRANT UPDATE(used_bytes) ON TABLE storage.usage TO veza_app;
 GRANT UPDATE(reserved_bytes) ON TABLE storage.usage TO veza_app;
 GRANT UPDATE(limit_bytes) ON TABLE storage.usage TO veza_system;
-GRANT SELECT,INSERT,DELETE ON TABLE storage.versions TO veza_app;
-GRANT UPDATE(content_type) ON TABLE storage.versions TO veza_app;
-GRANT UPDATE(headers) ON TABLE storage.versions TO veza_app;
-GRANT UPDATE(metadata) ON TABLE storage.versions TO veza_app;
-GRANT UPDATE(tags) ON TABLE storage.versions TO veza_app;
-GRANT UPDATE(ended_at) ON TABLE storage.versions TO veza_app;
-GRANT UPDATE(deleted_at) ON TABLE storage.versions TO veza_app;
-GRANT UPDATE(retention_mode) ON TABLE storage.versions TO veza_app;
-GRANT UPDATE(retain_until) ON TABLE storage.versions TO veza_app;
-GRANT UPDATE(legal_hold) ON TABLE storage.versions TO veza_app;
 GRANT SELECT,INSERT ON TABLE tenant.api_keys TO veza_app;
 GRANT SELECT,UPDATE ON TABLE tenant.api_keys TO veza_system;
 GRANT UPDATE(revoked_at) ON TABLE tenant.api_keys TO veza_app;

@@ -175,7 +175,8 @@ async fn foreign_ids_answer_like_ids_that_do_not_exist(t: DbTest) {
         UNION ALL SELECT b::text FROM storage.blobs b UNION ALL SELECT u::text FROM storage.uploads u
         UNION ALL SELECT r::text FROM chat.rooms r
         UNION ALL SELECT m::text FROM chat.members m UNION ALL SELECT e::text FROM chat.events e
-        UNION ALL SELECT s::text FROM chat.message_states s UNION ALL SELECT r::text FROM chat.reactions r) x)";
+        UNION ALL SELECT s::text FROM chat.message_states s UNION ALL SELECT r::text FROM chat.reactions r
+        UNION ALL SELECT l::text FROM storage.lifecycles l) x)";
     let before = t.database.superuser().text(dump);
     let document = app.anonymous().get("/openapi.json").await.expect(200);
     let mut walked = 0;

@@ -1,12 +1,14 @@
 //! The command line.
 
 mod jobs;
+mod storage;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::jobs::*;
+pub use self::storage::*;
 
 /// The backend of a multi-tenant SaaS: organisations, people, access.
 ///
@@ -43,6 +45,9 @@ pub enum Command {
     /// Look at jobs, and retry, cancel, pause, limit or purge them
     #[command(subcommand)]
     Jobs(JobsCommand),
+    /// Copy, list and delete files; compare the database with the backend; change and destroy keys
+    #[command(subcommand)]
+    Storage(StorageCommand),
     /// Print the OpenAPI document
     Openapi,
     /// Print the `AsyncAPI` document of the chat's WebSocket

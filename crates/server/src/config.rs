@@ -128,6 +128,7 @@ impl Config {
         config.tenant.read_files()?;
         config.jobs.read_files()?;
         config.chat.read_files()?;
+        config.storage.read_files()?;
         Ok(config)
     }
 
@@ -169,8 +170,12 @@ impl Config {
         check(self.tenant.requests_per_minute > 0, "tenant.requests_per_minute must be at least 1");
         if serving {
             check(
-                self.storage.directory.is_some() || self.storage.root_key_file.is_none(),
-                "storage.root_key_file is set, and storage.directory is not: there is nothing to encrypt",
+                self.storage.directory.is_some()
+                    || self.storage.s3.bucket.is_some()
+                    || self.storage.root_key_file.is_none()
+                        && self.storage.kms.key.is_none()
+                        && self.storage.vault.url.is_none(),
+                "storage.root_key_file is set, and neither storage.directory nor storage.s3.bucket: there is nothing to encrypt",
             );
             check(
                 self.database.url.is_some(),
@@ -186,6 +191,9 @@ impl Config {
                 ("tenant.mail.smtp_url", &self.tenant.mail.smtp_url),
                 ("jobs.listen_url", &self.jobs.listen_url),
                 ("jobs.redis_url", &self.jobs.redis_url),
+                ("storage.s3.secret_access_key", &self.storage.s3.secret_access_key),
+                ("storage.kms.secret_access_key", &self.storage.kms.secret_access_key),
+                ("storage.vault.token", &self.storage.vault.token),
             ] {
                 let shown = secret.as_ref().is_some_and(|secret| secret.expose() == "[secret]");
                 let problem = format!("{key} is [secret], which `veza config show` prints in its place");

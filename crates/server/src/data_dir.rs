@@ -105,9 +105,14 @@ impl DataDir {
         self.0.join("storage")
     }
 
+    /// Where the root key of stored files is, if one was made.
+    pub(crate) fn storage_key(&self) -> PathBuf {
+        self.0.join("storage_root_key")
+    }
+
     /// The root key of stored files, made the first time. Two at once would make two: hold the cluster's lock.
     pub(crate) fn create_storage_key(&self) -> Result<PathBuf, Error> {
-        let path = self.0.join("storage_root_key");
+        let path = self.storage_key();
         let failed = || Error::io(format!("cannot make {}", path.display()));
         if path.try_exists().map_err(failed())? {
             return Ok(path);

@@ -28,6 +28,9 @@ pub enum Error {
     /// An operation on jobs.
     #[error(transparent)]
     Jobs(veza_jobs::Error),
+    /// An operation on files.
+    #[error(transparent)]
+    Storage(veza_storage::Error),
     /// Input that breaks rules.
     #[error("the input breaks a rule:{}", itemise(&rules(.0)))]
     Invalid(Vec<veza_core::FieldError>),
@@ -63,6 +66,15 @@ impl From<veza_tenant::Error> for Error {
         match error {
             veza_tenant::Error::Invalid(fields) => Self::Invalid(fields),
             other => Self::Tenant(other),
+        }
+    }
+}
+
+impl From<veza_storage::Error> for Error {
+    fn from(error: veza_storage::Error) -> Self {
+        match error {
+            veza_storage::Error::Invalid(fields) => Self::Invalid(fields),
+            other => Self::Storage(other),
         }
     }
 }

@@ -5,10 +5,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz};
 use veza_core::{Query, TenantId, TenantScope, TenantTx, Write};
 
-use crate::crypt::{HEADER, Header, TenantKeyId, WrappedDataKey};
+use crate::crypt::{HEADER, Header};
 use crate::digest::Sums;
 use crate::id::ContentId;
 use crate::input::hex;
+use crate::keyring::{self, KeptKey};
 use crate::quota::{self, Delta};
 use crate::schema::{blobs, contents, versions};
 use crate::{BlobId, BlobKey, Error};
@@ -23,7 +24,7 @@ pub(crate) struct Intent {
     /// They are a guess, and fewer will do.
     pub(crate) guessed: bool,
     /// What its bytes are encrypted with.
-    pub(crate) key: Option<(TenantKeyId, WrappedDataKey)>,
+    pub(crate) key: Option<KeptKey>,
     /// For how long it may take, unless somebody says that it goes on.
     pub(crate) lease: TimeDelta,
     /// The limit of the deployment.
@@ -63,6 +64,9 @@ pub(crate) fn size(len: u64) -> Result<i64, Error> {
 /// much.
 pub(crate) fn begin(tx: &mut TenantTx<'_>, intent: &Intent) -> Result<i64, Error> {
     let now = tx.now();
+    if let Some((key, _)) = &intent.key {
+        keyring::hold(tx, *key)?;
+    }
     let reserved = if intent.guessed {
         quota::reserve_some(tx, intent.reserve, intent.limit)?
     } else {
@@ -255,6 +259,28 @@ pub(crate) fn condemn(tx: &mut TenantTx<'_>, content: ContentId, window: TimeDel
         .returning(contents::size);
     let freed: Option<i64> = tx.find_result(update)?;
     Ok(Delta::used(-freed.unwrap_or(0)))
+}
+
+/// The same for many contents.
+pub(crate) fn condemn_all(
+    tx: &mut TenantTx<'_>,
+    ids: &[ContentId],
+    window: TimeDelta,
+) -> Result<Delta, Error> {
+    let shown = versions::table
+        .filter(
+            versions::tenant_id.eq(contents::tenant_id).and(versions::content_id.eq(contents::content_id)),
+        )
+        .filter(versions::deleted_at.is_null());
+    let these = contents::table
+        .filter(contents::tenant_id.eq(tx.tenant()).and(contents::content_id.eq_any(ids)))
+        .filter(contents::state.eq("live"))
+        .filter(diesel::dsl::not(diesel::dsl::exists(shown)));
+    let update = diesel::update(these)
+        .set((contents::state.eq("condemned"), contents::due_at.eq(tx.now() + window)))
+        .returning(contents::size);
+    let freed: Vec<i64> = tx.load(update)?;
+    Ok(Delta::used(-freed.iter().sum::<i64>()))
 }
 
 /// Lets a locked content be shown again, if its bytes are not being removed yet.

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use veza_core::{Caller, Db, Query, TenantScope, TenantTx, Write};
 
-use crate::Error;
-use crate::crypt::{RootKey, TenantKey, TenantKeyId, WrappedKey};
-use crate::schema::tenant_keys;
+use crate::content;
+use crate::crypt::{DataKey, RootKey, TenantKey, TenantKeyId, WrappedDataKey, WrappedKey};
+use crate::id::ContentId;
+use crate::schema::{contents, tenant_keys};
+use crate::{Error, Storage};
 
 /// Keys that a process remembers. One is 32 bytes and unwrapping it may be a request to somebody else.
 const REMEMBERED: usize = 10_000;
@@ -27,13 +30,17 @@ pub(crate) struct Keyring {
 #[diesel(table_name = tenant_keys)]
 pub(crate) struct KeyRow {
     pub(crate) key_id: TenantKeyId,
-    root_id: String,
+    pub(crate) root_id: String,
     wrapped: Option<Vec<u8>>,
 }
 
 impl Keyring {
     pub(crate) fn new(db: Db, root: Arc<dyn RootKey>) -> Self {
         Self { db, root, known: Mutex::default() }
+    }
+
+    pub(crate) fn root(&self) -> &dyn RootKey {
+        &*self.root
     }
 
     /// The key that wraps what a tenant stores now; its first one is made when it is asked for.
@@ -84,11 +91,6 @@ impl Keyring {
         Ok(key)
     }
 
-    /// The key above all others.
-    pub(crate) fn root(&self) -> &dyn RootKey {
-        &*self.root
-    }
-
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<TenantKeyId, Arc<TenantKey>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,4 +101,73 @@ fn current(tx: &mut impl TenantScope) -> Result<Option<KeyRow>, Error> {
         .filter(tenant_keys::tenant_id.eq(tx.tenant()).and(tenant_keys::current))
         .select(KeyRow::as_select());
     Ok(tx.find_result(query)?)
+}
+
+/// A data key as its content's row keeps it: what wrapped it, and what that made of it.
+pub(crate) type KeptKey = (TenantKeyId, WrappedDataKey);
+
+/// What wraps the data key of a content, and the wrapped key; none when its bytes are not encrypted.
+pub(crate) fn key_of(
+    tx: &mut impl TenantScope,
+    content: ContentId,
+) -> Result<Option<(KeyRow, WrappedDataKey)>, Error> {
+    // Both in one statement: between two, the key may be changed and the old one dropped.
+    let query = contents::table
+        .inner_join(
+            tenant_keys::table.on(tenant_keys::tenant_id
+                .eq(contents::tenant_id)
+                .and(contents::key_id.eq(tenant_keys::key_id.nullable()))),
+        )
+        .filter(contents::tenant_id.eq(tx.tenant()).and(contents::content_id.eq(content)))
+        .select((KeyRow::as_select(), contents::wrapped_key));
+    let found: Option<(KeyRow, Option<Vec<u8>>)> = tx.find_result(query)?;
+    Ok(found.and_then(|(row, wrapped)| Some((row, WrappedDataKey::from_bytes(wrapped?)))))
+}
+
+/// Keeps a key from being changed before the transaction ends.
+///
+/// # Errors
+/// [`Error::Unavailable`] when it was changed since it was looked up.
+pub(crate) fn hold(tx: &mut TenantTx<'_>, key: TenantKeyId) -> Result<(), Error> {
+    let this = tenant_keys::table
+        .find((tx.tenant(), key))
+        .filter(tenant_keys::current)
+        .select(tenant_keys::key_id)
+        .for_share();
+    match tx.find_result::<TenantKeyId, _>(this)? {
+        Some(_) => Ok(()),
+        None => Err(Error::Unavailable {
+            retry_after: Duration::from_secs(1),
+            reason: "the organisation's key was changed meanwhile".to_owned(),
+        }),
+    }
+}
+
+impl Storage {
+    /// A new data key for a content, and what its row keeps of it; none where there is no root key.
+    pub(crate) async fn make_data_key(
+        &self,
+        caller: &Caller,
+        content: ContentId,
+    ) -> Result<Option<(DataKey, KeptKey)>, Error> {
+        let Some(keys) = self.keys() else { return Ok(None) };
+        let random = &**self.db().random();
+        let (key, data_key) = (keys.current(caller).await?, DataKey::generate(random));
+        let wrapped = key.wrap(content::key_place(caller.tenant(), content), &data_key, random)?;
+        Ok(Some((data_key, (key.id(), wrapped))))
+    }
+
+    /// The data key of a content, out of what [`key_of`] found.
+    pub(crate) async fn data_key(
+        &self,
+        caller: &Caller,
+        content: ContentId,
+        found: Option<(KeyRow, WrappedDataKey)>,
+    ) -> Result<Option<DataKey>, Error> {
+        let Some((row, wrapped)) = found else { return Ok(None) };
+        let keys =
+            self.keys().ok_or(Error::Crypto("stored bytes are encrypted, and there is no root key"))?;
+        let key = keys.unwrap(caller, row).await?;
+        key.unwrap(content::key_place(caller.tenant(), content), &wrapped).map(Some)
+    }
 }

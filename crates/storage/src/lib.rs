@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
 pub mod backend;
 mod blob;
 pub mod body;
@@ -16,6 +17,8 @@ pub mod id;
 mod input;
 mod key;
 mod keyring;
+pub mod keys;
+pub mod lifecycle;
 pub mod object;
 mod percent;
 pub mod permission;
@@ -36,7 +39,7 @@ pub use self::{
     backend::Backend,
     blob::{Blob, BlobId, BlobKey},
     body::Body,
-    config::StorageConfig,
+    config::{KmsSection, S3Section, StorageConfig, VaultSection},
     error::{BoxError, CODES, Error},
     key::{MAX_KEY, ObjectKey},
     put::NewObject,

@@ -14,4 +14,6 @@ veza_core::permissions! {
     /// May set how long objects are retained, put them under legal hold, and delete what is retained in
     /// governance mode.
     ManageRetention = "storage.retention.manage";
+    /// May change the keys that encrypt objects, and destroy all objects with them.
+    ManageKeys = "storage.keys.manage";
 }

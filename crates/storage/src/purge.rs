@@ -10,12 +10,20 @@ use crate::object::Object;
 
 /// Tells that an object changed, appeared, or went.
 pub(crate) fn object(tx: &mut TenantTx<'_>, bucket: &Bucket, object: &Object) -> Result<(), Error> {
-    if bucket.settings.access != Access::PublicRead {
+    objects(tx, bucket, std::slice::from_ref(object))
+}
+
+/// The same of many at once.
+pub(crate) fn objects(tx: &mut TenantTx<'_>, bucket: &Bucket, objects: &[Object]) -> Result<(), Error> {
+    if bucket.settings.access != Access::PublicRead || objects.is_empty() {
         return Ok(());
     }
-    let place = crate::percent::path(&object.key);
     // A version's own path never changes; when it goes, caches must forget it all the same.
-    tell(tx, bucket, &[place.clone(), format!("{place}?version={}", object.version_id)])
+    let paths = objects.iter().flat_map(|object| {
+        let place = crate::percent::path(&object.key);
+        [place.clone(), format!("{place}?version={}", object.version_id)]
+    });
+    tell(tx, bucket, &paths.collect::<Vec<_>>())
 }
 
 /// Tells that the bucket is public no more, or is now.

@@ -6,7 +6,7 @@ use veza_core::{Caller, Permit, TenantTx};
 
 use crate::bucket::{self, Bucket};
 use crate::content::{self, Facts, Intent, size};
-use crate::crypt::{DataKey, TenantKey};
+use crate::crypt::DataKey;
 use crate::digest::Expected;
 use crate::flow::{Arrived, Flow, Ids, STEP};
 use crate::id::ContentId;
@@ -57,11 +57,7 @@ impl Storage {
         body: Body,
     ) -> Result<Object, Error> {
         let new = Arc::new(new);
-        let key = match self.keys() {
-            Some(keys) => Some(keys.current(caller).await?),
-            None => None,
-        };
-        let begun = self.intend(caller, Arc::clone(&new), key).await?;
+        let begun = self.intend(caller, Arc::clone(&new)).await?;
         let ids = begun.ids;
         let flow = Flow {
             ids,
@@ -89,22 +85,10 @@ impl Storage {
     }
 
     /// Writes down what is about to happen.
-    async fn intend(
-        &self,
-        caller: &Caller,
-        new: Arc<NewObject>,
-        key: Option<Arc<TenantKey>>,
-    ) -> Result<Begun, Error> {
+    async fn intend(&self, caller: &Caller, new: Arc<NewObject>) -> Result<Begun, Error> {
         let (now, random) = (self.db().clock().now(), &**self.db().random());
         let ids = Ids { content: ContentId::generate(now, random), blob: BlobId::generate(now, random) };
-        let data_key = key.as_ref().map(|_| DataKey::generate(random));
-        let wrapped = match (&key, &data_key) {
-            (Some(key), Some(data_key)) => {
-                let place = content::key_place(caller.tenant(), ids.content);
-                Some((key.id(), key.wrap(place, data_key, random)?))
-            }
-            _ => None,
-        };
+        let (data_key, kept_key) = self.make_data_key(caller, ids.content).await?.unzip();
         let (limit, lease) = (self.config().quota_bytes, self.config().lease());
         let (reserve, guessed) = (new.len.map_or(Ok(STEP), size)?, new.len.is_none());
         let backend = self.backend_name().to_owned();
@@ -113,7 +97,7 @@ impl Storage {
             object::check_early(&bucket, &new.attributes, new.len.map(size).transpose()?)?;
             // It is checked again when it counts; now it saves a body that would be in vain.
             new.condition.check(object::current(tx, &bucket, &new.key)?.as_ref())?;
-            let key = wrapped.clone().filter(|_| bucket.settings.encryption);
+            let key = kept_key.clone().filter(|_| bucket.settings.encryption);
             if bucket.settings.encryption && key.is_none() {
                 return Err(Error::NoRootKey);
             }

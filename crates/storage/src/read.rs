@@ -9,13 +9,12 @@ use veza_core::{Caller, Permit, ReadTx, TenantId, TenantScope};
 
 use crate::backend::ByteRange;
 use crate::bucket;
-use crate::content;
-use crate::crypt::{DataKey, Header, SealedBlob, TenantKeyId, WrappedDataKey};
+use crate::crypt::{DataKey, Header, SealedBlob, WrappedDataKey};
 use crate::id::{ContentId, VersionId};
-use crate::keyring::KeyRow;
+use crate::keyring::{self, KeyRow};
 use crate::object::{self, Object};
 use crate::permission::ReadObjects;
-use crate::schema::{blobs, contents, tenant_keys};
+use crate::schema::blobs;
 use crate::{BlobId, BlobKey, Body, Error, ObjectKey, Storage};
 
 /// An object, and bytes of it.
@@ -138,24 +137,9 @@ impl Storage {
         content: ContentId,
         located: Located,
     ) -> Result<OpenedContent, Error> {
-        let data_key = match located.key {
-            Some((row, wrapped)) => Some(self.data_key(caller, content, row, &wrapped).await?),
-            None => None,
-        };
+        let data_key = self.data_key(caller, content, located.key).await?;
         let (storage, tenant) = (self.clone(), caller.tenant());
         Ok(OpenedContent { storage, tenant, parts: located.parts, data_key: Arc::new(data_key) })
-    }
-
-    pub(crate) async fn data_key(
-        &self,
-        caller: &Caller,
-        content: ContentId,
-        row: KeyRow,
-        wrapped: &WrappedDataKey,
-    ) -> Result<DataKey, Error> {
-        let keys =
-            self.keys().ok_or(Error::Crypto("stored bytes are encrypted, and there is no root key"))?;
-        keys.unwrap(caller, row).await?.unwrap(content::key_place(caller.tenant(), content), wrapped)
     }
 
     async fn part(
@@ -173,8 +157,8 @@ impl Storage {
         let (backend, wanted) = (self.backend(), Some(ByteRange::from(range)));
         let download = match (data_key, part.header) {
             (Some(data_key), Some(header)) => {
-                let sealed = SealedBlob::whole(Header::from_bytes(&header)?, part.size.unsigned_abs());
-                sealed.get(backend, key, data_key, wanted).await
+                let sealed = SealedBlob::new(Header::from_bytes(&header)?, part.size.unsigned_abs());
+                sealed.get(&**backend, key, data_key, wanted).await
             }
             (None, None) => backend.get(key, wanted).await,
             _ => Err(Error::Corrupt("a blob and its content do not agree on encryption")),
@@ -229,14 +213,5 @@ fn locate(tx: &mut impl TenantScope, content: ContentId) -> Result<Located, Erro
         .order(blobs::number)
         .select(Part::as_select());
     let parts: Vec<Part> = tx.load(parts)?;
-    let key = contents::table.find((tx.tenant(), content)).select((contents::key_id, contents::wrapped_key));
-    let (id, wrapped): (Option<TenantKeyId>, Option<Vec<u8>>) = tx.get_result(key)?;
-    let key = match id.zip(wrapped) {
-        Some((id, wrapped)) => {
-            let row = tenant_keys::table.find((tx.tenant(), id)).select(KeyRow::as_select());
-            Some((tx.get_result(row)?, WrappedDataKey::from_bytes(wrapped)))
-        }
-        None => None,
-    };
-    Ok(Located { parts, key })
+    Ok(Located { parts, key: keyring::key_of(tx, content)? })
 }

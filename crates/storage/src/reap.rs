@@ -58,8 +58,8 @@ struct Due {
 }
 
 impl Storage {
-    /// Looks for tenants whose bytes are due for removal, and has jobs remove them, until the process stops. At
-    /// least one process must.
+    /// Looks for tenants whose bytes are due for removal, or whose buckets' rules are to be looked at, and has jobs do
+    /// it, until the process stops. At least one process must.
     pub fn start_worker(&self, tasks: &Tasks) {
         let this = self.clone();
         tasks.every("storage.sweep", SWEEP, move || {
@@ -67,6 +67,9 @@ impl Storage {
             async move {
                 if let Err(error) = this.sweep().await {
                     tracing::warn!(%error, "stored bytes that are due for removal cannot be looked for");
+                }
+                if let Err(error) = this.sweep_lifecycles().await {
+                    tracing::warn!(%error, "buckets whose rules are due cannot be looked for");
                 }
             }
         });
@@ -102,11 +105,12 @@ impl Storage {
             reaped.contents += moved.gone;
             self.remove(tenant, &due).await?;
             reaped.blobs += due.len();
-            let done = due.is_empty() && moved.looked == 0;
-            let due: Vec<BlobId> = due.into_iter().map(|due| due.blob).collect();
-            self.db().tenant(&caller, move |tx| removed(tx, &due, grace)).await?;
-            if done {
+            if due.is_empty() && moved.looked == 0 {
                 return Ok(reaped);
+            }
+            if !due.is_empty() {
+                let due: Vec<BlobId> = due.into_iter().map(|due| due.blob).collect();
+                self.db().tenant(&caller, move |tx| removed(tx, &due, grace)).await?;
             }
         }
     }
@@ -214,9 +218,6 @@ fn due_blobs(tx: &mut TenantTx<'_>) -> Result<Vec<DueBlob>, Error> {
 
 /// Notes that blobs were removed: the first time, to look again; the second time, for good.
 fn removed(tx: &mut TenantTx<'_>, these: &[BlobId], grace: TimeDelta) -> Result<(), Error> {
-    if these.is_empty() {
-        return Ok(());
-    }
     let tenant = tx.tenant();
     let twice = blobs::table
         .filter(blobs::tenant_id.eq(tenant).and(blobs::blob_id.eq_any(these)))

@@ -56,6 +56,7 @@ diesel::table! {
         wrapped_key -> Nullable<Binary>,
         due_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        tier -> Text,
     }
 }
 diesel::table! {
@@ -129,4 +130,24 @@ diesel::table! {
         expires_at -> Timestamptz,
     }
 }
-diesel::allow_tables_to_appear_in_same_query!(buckets, contents, blobs, versions, objects, signing_keys);
+diesel::table! {
+    storage.lifecycles (tenant_id, bucket_id) {
+        tenant_id -> Uuid,
+        bucket_id -> Uuid,
+        rules -> Jsonb,
+        version -> BigInt,
+        run_at -> Timestamptz,
+        ran_at -> Nullable<Timestamptz>,
+        updated_at -> Timestamptz,
+    }
+}
+diesel::allow_tables_to_appear_in_same_query!(
+    buckets,
+    contents,
+    blobs,
+    versions,
+    objects,
+    lifecycles,
+    tenant_keys,
+    signing_keys
+);

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 #[cfg(feature = "server")]
+mod classes;
+#[cfg(feature = "server")]
 mod faults;
 #[cfg(feature = "server")]
 mod objects;

@@ -12,13 +12,14 @@ use s3s::dto::{
     CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput,
     DeleteObjectsInput, DeleteObjectsOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
     HeadObjectOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectsV2Input,
-    ListObjectsV2Output, MultipartUpload, PutObjectInput, PutObjectOutput, StreamingBlob,
+    ListObjectsV2Output, MultipartUpload, PutObjectInput, PutObjectOutput, StorageClass, StreamingBlob,
     UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tokio::sync::Mutex;
 
+use crate::classes::Classes;
 use crate::faults::{Fault, Faults, Request};
 use crate::uploads::Uploads;
 
@@ -28,16 +29,25 @@ pub(crate) struct Objects {
     inner: FileSystem,
     /// The only bucket there is. `s3s-fs` would make others when they are written to.
     bucket: &'static str,
-    uploads: Mutex<Uploads>,
+    uploads: Arc<Mutex<Uploads>>,
     /// Held by who looks whether an object is there and then writes it.
     writing: Mutex<()>,
     faults: Arc<Faults>,
     min_part: usize,
+    classes: Arc<Classes>,
+}
+
+/// What the server looks at as well.
+pub(crate) struct Shared {
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) classes: Arc<Classes>,
+    pub(crate) uploads: Arc<Mutex<Uploads>>,
 }
 
 impl Objects {
-    pub(crate) fn new(inner: FileSystem, bucket: &'static str, faults: Arc<Faults>, min_part: usize) -> Self {
-        Self { inner, bucket, uploads: Mutex::default(), writing: Mutex::new(()), faults, min_part }
+    pub(crate) fn new(inner: FileSystem, bucket: &'static str, shared: Shared, min_part: usize) -> Self {
+        let Shared { faults, classes, uploads } = shared;
+        Self { inner, bucket, uploads, writing: Mutex::new(()), faults, min_part, classes }
     }
 
     /// A fault before anything is done.
@@ -119,7 +129,10 @@ impl S3 for Objects {
         &self,
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        self.inner.head_object(request).await
+        let class = self.classes.get(&request.input.key).map(StorageClass::from);
+        let mut answer = self.inner.head_object(request).await?;
+        answer.output.storage_class = class;
+        Ok(answer)
     }
 
     async fn list_objects_v2(
@@ -175,6 +188,19 @@ impl S3 for Objects {
         request: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
         let _alone = self.writing.lock().await;
+        let input = &request.input;
+        if let s3s::dto::CopySource::Bucket { key, .. } = &input.copy_source
+            && **key == *input.key
+            && let Some(class) = &input.storage_class
+        {
+            // Onto itself: `s3s-fs` would empty it.
+            let head = HeadObjectInput::builder().bucket(input.bucket.clone()).key(input.key.clone()).build();
+            let head = head.map_err(|error| s3_error!(error, InvalidRequest))?;
+            let (key, class) = (input.key.clone(), class.as_str().to_owned());
+            self.inner.head_object(request.map_input(|_| head)).await?;
+            self.classes.set(&key, &class);
+            return Ok(S3Response::new(CopyObjectOutput::default()));
+        }
         if request.headers.contains_key("if-none-match") && !self.faults.ignores_conditions() {
             let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
             let target = HeadObjectInput::builder().bucket(bucket).key(key).build();
@@ -192,7 +218,12 @@ impl S3 for Objects {
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = request.input;
         self.check_bucket(&input.bucket)?;
-        let id = self.uploads.lock().await.begin(input.bucket.clone(), input.key.clone(), input.metadata);
+        let id = self.uploads.lock().await.begin(
+            input.bucket.clone(),
+            input.key.clone(),
+            input.metadata,
+            input.storage_class,
+        );
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
@@ -235,10 +266,10 @@ impl S3 for Objects {
         let fault = self.begin(Request::Complete)?;
         let input = request.input.clone();
         let named = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
-        let (joined, metadata) = {
+        let (joined, metadata, class) = {
             let mut uploads = self.uploads.lock().await;
             let upload = uploads.find(&input.bucket, &input.key, &input.upload_id)?;
-            (upload.join(&named, self.min_part)?, upload.metadata.clone())
+            (upload.join(&named, self.min_part)?, upload.metadata.clone(), upload.class.clone())
         };
         let put = PutObjectInput {
             bucket: input.bucket.clone(),
@@ -250,6 +281,9 @@ impl S3 for Objects {
         };
         let put = self.write(request.map_input(|_| put)).await?;
         self.uploads.lock().await.remove(&input.upload_id);
+        if let Some(class) = class {
+            self.classes.set(&input.key, class.as_str());
+        }
         lost(
             fault,
             S3Response::new(CompleteMultipartUploadOutput {

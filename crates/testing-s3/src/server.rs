@@ -13,14 +13,17 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
 use tokio_rustls::TlsAcceptor;
 use veza_core::config::Secret;
 use veza_core::{SystemRandom, Tasks};
 use veza_storage::backend::s3::S3Config;
 
+use crate::classes::Classes;
 use crate::faults::Faults;
-use crate::objects::Objects;
+use crate::objects::{Objects, Shared};
 use crate::tls;
+use crate::uploads::Uploads;
 
 const BUCKET: &str = "bucket";
 const ACCESS_KEY_ID: &str = "veza";
@@ -35,6 +38,8 @@ pub struct S3Server {
     address: SocketAddr,
     directory: PathBuf,
     faults: Arc<Faults>,
+    classes: Arc<Classes>,
+    uploads: Arc<Mutex<Uploads>>,
     tasks: Tasks,
     certificate: Option<PathBuf>,
 }
@@ -54,13 +59,14 @@ impl S3Server {
         let name = u64::from_le_bytes(veza_core::bytes::<8>(&SystemRandom));
         let directory = parent.join(format!("s3-{name:016x}"));
         std::fs::create_dir_all(directory.join(BUCKET))?;
-        let faults = Arc::new(Faults::default());
+        let (faults, classes) = (Arc::new(Faults::default()), Arc::new(Classes::default()));
+        let uploads = Arc::new(Mutex::default());
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let service = service(&directory, &faults, address.port())?;
+        let service = service(&directory, &faults, &classes, &uploads, address.port())?;
         let certificate = with_tls.then(|| directory.join("certificate.pem"));
         let tls = certificate.as_deref().map(tls::acceptor).transpose()?;
-        let this = Self { address, directory, faults, tasks: Tasks::new(), certificate };
+        let this = Self { address, directory, faults, classes, uploads, tasks: Tasks::new(), certificate };
         let tasks = this.tasks.clone();
         this.tasks.spawn("testing_s3_listen", move |stop| async move {
             stop.run_until_cancelled(listen(listener, service, tls, tasks)).await;
@@ -70,12 +76,21 @@ impl S3Server {
 
     /// How to speak to it.
     pub fn config(&self) -> S3Config {
-        let secret = Secret::new(SECRET_ACCESS_KEY);
-        let config = S3Config::new("eu-test-1", BUCKET, ACCESS_KEY_ID, secret);
         let scheme = if self.certificate.is_some() { "https" } else { "http" };
-        let config = config.with_endpoint(format!("{scheme}://{}", self.address));
         let ca_file = self.certificate.clone();
-        S3Config { min_part: 64 * 1024, part_size: MIN_PART, ca_file, ..config }
+        S3Config { ca_file, ..Self::config_of(format!("{scheme}://{}", self.address)) }
+    }
+
+    /// How to speak to a server in another process, which said where it is.
+    pub fn config_of(endpoint: String) -> S3Config {
+        let secret = Secret::new(SECRET_ACCESS_KEY);
+        let config = S3Config::new("eu-test-1", BUCKET, ACCESS_KEY_ID, secret).with_endpoint(endpoint);
+        S3Config { part_size: MIN_PART, ..config }
+    }
+
+    /// How many uploads in parts have begun and not ended.
+    pub async fn uploads(&self) -> usize {
+        self.uploads.lock().await.list(BUCKET, "").len()
     }
 
     /// The same with the bucket in the host's name: `bucket.localhost`.
@@ -87,6 +102,11 @@ impl S3Server {
     /// What goes wrong.
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// The storage class of an object that has another than the usual one.
+    pub fn class_of(&self, key: &str) -> Option<String> {
+        self.classes.get(key)
     }
 
     /// Where the objects of the bucket lie.
@@ -103,9 +123,17 @@ impl Drop for S3Server {
     }
 }
 
-fn service(directory: &Path, faults: &Arc<Faults>, port: u16) -> io::Result<S3Service> {
+fn service(
+    directory: &Path,
+    faults: &Arc<Faults>,
+    classes: &Arc<Classes>,
+    uploads: &Arc<Mutex<Uploads>>,
+    port: u16,
+) -> io::Result<S3Service> {
     let inner = FileSystem::new(directory).map_err(|error| io::Error::other(format!("{error:?}")))?;
-    let mut service = S3ServiceBuilder::new(Objects::new(inner, BUCKET, Arc::clone(faults), MIN_PART));
+    let shared =
+        Shared { faults: Arc::clone(faults), classes: Arc::clone(classes), uploads: Arc::clone(uploads) };
+    let mut service = S3ServiceBuilder::new(Objects::new(inner, BUCKET, shared, MIN_PART));
     service.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
     let hosts = [format!("localhost:{port}"), format!("127.0.0.1:{port}")];
     service.set_host(MultiDomain::new(&hosts).map_err(io::Error::other)?);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::{Bytes, BytesMut};
 use md5::{Digest, Md5};
-use s3s::dto::{CompletedPart, ETag, Metadata};
+use s3s::dto::{CompletedPart, ETag, Metadata, StorageClass};
 use s3s::{S3Result, s3_error};
 
 /// Uploads that have begun and not ended.
@@ -20,6 +20,7 @@ pub(crate) struct Upload {
     pub(crate) bucket: String,
     pub(crate) key: String,
     pub(crate) metadata: Option<Metadata>,
+    pub(crate) class: Option<StorageClass>,
     parts: BTreeMap<i32, Part>,
 }
 
@@ -30,10 +31,16 @@ struct Part {
 }
 
 impl Uploads {
-    pub(crate) fn begin(&mut self, bucket: String, key: String, metadata: Option<Metadata>) -> String {
+    pub(crate) fn begin(
+        &mut self,
+        bucket: String,
+        key: String,
+        metadata: Option<Metadata>,
+        class: Option<StorageClass>,
+    ) -> String {
         self.begun += 1;
         let id = format!("upload~{}", self.begun);
-        self.open.insert(id.clone(), Upload { bucket, key, metadata, parts: BTreeMap::new() });
+        self.open.insert(id.clone(), Upload { bucket, key, metadata, class, parts: BTreeMap::new() });
         id
     }
 

@@ -36,6 +36,8 @@ impl Config {
         config.jobs.read_files()?;
         #[cfg(feature = "chat")]
         config.chat.read_files()?;
+        #[cfg(feature = "storage")]
+        config.storage.read_files()?;
         Ok(config)
     }
 }

@@ -22,7 +22,7 @@ pub struct Platform {
     pub tenants: Tenants,
     /// Queues.
     pub jobs: Jobs,
-    /// Files, where a directory for them is configured.
+    /// Files, where a directory or a bucket for them is configured.
     #[cfg(feature = "storage")]
     pub storage: Option<veza_storage::Storage>,
     /// Rooms and messages.
@@ -112,8 +112,9 @@ impl Platform {
         #[cfg(feature = "webhook")]
         let webhooks = veza_jobs::webhook::Webhooks::new(&config.jobs.webhook, &root_secret)?;
         let jobs = Jobs::new(db.clone(), listening(config.jobs, &config.database))?;
+        let tasks = Tasks::new();
         #[cfg(feature = "storage")]
-        let storage = veza_storage::Storage::configured(db.clone(), config.storage).await?;
+        let storage = veza_storage::Storage::configured(db.clone(), config.storage, &tasks).await?;
         #[cfg(feature = "chat")]
         let chat = veza_chat::Chat::new(db.clone(), config.chat)?;
         Ok(Self {
@@ -124,7 +125,7 @@ impl Platform {
             storage,
             #[cfg(feature = "chat")]
             chat,
-            tasks: Tasks::new(),
+            tasks,
             work: Tasks::new(),
             #[cfg(feature = "webhook")]
             webhooks,
@@ -170,7 +171,10 @@ impl Platform {
         let runtime = runtime.handler::<veza_jobs::webhook::Webhook, _>(self.webhooks.clone());
         #[cfg(feature = "storage")]
         let runtime = match &self.storage {
-            Some(storage) => runtime.handler::<veza_storage::Collect, _>(storage.clone()),
+            Some(storage) => runtime
+                .handler::<veza_storage::Collect, _>(storage.clone())
+                .handler::<veza_storage::lifecycle::ApplyLifecycle, _>(storage.clone())
+                .handler::<veza_storage::keys::RewrapKeys, _>(storage.clone()),
             None => runtime,
         };
         runtime

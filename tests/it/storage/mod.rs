@@ -13,6 +13,7 @@ mod objects;
 mod public;
 mod purging;
 mod ranges;
+mod retention;
 mod signed;
 mod sniffing;
 mod tus;

@@ -84,6 +84,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/2026-11-22-112000_storage_purge_caches/up.sql"),
     },
     Migration {
+        name: "2026-11-22-120000_storage_guard_retained",
+        sql: include_str!("../../../../migrations/2026-11-22-120000_storage_guard_retained/up.sql"),
+    },
+    Migration {
+        name: "2026-11-22-121000_storage_create_lifecycles",
+        sql: include_str!("../../../../migrations/2026-11-22-121000_storage_create_lifecycles/up.sql"),
+    },
+    Migration {
+        name: "2026-11-22-122000_storage_rotate_keys",
+        sql: include_str!("../../../../migrations/2026-11-22-122000_storage_rotate_keys/up.sql"),
+    },
+    Migration {
         name: "2026-11-22-130000_chat_create_log",
         sql: include_str!("../../../../migrations/2026-11-22-130000_chat_create_log/up.sql"),
     },

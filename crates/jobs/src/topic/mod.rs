@@ -28,7 +28,7 @@ pub use self::{
     filter::{Filter, MAX_ELEMENTS, MAX_FILTER_BYTES, MAX_FILTER_KEYS, MAX_FILTER_VALUES},
     outside::{NewEvent, post},
     pattern::{MAX_ROUTING_KEY, Pattern},
-    publish::{MAX_PUBLISHED_BYTES, PublishOptions, Published, publish},
+    publish::{MAX_PUBLISHED_BYTES, PublishOptions, Published, publish, publish_all},
     replay::{MAX_REPLAYS, Replay, replay, replays},
     subscription::Subscription,
 };

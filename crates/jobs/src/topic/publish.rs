@@ -119,14 +119,57 @@ pub fn publish(
     event: &impl Serialize,
     options: PublishOptions,
 ) -> Result<Published, Error> {
+    check(exchange, routing_key)?;
+    let outside = options.outside;
+    let (event, payload) = make(tx, exchange, routing_key, event, options)?;
+    let routes = routes(tx, exchange, routing_key)?;
+    let deliveries = send(tx, &event, &payload, &routes, outside)?;
+    Ok(Published { event_id: event.event_id, deliveries })
+}
+
+/// Publishes many events with one routing key, as [`publish`] does each of them, and looks once for who wants them.
+/// Answers how many deliveries that makes.
+///
+/// # Errors
+/// As [`publish`].
+pub fn publish_all<E: Serialize>(
+    tx: &mut TenantTx<'_>,
+    exchange: &str,
+    routing_key: &str,
+    events: impl IntoIterator<Item = (E, PublishOptions)>,
+) -> Result<usize, Error> {
+    check(exchange, routing_key)?;
+    let routes = routes(tx, exchange, routing_key)?;
+    if routes.is_empty() {
+        return Ok(0);
+    }
+    let mut deliveries = 0;
+    for (event, options) in events {
+        let outside = options.outside;
+        let (event, payload) = make(tx, exchange, routing_key, &event, options)?;
+        deliveries += send(tx, &event, &payload, &routes, outside)?;
+    }
+    Ok(deliveries)
+}
+
+fn check(exchange: &str, routing_key: &str) -> Result<(), Error> {
     check_name(exchange).map_err(|_same_rule| {
         Error::field("/exchange", "name", "an exchange's name is made like a queue's")
     })?;
-    check_routing_key(routing_key)?;
+    check_routing_key(routing_key)
+}
+
+/// An event, and its text.
+fn make(
+    tx: &TenantTx<'_>,
+    exchange: &str,
+    routing_key: &str,
+    event: &impl Serialize,
+    options: PublishOptions,
+) -> Result<(Event, String), Error> {
     if options.hops > MAX_HOPS {
         return Err(Error::TooManyHops { max: MAX_HOPS });
     }
-    let outside = options.outside;
     let event = Event {
         event_id: tx.new_id(),
         exchange: exchange.to_owned(),
@@ -141,22 +184,28 @@ pub fn publish(
     if payload.len() > MAX_PAYLOAD {
         return Err(Error::too_large("/body", payload.len(), MAX_PAYLOAD, "an event may have 1 MiB in all"));
     }
-    let routes = routes(tx, &event)?;
-    let kept = routes.iter().any(|route| route.keep_days > 0);
-    let allowed = |route: &Route| !outside || route.is_pull();
-    let wanted: Vec<Route> =
-        routes.into_iter().filter(|route| allowed(route) && route.wants(&event)).collect();
-    check_size(&wanted, payload.len())?;
-    if kept {
-        keep(tx, &event, outside, wanted.iter().filter_map(|route| route.binding_id).collect())?;
-    }
-    deliver(tx, &payload, wanted.iter().filter_map(Route::target))
-        .map(|deliveries| Published { event_id: event.event_id, deliveries })
+    Ok((event, payload))
 }
 
-/// Who may want the event, in one round trip. The row of an exchange without bindings tells for how
+fn send(
+    tx: &mut TenantTx<'_>,
+    event: &Event,
+    payload: &str,
+    routes: &[Route],
+    outside: bool,
+) -> Result<usize, Error> {
+    let allowed = |route: &&Route| !outside || route.is_pull();
+    let wanted: Vec<&Route> = routes.iter().filter(allowed).filter(|route| route.wants(event)).collect();
+    check_size(&wanted, payload.len())?;
+    if routes.iter().any(|route| route.keep_days > 0) {
+        keep(tx, event, outside, wanted.iter().filter_map(|route| route.binding_id).collect())?;
+    }
+    deliver(tx, payload, wanted.into_iter().filter_map(Route::target))
+}
+
+/// Who may want an event, in one round trip. The row of an exchange without bindings tells for how
 /// long it keeps events.
-fn routes(tx: &mut TenantTx<'_>, event: &Event) -> Result<Vec<Route>, Error> {
+fn routes(tx: &mut TenantTx<'_>, exchange: &str, routing_key: &str) -> Result<Vec<Route>, Error> {
     let query = diesel::sql_query(
         "SELECT NULL AS subscription, b.binding_id, e.keep_days, b.pattern, b.filter, b.filter_scope, b.queue, \
                 q.max_receives::smallint AS max_attempts, NULL::integer AS timeout_ms, q.delay_ms, q.max_message_bytes \
@@ -170,10 +219,7 @@ fn routes(tx: &mut TenantTx<'_>, event: &Event) -> Result<Vec<Route>, Error> {
          SELECT s.name, NULL, 0::smallint, s.pattern, NULL, NULL, s.queue, s.max_attempts, s.timeout_ms, NULL, NULL \
          FROM jobs.subscriptions AS s WHERE s.exchange = $2",
     );
-    let query = query
-        .bind::<SqlUuid, _>(tx.tenant())
-        .bind::<Text, _>(&event.exchange)
-        .bind::<Text, _>(&event.routing_key);
+    let query = query.bind::<SqlUuid, _>(tx.tenant()).bind::<Text, _>(exchange).bind::<Text, _>(routing_key);
     Ok(tx.load(query)?)
 }
 
@@ -197,7 +243,7 @@ impl Route {
 }
 
 /// Each queue takes the event, and they do not take too much together.
-fn check_size(routes: &[Route], size: usize) -> Result<(), Error> {
+fn check_size(routes: &[&Route], size: usize) -> Result<(), Error> {
     for route in routes {
         if let (Some(queue), Some(max)) = (&route.queue, route.max_message_bytes) {
             pull::fits(&QueueName::stored(queue.clone()), max, size, "/body")?;

@@ -6,6 +6,7 @@ mod generate;
 mod jobs;
 mod migrate;
 mod serve;
+mod storage;
 mod tenant;
 mod up;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Doctor(args) => doctor::run(file, &args),
         Command::Tenant(command) => tenant::run(file, command),
         Command::Jobs(command) => jobs::run(file, command),
+        Command::Storage(command) => storage::run(file, command),
         Command::Openapi => generate::openapi(),
         Command::Asyncapi => generate::asyncapi(),
         Command::Errors => generate::errors(),

@@ -37,5 +37,5 @@ fn files_are_kept_encrypted_from_one_start_to_the_next() {
 fn a_root_key_without_files_is_a_mistake() {
     let mut check = veza(["config", "check", "--serving"]);
     check.env("VEZA_STORAGE__ROOT_KEY_FILE", "/nowhere");
-    run(&mut check).fails_with(&["storage.root_key_file is set, and storage.directory is not"]);
+    run(&mut check).fails_with(&["storage.root_key_file is set, and neither storage.directory nor"]);
 }

@@ -25,6 +25,7 @@ mod process;
 mod serve;
 mod start;
 mod stop;
+mod storage;
 mod tenant;
 mod up;
 mod walkthrough;

@@ -18,17 +18,13 @@ use crate::{BlobKey, Body, Error};
 /// The most keys of one [`Backend::delete_many`], and entries of one [`Backend::list`].
 pub const MAX_KEYS: usize = 1_000;
 
-/// The highest number of a part.
-pub const MAX_PART: u16 = 10_000;
-
 /// What a backend answers, some time.
 pub type Pending<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 /// A store of immutable blobs.
 ///
 /// Every operation leaves either its whole effect or none that a reader could see, also when its future
-/// is dropped or the process is killed. A dropped `put`, `complete` or `copy` may still take effect a
-/// moment later. After an answer that tells nothing ([`Error::Unavailable`]) ask [`Backend::head`].
+/// is dropped or the process is killed. A dropped `put` may still take effect a moment later. After an answer that tells nothing ([`Error::Unavailable`]) ask [`Backend::head`].
 pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// What this backend can do.
     fn caps(&self) -> Caps;
@@ -58,32 +54,14 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         limit: usize,
     ) -> Pending<'_, Vec<Listed>>;
 
-    /// Begins a multipart upload.
-    fn begin(&self, key: BlobKey) -> Pending<'_, UploadId>;
-
-    /// Stores a part, in any order; a part with the same number is replaced. Numbers are 1 to
-    /// [`MAX_PART`]; lengths obey [`Caps::min_part`] and [`Caps::equal_parts`].
-    fn part<'a>(
-        &'a self,
-        key: BlobKey,
-        upload: &'a UploadId,
-        number: u16,
-        len: u64,
-        body: Body,
-    ) -> Pending<'a, Part>;
-
-    /// Makes the parts, in the order of their numbers, the blob. What failed can be tried again.
-    fn complete<'a>(&'a self, key: BlobKey, upload: &'a UploadId, parts: &'a [Part]) -> Pending<'a, Stored>;
+    /// The multipart uploads of a key that have begun and not ended, which a process that died left of a long `put`.
+    fn uploads(&self, key: BlobKey) -> Pending<'_, Vec<UploadId>>;
 
     /// Ends a multipart upload without a blob. One that is absent has ended already.
     fn abort<'a>(&'a self, key: BlobKey, upload: &'a UploadId) -> Pending<'a, ()>;
 
-    /// The uploads of a key that have begun and not ended. For whoever lost the id: a process that died
-    /// may have left an upload, of its own or of a long `put`.
-    fn uploads(&self, key: BlobKey) -> Pending<'_, Vec<UploadId>>;
-
-    /// Stores the bytes of `from` as `to` as well, where possible without moving them.
-    fn copy(&self, from: BlobKey, to: BlobKey) -> Pending<'_, Stored>;
+    /// Moves a blob between tiers, where the backend has such ([`Caps::tiers`]). It can be read all the while.
+    fn set_tier(&self, key: BlobKey, tier: Tier) -> Pending<'_, ()>;
 
     /// A URL with which somebody else does `operation` within `ttl`, where the backend has such
     /// ([`Caps::presign`]).
@@ -98,17 +76,23 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
 /// What a backend can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
-    /// A put or complete onto an existing key is an error, also when two come at once. Else it replaces the
-    /// bytes. So it is with a copy, but that of two at once both may succeed.
+    /// A put onto an existing key is an error, also when two come at once. Else it replaces the bytes.
     pub exclusive_put: bool,
-    /// All parts of an upload but the last must have the same length.
-    pub equal_parts: bool,
-    /// The fewest bytes of a part that is not the last.
-    pub min_part: u64,
-    /// The most bytes of a blob that is put without a multipart upload of the caller's.
+    /// The most bytes of a blob.
     pub max_put: u64,
     /// [`Backend::presign`] gives URLs.
     pub presign: bool,
+    /// There is a cold tier.
+    pub tiers: bool,
+}
+
+/// Where a blob is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// Where reading is cheap.
+    Hot,
+    /// Where keeping is cheap. Reading is as fast.
+    Cold,
 }
 
 /// A stored blob.
@@ -168,31 +152,19 @@ impl From<Range<u64>> for ByteRange {
 }
 
 /// A multipart upload, in the words of its backend.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UploadId(String);
 
 impl UploadId {
-    /// What a backend said, or what was kept of it.
+    /// What a backend said.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text to keep.
+    /// What it said.
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// A stored part of an upload. Whoever completes the upload keeps and gives back all three.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Part {
-    /// Its number, from 1.
-    pub number: u16,
-    /// Its bytes.
-    pub len: u64,
-    /// What the backend calls this version of the part.
-    pub tag: String,
 }
 
 /// What a presigned URL is for.
@@ -208,15 +180,6 @@ pub enum Operation {
     },
     /// Store the blob, of exactly so many bytes.
     Put {
-        /// Bytes of the body.
-        len: u64,
-    },
-    /// Store a part, of exactly so many bytes.
-    Part {
-        /// The upload.
-        upload: UploadId,
-        /// The number of the part.
-        number: u16,
         /// Bytes of the body.
         len: u64,
     },
@@ -236,27 +199,6 @@ pub struct Presigned {
 impl fmt::Debug for Presigned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Presigned").field("method", &self.method).finish_non_exhaustive()
-    }
-}
-
-/// The parts in the order given have ascending numbers within the limits, and there is one.
-fn check_parts(parts: &[Part]) -> Result<(), Error> {
-    let mut last = 0;
-    for part in parts {
-        check_number(part.number)?;
-        if part.number <= last {
-            return Err(Error::Part { number: part.number, reason: "is not in order" });
-        }
-        last = part.number;
-    }
-    if last == 0 { Err(Error::Part { number: 1, reason: "is missing" }) } else { Ok(()) }
-}
-
-fn check_number(number: u16) -> Result<(), Error> {
-    if (1..=MAX_PART).contains(&number) {
-        Ok(())
-    } else {
-        Err(Error::Part { number, reason: "has a number outside 1 to 10000" })
     }
 }
 

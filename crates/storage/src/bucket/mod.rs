@@ -18,6 +18,7 @@ pub use self::settings::{Access, BucketChange, BucketSettings, RetentionMode, Re
 use crate::Error;
 use crate::id::BucketId;
 use crate::input::Rules;
+use crate::lifecycle;
 use crate::permission::{ManageBuckets, ReadBuckets};
 use crate::schema::{buckets, versions};
 
@@ -226,6 +227,7 @@ pub fn delete(
     if tx.find_result::<crate::id::VersionId, _>(kept)?.is_some() {
         return Err(Error::BucketNotEmpty);
     }
+    lifecycle::forget(tx, bucket.id)?;
     let delete = diesel::update(buckets::table.find((tx.tenant(), bucket.id)))
         .set((buckets::deleted_at.eq(tx.now()), buckets::updated_at.eq(tx.now())));
     tx.execute(delete)?;

@@ -34,6 +34,7 @@ impl Access {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "http", schema(example = "governance"))]
 pub enum RetentionMode {
     /// Deleting, but for those with the permission `storage.retention.manage`, who may also shorten it.
     Governance,

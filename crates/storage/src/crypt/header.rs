@@ -4,7 +4,6 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use veza_core::Random;
 
 use crate::Error;
@@ -54,20 +53,5 @@ const LENGTH: u8 = 40;
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Header({})", BASE64.encode(self.to_bytes()))
-    }
-}
-
-/// As base64, for a row.
-impl Serialize for Header {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&BASE64.encode(self.to_bytes()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Header {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = BASE64.decode(text.as_ref()).map_err(de::Error::custom)?;
-        Self::from_bytes(&bytes).map_err(de::Error::custom)
     }
 }

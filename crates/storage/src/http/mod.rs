@@ -8,6 +8,8 @@ mod cors;
 mod digests;
 mod disposition;
 mod downloads;
+mod keys;
+mod lifecycles;
 mod multipart;
 mod objects;
 mod parts;
@@ -15,6 +17,7 @@ mod place;
 mod public;
 mod ranges;
 mod receive;
+mod retention;
 mod served;
 mod sessions;
 mod sign;
@@ -53,8 +56,11 @@ pub fn routes(storage: Storage) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'st
 /// Registers the routes with nothing behind them: for the OpenAPI document alone.
 pub fn describe(routes: &mut Routes<'_>) {
     usage::routes(routes);
+    keys::routes(routes);
     buckets::routes(routes);
+    lifecycles::routes(routes);
     versions::routes(routes);
+    retention::routes(routes);
     bulk::routes(routes);
     copies::routes(routes);
     sessions::routes(routes);

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, delete, get, post};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use veza_core::TenantTx;
-use veza_web::{Authenticated, List, PageParams, PageQuery, PathOf, Problem, Routes};
+use veza_web::{Authenticated, List, PageParams, PageQuery, PathOf, Problem, Query, Routes};
 
 use super::place::location;
 use super::{NoBucket, NoVersion, State, served};
@@ -28,6 +28,17 @@ struct Filter {
     #[serde(default)]
     #[param(required = false)]
     deleted: bool,
+}
+
+/// How a version is deleted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Bypass {
+    /// Also when it is retained in governance mode. It takes the permission `storage.retention.manage`.
+    #[serde(default)]
+    #[param(required = false)]
+    bypass_governance: bool,
 }
 
 /// The versions of a key.
@@ -77,7 +88,7 @@ async fn get(
 #[utoipa::path(tag = "versions",
     params(
         ("bucket" = String, Path, description = "The bucket's name."),
-        ("version_id" = uuid::Uuid, Path, description = "The version's id."),
+        ("version_id" = uuid::Uuid, Path, description = "The version's id."), Bypass,
     ),
     responses((status = NO_CONTENT, description = "Deleted.")))]
 #[delete("/v1/storage/buckets/{bucket}/versions/{version_id}")]
@@ -85,12 +96,19 @@ async fn remove(
     caller: Authenticated,
     state: Data<State>,
     path: PathOf<(String, VersionId), NoVersion>,
+    query: Query<Bypass>,
 ) -> Result<HttpResponse, Problem> {
     let (permit, (bucket, version)) = (caller.permit()?, path.into_inner());
+    let bypass = if query.bypass_governance { Some(caller.permit()?) } else { None };
     let window = state.storage.config().window();
     let work = move |tx: &mut TenantTx<'_>| {
         let key = object::key_of(tx, &bucket, version)?;
-        object::delete_version(tx, &permit, &bucket, &key, version, window)
+        match &bypass {
+            None => object::delete_version(tx, &permit, &bucket, &key, version, window),
+            Some(bypass) => {
+                object::delete_retained_version(tx, &permit, bypass, &bucket, &key, version, window)
+            }
+        }
     };
     state.storage.db().tenant(&caller, work).await?;
     Ok(HttpResponse::NoContent().finish())

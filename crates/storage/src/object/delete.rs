@@ -5,12 +5,13 @@ use diesel::prelude::*;
 use veza_core::{Permit, TenantScope, TenantTx, Write};
 
 use super::place::{announce, end, lock};
+use super::retention::Excuse;
 use super::{Condition, current, find};
 use crate::Error;
 use crate::bucket::{self, Bucket};
 use crate::id::VersionId;
 use crate::key::ObjectKey;
-use crate::permission::DeleteObjects;
+use crate::permission::{DeleteObjects, ManageRetention};
 use crate::schema::objects;
 use crate::{purge, quota};
 
@@ -31,7 +32,7 @@ pub fn delete(
     let object = current(tx, &bucket, key)?.ok_or(Error::Absent("object"))?;
     condition.check(Some(&object))?;
     hide(tx, &bucket, key)?;
-    let freed = end(tx, &bucket, &object, false, window)?;
+    let freed = end(tx, &bucket, &object, None, window)?;
     announce(tx, "object.removed", &object)?;
     purge::object(tx, &bucket, &object)?;
     quota::change(tx, freed, None)
@@ -50,13 +51,40 @@ pub fn delete_version(
     version: VersionId,
     window: TimeDelta,
 ) -> Result<(), Error> {
+    delete_one(tx, bucket, key, version, window, Excuse::None)
+}
+
+/// The same for a version that is retained in governance mode.
+///
+/// # Errors
+/// [`Error::Absent`], [`Error::Retained`] in compliance mode, and under legal hold.
+pub fn delete_retained_version(
+    tx: &mut TenantTx<'_>,
+    _: &Permit<DeleteObjects>,
+    _: &Permit<ManageRetention>,
+    bucket: &str,
+    key: &ObjectKey,
+    version: VersionId,
+    window: TimeDelta,
+) -> Result<(), Error> {
+    delete_one(tx, bucket, key, version, window, Excuse::Governance)
+}
+
+fn delete_one(
+    tx: &mut TenantTx<'_>,
+    bucket: &str,
+    key: &ObjectKey,
+    version: VersionId,
+    window: TimeDelta,
+    excuse: Excuse,
+) -> Result<(), Error> {
     let bucket = bucket::hold(tx, bucket)?;
     lock(tx, &bucket, key)?;
     let object = find(tx, &bucket, key, Some(version))?;
     if object.ended_at.is_none() {
         hide(tx, &bucket, key)?;
     }
-    let freed = end(tx, &bucket, &object, true, window)?;
+    let freed = end(tx, &bucket, &object, Some(excuse), window)?;
     announce(tx, "object.removed", &object)?;
     purge::object(tx, &bucket, &object)?;
     quota::change(tx, freed, None)

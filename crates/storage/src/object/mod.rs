@@ -7,6 +7,7 @@ mod delete;
 mod list;
 mod place;
 mod restore;
+mod retention;
 mod row;
 
 use std::collections::BTreeMap;
@@ -17,10 +18,11 @@ use serde::{Deserialize, Serialize};
 pub use self::change::{ObjectChange, change};
 pub use self::condition::Condition;
 pub use self::copy::{Copy, copy};
-pub use self::delete::{delete, delete_version};
+pub use self::delete::{delete, delete_retained_version, delete_version};
 pub use self::list::{Entry, ListRequest, list, versions};
-pub(crate) use self::place::{Placement, check, check_early, place};
+pub(crate) use self::place::{Placement, announce_expired, check, check_early, place};
 pub use self::restore::restore;
+pub use self::retention::{release, retain, set_legal_hold};
 pub use self::row::get;
 #[cfg(feature = "http")]
 pub(crate) use self::row::key_of;
@@ -79,6 +81,7 @@ pub(crate) type StoredObject = Object;
 
 /// Until when a version cannot be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Retention {
     /// What it forbids.

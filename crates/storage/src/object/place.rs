@@ -2,11 +2,12 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use veza_core::{Query, TenantScope, TenantTx, Write};
 use veza_jobs::topic::{self, PublishOptions};
 
-use super::row::headers;
+use super::retention::{self, Excuse};
+use super::row::{ContentRow, Row, VersionRow, all, headers, read};
 use super::{Attributes, Condition, Object, current};
 use crate::bucket::Bucket;
 use crate::content;
@@ -104,7 +105,7 @@ pub(crate) fn place(tx: &mut TenantTx<'_>, new: &Placement<'_>) -> Result<(Objec
         .set(objects::version_id.eq(version));
     tx.execute(show)?;
     let delta = match &before {
-        Some(before) => end(tx, bucket, before, false, new.window)?,
+        Some(before) => end(tx, bucket, before, None, new.window)?,
         None => Delta::default(),
     };
     let object = current(tx, bucket, key)?.ok_or(Error::Absent("object"))?;
@@ -139,25 +140,30 @@ fn insert(tx: &mut TenantTx<'_>, new: &Placement<'_>) -> Result<VersionId, Error
     Ok(version)
 }
 
-/// Ends a current version: it is kept with versioning, and else, or `for_good`, only there to be restored.
+/// Ends a current version: it is kept with versioning, and else, or `for_good`, only there to be restored. Retention is
+/// only in the way of the latter.
 pub(super) fn end(
     tx: &mut TenantTx<'_>,
     bucket: &Bucket,
     version: &Object,
-    for_good: bool,
+    for_good: Option<Excuse>,
     window: TimeDelta,
 ) -> Result<Delta, Error> {
     let now = tx.now();
-    let gone = for_good || !bucket.settings.versioning;
+    let (gone, excuse) =
+        (for_good.is_some() || !bucket.settings.versioning, for_good.unwrap_or(Excuse::None));
     if gone {
-        retained(version, now)?;
+        retention::check(version, now, excuse)?;
     }
-    let this = versions::table.find((tx.tenant(), version.version_id));
-    let update = diesel::update(this).set((
-        versions::ended_at.eq(version.ended_at.unwrap_or(now)),
-        versions::deleted_at.eq(gone.then_some(now)),
-    ));
-    tx.execute(update)?;
+    retention::excused(tx, excuse, |tx| {
+        let this = versions::table.find((tx.tenant(), version.version_id));
+        let update = diesel::update(this).set((
+            versions::ended_at.eq(version.ended_at.unwrap_or(now)),
+            versions::deleted_at.eq(gone.then_some(now)),
+        ));
+        tx.execute(update)?;
+        Ok(())
+    })?;
     if !gone {
         return Ok(Delta::default());
     }
@@ -165,20 +171,38 @@ pub(super) fn end(
     content::condemn(tx, version.content, window)
 }
 
-/// # Errors
-/// [`Error::Retained`] while nobody may delete it.
-fn retained(version: &Object, now: chrono::DateTime<chrono::Utc>) -> Result<(), Error> {
-    let retained = version.retention.is_some_and(|retention| retention.until > now);
-    if retained || version.legal_hold { Err(Error::Retained) } else { Ok(()) }
-}
-
 /// Tells the tenant's topic.
 pub(super) fn announce(tx: &mut TenantTx<'_>, event: &'static str, object: &Object) -> Result<(), Error> {
+    let (body, options) = said(object);
+    topic::publish(tx, EXCHANGE, event, &body, options)?;
+    Ok(())
+}
+
+/// Tells it of versions that went by the rules of their bucket.
+pub(crate) fn announce_expired(
+    tx: &mut TenantTx<'_>,
+    bucket: &Bucket,
+    ids: &[VersionId],
+) -> Result<(), Error> {
+    let query = all(tx.tenant())
+        .filter(versions::version_id.eq_any(ids))
+        .select((VersionRow::as_select(), ContentRow::as_select()));
+    let rows: Vec<Row> = tx.load(query)?;
+    let objects: Vec<Object> = rows.into_iter().map(|row| read(bucket, row)).collect();
+    let events = objects.iter().map(|object| {
+        let (body, options) = said(object);
+        (body, options.attribute("reason", "lifecycle"))
+    });
+    topic::publish_all(tx, EXCHANGE, "object.removed", events)?;
+    purge::objects(tx, bucket, &objects)
+}
+
+/// What an event says of an object.
+fn said(object: &Object) -> (Value, PublishOptions) {
     let options = PublishOptions::default().attribute("bucket", object.bucket.as_str());
     let body = json!({
         "bucket": object.bucket, "key": object.key, "version_id": object.version_id, "size": object.size,
         "etag": object.etag, "content_type": object.attributes.content_type, "by": object.created_by,
     });
-    topic::publish(tx, EXCHANGE, event, &body, options)?;
-    Ok(())
+    (body, options)
 }

@@ -133,7 +133,6 @@ pub(crate) fn find(
 ///
 /// # Errors
 /// [`Error::Absent`].
-#[cfg(feature = "http")]
 pub(crate) fn key_of(
     tx: &mut impl TenantScope,
     bucket: &str,

@@ -10,7 +10,7 @@ use super::session::{Options, Row};
 use super::{NewUpload, Protocol, Upload, complete};
 use crate::bucket::{self, Bucket};
 use crate::content::{self, Intent};
-use crate::crypt::{DataKey, TenantKeyId, WrappedDataKey};
+use crate::crypt::{TenantKeyId, WrappedDataKey};
 use crate::id::ContentId;
 use crate::input::Rules;
 use crate::object;
@@ -52,14 +52,7 @@ impl Storage {
     ) -> Result<Prepared, Error> {
         let (now, random) = (self.db().clock().now(), &**self.db().random());
         let content = ContentId::generate(now, random);
-        let key = match self.keys() {
-            Some(keys) => {
-                let key = keys.current(caller).await?;
-                let data_key = DataKey::generate(random);
-                Some((key.id(), key.wrap(content::key_place(caller.tenant(), content), &data_key, random)?))
-            }
-            None => None,
-        };
+        let key = self.make_data_key(caller, content).await?.map(|(_, kept)| kept);
         Ok(Prepared {
             content,
             key,

@@ -18,6 +18,7 @@ pub use self::append::Chunk;
 #[cfg(feature = "http")]
 pub(crate) use self::begin::begin;
 pub use self::part::{NamedPart, Part, parts};
+pub(crate) use self::session::end;
 #[cfg(feature = "http")]
 pub(crate) use self::session::find;
 pub use self::session::{abort, get, list};

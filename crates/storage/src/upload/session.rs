@@ -10,12 +10,12 @@ use veza_core::{Caller, Permit, Query, TenantScope, TenantTx, Write};
 use super::{Protocol, Tus, Upload};
 use crate::bucket;
 use crate::content;
-use crate::crypt::{DataKey, TenantKeyId, WrappedDataKey};
+use crate::crypt::DataKey;
 use crate::id::{BucketId, ContentId, UploadId, VersionId};
-use crate::keyring::KeyRow;
+use crate::keyring;
 use crate::object::{Attributes, Condition};
 use crate::permission::{ReadObjects, WriteObjects};
-use crate::schema::{buckets, contents, tenant_keys, uploads};
+use crate::schema::{buckets, contents, uploads};
 use crate::{Error, Storage};
 
 /// What is kept until an upload is complete.
@@ -81,19 +81,8 @@ impl Storage {
         caller: &Caller,
         content: ContentId,
     ) -> Result<Option<DataKey>, Error> {
-        let find = move |tx: &mut veza_core::ReadTx<'_>| {
-            let key = contents::table
-                .find((tx.tenant(), content))
-                .select((contents::key_id, contents::wrapped_key));
-            let (id, wrapped): (Option<TenantKeyId>, Option<Vec<u8>>) = tx.get_result(key)?;
-            let Some((id, wrapped)) = id.zip(wrapped) else { return Ok::<_, Error>(None) };
-            let row = tenant_keys::table.find((tx.tenant(), id)).select(KeyRow::as_select());
-            Ok(Some((tx.get_result::<KeyRow, _>(row)?, WrappedDataKey::from_bytes(wrapped))))
-        };
-        match self.db().read(caller, find).await? {
-            Some((row, wrapped)) => self.data_key(caller, content, row, &wrapped).await.map(Some),
-            None => Ok(None),
-        }
+        let found = self.db().read(caller, move |tx| keyring::key_of(tx, content)).await?;
+        self.data_key(caller, content, found).await
     }
 }
 
@@ -153,7 +142,8 @@ pub fn abort(tx: &mut TenantTx<'_>, _: &Permit<WriteObjects>, id: UploadId) -> R
     end(tx, id)
 }
 
-pub(super) fn end(tx: &mut TenantTx<'_>, id: UploadId) -> Result<(), Error> {
+/// The same for who obeys the rules of a bucket.
+pub(crate) fn end(tx: &mut TenantTx<'_>, id: UploadId) -> Result<(), Error> {
     let row = lock(tx, id)?;
     if row.version_id.is_some() {
         return Err(Error::Absent("upload"));

@@ -1,5 +1,6 @@
 //! Processes that store, overwrite, copy, delete, restore and reap are killed at any moment, and in the end rows
-//! and bytes agree: no bytes without a row, no row without bytes, and sums to the byte.
+//! and bytes agree: no bytes without a row, no row without bytes, and sums to the byte. Here in a directory; in
+//! `veza-testing-s3` in a bucket.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,72 +11,12 @@
     reason = "a test may stop and tell"
 )]
 
+mod backend;
+mod run;
 mod store;
 mod verdict;
 mod worker;
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-use veza_core::db::{Migrator, Role};
-use veza_core::{Caller, SystemRandom, TenantId, bytes};
-use veza_storage::bucket::{self, BucketChange, NewBucket};
-use veza_testing::{PrivateCluster, TestDatabase, TestDirectory};
-
-/// Workers at once.
-const WORKERS: usize = 2;
-
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("worker") => worker::run(&arguments[1], Path::new(&arguments[2]), arguments[3].parse().unwrap()),
-        Some("--list") => println!("fault: test"),
-        _ => fault(kills(&arguments)),
-    }
-}
-
-/// How many processes to kill: `--kills N`, bounded by default.
-fn kills(arguments: &[String]) -> usize {
-    let place = arguments.iter().position(|argument| argument == "--kills");
-    place.and_then(|place| arguments.get(place + 1)?.parse().ok()).unwrap_or(60)
-}
-
-fn fault(kills: usize) {
-    let cluster = PrivateCluster::new(&Migrator::veza());
-    let database = cluster.database().clone();
-    let (directory, tenant) = (TestDirectory::new(), TenantId::generate(chrono::Utc::now(), &SystemRandom));
-    store::prepare(directory.path());
-    make_bucket(&database, tenant);
-    let spawn = || spawn(&database, directory.path(), tenant);
-    let mut workers: Vec<Child> = (0..WORKERS).map(|_| spawn()).collect();
-    for kill in 0..kills {
-        let [pause] = bytes::<1>(&SystemRandom);
-        std::thread::sleep(Duration::from_millis(20 + 2 * u64::from(pause)));
-        let worker = &mut workers[kill % WORKERS];
-        worker.kill().unwrap();
-        assert!(worker.wait().unwrap().code().is_none(), "a worker ended before it was killed");
-        *worker = spawn();
-    }
-    for mut worker in workers {
-        worker.kill().unwrap();
-        worker.wait().unwrap();
-    }
-    let verdict = store::runtime().block_on(verdict::judge(&database, directory.path(), tenant));
-    println!("fault: {kills} processes killed; {verdict}");
-}
-
-fn make_bucket(database: &TestDatabase, tenant: TenantId) {
-    let (db, caller) = (database.open(TestDatabase::small_pool()), Caller::system(tenant));
-    let (permit, settings) = (caller.permit().unwrap(), BucketChange::default());
-    let new = NewBucket { name: store::BUCKET.to_owned(), settings };
-    let make = db.tenant(&caller, move |tx| bucket::create(tx, &permit, &new, true));
-    store::runtime().block_on(make).unwrap();
-}
-
-fn spawn(database: &TestDatabase, directory: &Path, tenant: TenantId) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["worker", &database.url(Role::App)]).arg(directory).arg(tenant.as_uuid().to_string());
-    // Its end of the pipe tells it that we are gone.
-    command.stdin(Stdio::piped()).spawn().unwrap()
+    run::run();
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use veza_core::config::Period;
 use veza_core::{Db, SystemRandom};
-use veza_storage::backend::fs::{FsBackend, FsConfig};
 use veza_storage::crypt::{LocalRootKey, RootKey};
 use veza_storage::{Backend, Storage, StorageConfig};
+
+use crate::backend;
 
 pub(crate) const BUCKET: &str = "files";
 
@@ -16,10 +17,9 @@ pub(crate) fn prepare(directory: &Path) {
     LocalRootKey::create(&directory.join("root"), "first", &SystemRandom).unwrap();
 }
 
-/// The files in a directory, whose rows are in a database.
+/// The files whose rows are in a database.
 pub(crate) async fn open(db: Db, directory: &Path) -> (Storage, Arc<dyn Backend>) {
-    let files = FsConfig::new(directory.join("files"));
-    let backend: Arc<dyn Backend> = Arc::new(FsBackend::open(files, Arc::new(SystemRandom)).await.unwrap());
+    let backend = backend::open(directory).await;
     let root: Arc<dyn RootKey> =
         Arc::new(LocalRootKey::open(&directory.join("root"), Arc::new(SystemRandom)).unwrap());
     let config = StorageConfig {
@@ -29,7 +29,7 @@ pub(crate) async fn open(db: Db, directory: &Path) -> (Storage, Arc<dyn Backend>
         upload_lifetime: Period::from_secs(20),
         ..StorageConfig::default()
     };
-    (Storage::new(db, config, "fs", Arc::clone(&backend), Some(root)).unwrap(), backend)
+    (Storage::new(db, config, "blobs", Arc::clone(&backend), Some(root)).unwrap(), backend)
 }
 
 /// The bytes of an object, out of what its metadata says.

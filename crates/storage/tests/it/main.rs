@@ -12,4 +12,6 @@ mod child;
 mod conformance;
 mod crypt;
 mod fs;
+#[cfg(any(feature = "kms", feature = "vault"))]
+mod roots;
 mod rows;

@@ -83,15 +83,6 @@ async fn a_completion_whose_answer_was_lost_is_complete() {
     stage.put(key, &bytes).await;
     assert!(stage.read(key).await == bytes);
     stage.assert_uploads(key, 0).await;
-
-    // And one that a caller makes again, later.
-    let key = stage.key();
-    let upload = stage.backend.begin(key).await.unwrap();
-    let part = stage.backend.part(key, &upload, 1, 5, body::full("first")).await.unwrap();
-    for _ in 0..2 {
-        let stored = stage.backend.complete(key, &upload, std::slice::from_ref(&part)).await.unwrap();
-        assert_eq!(stored.len, 5);
-    }
 }
 
 #[tokio::test]

@@ -15,16 +15,16 @@ mod child;
 mod conformance;
 
 mod ambient;
-mod copy;
+mod configured;
 mod delete;
 mod encrypted;
 mod faults;
 mod list;
 mod memory;
-mod part;
 mod presign;
 mod refused;
 mod stage;
+mod tier;
 
 /// As Amazon's service is.
 mod loopback {

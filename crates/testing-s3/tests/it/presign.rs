@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use veza_storage::backend::{Operation, Part, Presigned};
+use veza_storage::backend::{Operation, Presigned};
 use veza_storage::{BlobKey, Error};
 use veza_testing_s3::S3Server;
 
@@ -102,21 +102,6 @@ async fn whoever_has_the_url_writes_that_blob_once() {
     }
     assert_eq!(send(&request, b"123456").await.status, 403);
     stage.assert_absent(key).await;
-}
-
-#[tokio::test]
-async fn whoever_has_the_url_stores_that_part() {
-    let stage = loopback().await;
-    let key = stage.key();
-    let upload = stage.backend.begin(key).await.unwrap();
-    let operation = Operation::Part { upload: upload.clone(), number: 1, len: 5 };
-    let answer = send(&sign(&stage, operation, key).await, b"first").await;
-    assert_eq!(answer.status, 200, "{}", answer.head);
-    let tag = answer.head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
-    // Whoever completes need not know the length.
-    let part = Part { number: 1, len: 0, tag };
-    assert_eq!(stage.backend.complete(key, &upload, &[part]).await.unwrap().len, 5);
-    assert_eq!(stage.read(key).await, b"first");
 }
 
 #[tokio::test]

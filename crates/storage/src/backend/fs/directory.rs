@@ -3,7 +3,6 @@
 //! ```text
 //! blobs/<tenant>/019aa/3b/<blob>   the first seven digits of the blob's id: its time
 //! temporary/<random>               files being written, where they must have a name
-//! uploads/<tenant>.<blob>.<random> the parts of a multipart upload
 //! ```
 //!
 //! Blobs fan out by time: five digits are three days, two more are seventeen minutes. So the order of the
@@ -34,7 +33,6 @@ const REMEMBERED: usize = 4_096;
 pub(super) struct Root {
     pub(super) blobs: OwnedFd,
     pub(super) temporary: Arc<OwnedFd>,
-    pub(super) uploads: OwnedFd,
     pub(super) step: usize,
     pub(super) pool: Pool,
     /// Files can be made without a name, and get one later.
@@ -91,7 +89,6 @@ impl Root {
         let mut this = Self {
             blobs: ensure(&root, "blobs")?,
             temporary: Arc::new(ensure(&root, "temporary")?),
-            uploads: ensure(&root, "uploads")?,
             step: config.step,
             pool,
             anonymous: config.anonymous,

@@ -8,11 +8,9 @@
 mod blocking;
 mod directory;
 mod errno;
-mod join;
 mod list;
 mod read;
 mod temporary;
-mod upload;
 mod write;
 
 use std::path::PathBuf;
@@ -25,7 +23,7 @@ use veza_core::{Random, TenantId};
 use self::blocking::Pool;
 use self::directory::Root;
 use super::{
-    Backend, ByteRange, Caps, Download, Listed, Operation, Part, Pending, Presigned, Stored, UploadId,
+    Backend, ByteRange, Caps, Download, Listed, Operation, Pending, Presigned, Stored, Tier, UploadId,
     check_keys,
 };
 use crate::{BlobKey, Body, Error};
@@ -87,13 +85,7 @@ impl FsBackend {
 impl Backend for FsBackend {
     fn caps(&self) -> Caps {
         // 2⁶³ − 1 is what the kernel's file offsets can say.
-        Caps {
-            exclusive_put: true,
-            equal_parts: false,
-            min_part: 1,
-            max_put: i64::MAX.unsigned_abs(),
-            presign: false,
-        }
+        Caps { exclusive_put: true, max_put: i64::MAX.unsigned_abs(), presign: false, tiers: false }
     }
 
     fn put(&self, key: BlobKey, len: Option<u64>, body: Body) -> Pending<'_, Stored> {
@@ -125,36 +117,16 @@ impl Backend for FsBackend {
         self.run(move |root| list::list(root, tenant, after, limit.min(super::MAX_KEYS)))
     }
 
-    fn begin(&self, key: BlobKey) -> Pending<'_, UploadId> {
-        self.run(move |root| upload::begin(root, key))
+    fn uploads(&self, _: BlobKey) -> Pending<'_, Vec<UploadId>> {
+        async { Ok(Vec::new()) }.boxed()
     }
 
-    fn part<'a>(
-        &'a self,
-        key: BlobKey,
-        upload: &'a UploadId,
-        number: u16,
-        len: u64,
-        body: Body,
-    ) -> Pending<'a, Part> {
-        upload::part(Arc::clone(&self.root), key, upload, number, len, body).boxed()
+    fn abort<'a>(&'a self, _: BlobKey, _: &'a UploadId) -> Pending<'a, ()> {
+        async { Ok(()) }.boxed()
     }
 
-    fn complete<'a>(&'a self, key: BlobKey, upload: &'a UploadId, parts: &'a [Part]) -> Pending<'a, Stored> {
-        join::complete(Arc::clone(&self.root), key, upload, parts).boxed()
-    }
-
-    fn abort<'a>(&'a self, key: BlobKey, upload: &'a UploadId) -> Pending<'a, ()> {
-        let upload = upload.clone();
-        self.run(move |root| upload::abort(root, key, &upload))
-    }
-
-    fn uploads(&self, key: BlobKey) -> Pending<'_, Vec<UploadId>> {
-        self.run(move |root| upload::uploads(root, key))
-    }
-
-    fn copy(&self, from: BlobKey, to: BlobKey) -> Pending<'_, Stored> {
-        self.run(move |root| write::copy(root, from, to))
+    fn set_tier(&self, _: BlobKey, _: Tier) -> Pending<'_, ()> {
+        async { Err(Error::Unsupported("move bytes to a cold tier")) }.boxed()
     }
 
     fn presign<'a>(&'a self, _: &'a Operation, _: BlobKey, _: Duration) -> Pending<'a, Option<Presigned>> {

@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fstat, fsync
 use rustix::io::Errno;
 
 use super::directory::{Root, names};
-use super::errno::{absent, failed, failed_io};
+use super::errno::{failed, failed_io};
 use crate::{BlobKey, Error};
 
 const OWN: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -34,8 +34,8 @@ impl Temporary {
         Ok(Self { file: file.into(), name: None, directory: Arc::clone(&root.temporary) })
     }
 
-    /// An empty file that can be renamed. It is locked for as long as its writer lives.
-    pub(super) fn named(root: &Root) -> Result<Self, Error> {
+    /// An empty file with a name. It is locked for as long as its writer lives.
+    fn named(root: &Root) -> Result<Self, Error> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         loop {
             let name = root.random_name();
@@ -70,16 +70,6 @@ impl Temporary {
             ),
         })
     }
-
-    /// Renames the synced file to `name` in `target`, over what is there.
-    pub(super) fn replace(mut self, target: &OwnedFd, name: &str) -> Result<(), Error> {
-        self.file.sync_data().map_err(failed_io("fsync a file"))?;
-        let own = self.name.as_deref().ok_or(Error::Unsupported("rename a file without a name"))?;
-        rustix::fs::renameat(&*self.directory, own, target, name)
-            .map_err(absent(Error::UploadNotFound, "rename a part"))?;
-        self.name = None;
-        fsync(target).map_err(failed("fsync a directory"))
-    }
 }
 
 impl Drop for Temporary {
@@ -94,7 +84,7 @@ impl Drop for Temporary {
 }
 
 /// Gives a synced file the name of a blob by `link`, durably. An existing name is [`Error::Exists`].
-pub(super) fn attach(
+fn attach(
     root: &Root,
     key: BlobKey,
     link: impl Fn(&OwnedFd, &str) -> Result<(), Errno>,

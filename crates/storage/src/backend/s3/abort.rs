@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Stored;
+use aws_sdk_s3::types::StorageClass;
+
 use super::error::{failed, upload_absent};
 use super::multipart::{self, Id};
 use super::store::Store;
-use super::{Stored, UploadId};
 use crate::{BlobKey, Error};
 
 /// How often it is tried to end an upload that nobody waits for.
@@ -21,8 +23,12 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    pub(super) async fn begin(store: Arc<Store>, key: BlobKey) -> Result<Self, Error> {
-        let id = multipart::begin(&store, key).await?;
+    pub(super) async fn begin(
+        store: Arc<Store>,
+        key: BlobKey,
+        class: Option<StorageClass>,
+    ) -> Result<Self, Error> {
+        let id = multipart::begin(&store, key, class).await?;
         Ok(Self { store, key, id, goes_on: true })
     }
 
@@ -33,7 +39,7 @@ impl Upload {
     /// Passes on what became of it. If that is an error the upload is ended first.
     pub(super) async fn end(mut self, result: Result<Stored, Error>) -> Result<Stored, Error> {
         if result.is_err() {
-            match abort(&self.store, self.key, &self.id).await {
+            match abort(&self.store, self.key, &self.id.upload).await {
                 Ok(()) => {}
                 // The guard goes on trying; the caller hears of the first mistake.
                 Err(_) => return result,
@@ -52,7 +58,7 @@ impl Drop for Upload {
         let (store, key, id) = (Arc::clone(&self.store), self.key, self.id.clone());
         self.store.tasks.spawn("storage_s3_abort", move |_| async move {
             for attempt in 0..ATTEMPTS {
-                match abort(&store, key, &id).await {
+                match abort(&store, key, &id.upload).await {
                     Ok(()) => return,
                     Err(error) => tracing::warn!(%error, blob.key = %key, "an upload is not ended yet"),
                 }
@@ -63,18 +69,10 @@ impl Drop for Upload {
 }
 
 /// Ends an upload; one that is absent has ended.
-pub(super) async fn abort(store: &Store, key: BlobKey, id: &Id) -> Result<(), Error> {
+pub(super) async fn abort(store: &Store, key: BlobKey, upload: &str) -> Result<(), Error> {
     let request = store.client.abort_multipart_upload().bucket(&store.config.bucket).key(store.name(key));
-    match request.upload_id(&id.upload).send().await.map_err(failed("end an upload")).map_err(upload_absent) {
+    match request.upload_id(upload).send().await.map_err(failed("end an upload")).map_err(upload_absent) {
         Ok(_) | Err(Error::UploadNotFound) => Ok(()),
         Err(error) => Err(error),
-    }
-}
-
-/// The same for an id that was given away; one that is not ours names nothing.
-pub(super) async fn abort_public(store: &Store, key: BlobKey, upload: &UploadId) -> Result<(), Error> {
-    match Id::from_public(upload) {
-        Ok(id) => abort(store, key, &id).await,
-        Err(_) => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use veza_core::config::Secret;
 
+use super::tier::CLASSES;
 use crate::Error;
 
 /// Bytes of a mebibyte.
@@ -34,14 +35,14 @@ pub struct S3Config {
     /// The service refuses to replace an object. None means: it is tried out with an object `probe-…`, which
     /// is removed again.
     pub exclusive_put: Option<bool>,
-    /// All parts of an upload but the last must have one length, as at Cloudflare's R2.
-    pub equal_parts: bool,
-    /// The fewest bytes that the service takes as a part that is not the last.
-    pub min_part: u64,
-    /// Bytes of the parts of a large put. A put needs twice as much memory, and may have 10,000 parts.
+    /// Bytes of the parts of a large put, of which all but the last have as many, as Cloudflare's R2 wants it. A put
+    /// needs twice as much memory, and may have 10,000 parts. Services take no parts below 5 MiB.
     pub part_size: usize,
     /// The most bytes that are copied in one request.
     pub max_copy: u64,
+    /// The storage class of the cold tier, one whose objects are read at once: `STANDARD_IA`, `ONEZONE_IA`,
+    /// `INTELLIGENT_TIERING` or `GLACIER_IR`. Without one there is no cold tier.
+    pub cold_class: Option<String>,
     /// Certificates that are trusted instead of the system's, as PEM.
     pub ca_file: Option<PathBuf>,
     /// How often a request is tried.
@@ -75,10 +76,9 @@ impl S3Config {
             path_style: false,
             checksums: None,
             exclusive_put: None,
-            equal_parts: false,
-            min_part: 5 * 1024 * 1024,
             part_size: 8 * MIB,
             max_copy: 5 * 1024 * 1024 * 1024,
+            cold_class: None,
             ca_file: None,
             attempts: 4,
             connect_timeout: Duration::from_secs(5),
@@ -104,7 +104,8 @@ impl S3Config {
         self.checksums.unwrap_or_else(|| self.endpoint.as_deref().is_none_or(is_amazon))
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    /// What cannot work.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         let endpoint = self.endpoint.as_deref().unwrap_or("https://");
         let word = |text: &str| !text.is_empty() && text.bytes().all(plain);
@@ -114,12 +115,14 @@ impl S3Config {
                 .strip_suffix('/')
                 .is_some_and(|words| words.split('/').all(|one| word(one) && !matches!(one, "." | "..")));
         let part = u64::try_from(self.part_size).unwrap_or(u64::MAX);
+        let class = self.cold_class.as_deref().is_none_or(|class| CLASSES.contains(&class));
         let rules = [
+            (class, "the cold class is STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR"),
             (word(&self.region), "the region is a word"),
             (word(&self.bucket), "the bucket is a word of a-z, A-Z, 0-9, '-', '_' and '.'"),
             (prefix, "the prefix is empty, or words with '/' behind each"),
             (endpoint.starts_with("http://") || endpoint.starts_with("https://"), "the endpoint is a URL"),
-            (part >= self.min_part && part > 0, "part_size is not less than min_part"),
+            (part > 0, "part_size is at least one byte"),
             (part <= 5 << 30, "part_size is at most 5 GiB"),
             (self.attempts > 0, "there is at least one attempt"),
             (self.max_copy > 0, "max_copy is at least one byte"),
@@ -165,8 +168,9 @@ mod tests {
             S3Config { prefix: "../".to_owned(), ..usual() },
             S3Config { prefix: "/".to_owned(), ..usual() },
             S3Config { prefix: "a b/".to_owned(), ..usual() },
-            S3Config { part_size: 1024, ..usual() },
+            S3Config { part_size: 0, ..usual() },
             S3Config { attempts: 0, ..usual() },
+            S3Config { cold_class: Some("GLACIER".to_owned()), ..usual() },
             usual().with_endpoint("localhost:9000"),
         ];
         for config in wrong {

@@ -4,7 +4,6 @@ use aws_sdk_s3::types::Object;
 use veza_core::TenantId;
 
 use super::error::failed;
-use super::multipart::Id;
 use super::store::Store;
 use super::{Listed, UploadId};
 use crate::backend::MAX_KEYS;
@@ -65,8 +64,7 @@ pub(super) async fn uploads(store: &Store, key: BlobKey) -> Result<Vec<UploadId>
         let answer = request.send().await.map_err(failed("list uploads"))?;
         let ours = answer.uploads().iter().filter(|upload| upload.key() == Some(&name));
         let ids = ours.filter_map(|upload| upload.upload_id());
-        // Who wrote what it becomes is not known; it is enough to end it.
-        found.extend(ids.map(|id| Id { write: String::new(), upload: id.to_owned() }.to_public()));
+        found.extend(ids.map(UploadId::new));
         marker =
             (answer.next_key_marker().map(str::to_owned), answer.next_upload_id_marker().map(str::to_owned));
         if answer.is_truncated() != Some(true) || marker.0.is_none() {

@@ -14,7 +14,6 @@ mod abort;
 mod chunks;
 mod client;
 mod config;
-mod copy;
 mod delete;
 mod error;
 mod list;
@@ -24,7 +23,7 @@ mod probe;
 mod put;
 mod read;
 mod store;
-mod stream;
+mod tier;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +34,7 @@ use veza_core::{Random, Tasks, TenantId};
 pub use self::config::S3Config;
 use self::store::Store;
 use super::{
-    Backend, ByteRange, Caps, Download, Listed, MAX_PART, Operation, Part, Pending, Presigned, Stored,
-    UploadId,
+    Backend, ByteRange, Caps, Download, Listed, Operation, Pending, Presigned, Stored, Tier, UploadId,
 };
 use crate::{BlobKey, Body, Error};
 
@@ -61,10 +59,9 @@ impl Backend for S3Backend {
         let config = &self.store.config;
         Caps {
             exclusive_put: self.store.exclusive,
-            equal_parts: config.equal_parts,
-            min_part: config.min_part,
-            max_put: store::bytes(config.part_size).saturating_mul(MAX_PART.into()),
+            max_put: store::bytes(config.part_size).saturating_mul(multipart::MAX_PART.into()),
             presign: true,
+            tiers: config.cold_class.is_some(),
         }
     }
 
@@ -93,35 +90,16 @@ impl Backend for S3Backend {
         list::list(&self.store, tenant, after, limit).boxed()
     }
 
-    fn begin(&self, key: BlobKey) -> Pending<'_, UploadId> {
-        async move { Ok(multipart::begin(&self.store, key).await?.to_public()) }.boxed()
-    }
-
-    fn part<'a>(
-        &'a self,
-        key: BlobKey,
-        upload: &'a UploadId,
-        number: u16,
-        len: u64,
-        body: Body,
-    ) -> Pending<'a, Part> {
-        multipart::part(&self.store, key, upload, number, len, body).boxed()
-    }
-
-    fn complete<'a>(&'a self, key: BlobKey, upload: &'a UploadId, parts: &'a [Part]) -> Pending<'a, Stored> {
-        multipart::complete_checked(&self.store, key, upload, parts).boxed()
-    }
-
-    fn abort<'a>(&'a self, key: BlobKey, upload: &'a UploadId) -> Pending<'a, ()> {
-        abort::abort_public(&self.store, key, upload).boxed()
-    }
-
     fn uploads(&self, key: BlobKey) -> Pending<'_, Vec<UploadId>> {
         list::uploads(&self.store, key).boxed()
     }
 
-    fn copy(&self, from: BlobKey, to: BlobKey) -> Pending<'_, Stored> {
-        copy::copy(Arc::clone(&self.store), from, to).boxed()
+    fn abort<'a>(&'a self, key: BlobKey, upload: &'a UploadId) -> Pending<'a, ()> {
+        abort::abort(&self.store, key, upload.as_str()).boxed()
+    }
+
+    fn set_tier(&self, key: BlobKey, tier: Tier) -> Pending<'_, ()> {
+        tier::set_tier(Arc::clone(&self.store), key, tier).boxed()
     }
 
     fn presign<'a>(

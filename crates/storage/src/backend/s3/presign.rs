@@ -5,11 +5,9 @@ use std::time::Duration;
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 
 use super::error::failed;
-use super::multipart::Id;
 use super::put::CONTENT_TYPE;
 use super::store::{Store, signed};
 use super::{Operation, Presigned};
-use crate::backend::check_number;
 use crate::{BlobKey, Error};
 
 /// Signs a request; the service is not asked.
@@ -42,19 +40,6 @@ pub(super) async fn presign(
             .presigned(until)
             .await
             .map_err(failed("sign a request")),
-        Operation::Part { upload, number, len } => {
-            check_number(*number)?;
-            client
-                .upload_part()
-                .bucket(bucket)
-                .key(name)
-                .upload_id(Id::from_public(upload)?.upload)
-                .part_number((*number).into())
-                .content_length(signed(*len))
-                .presigned(until)
-                .await
-                .map_err(failed("sign a request"))
-        }
     };
     Ok(public(&request?))
 }

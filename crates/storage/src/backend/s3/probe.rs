@@ -52,7 +52,7 @@ async fn upload(store: &Store, name: &str) -> Result<(), Error> {
     let part = client.upload_part().bucket(bucket).key(name).upload_id(id).part_number(1);
     let part =
         part.body(ByteStream::from_static(b"probe")).send().await.map_err(failed("upload the probe"))?;
-    let parts = completed(&[tagged(1, 5, part.e_tag())?]);
+    let parts = completed(&[tagged(1, part.e_tag())?]);
     let complete = client.complete_multipart_upload().bucket(bucket).key(name).upload_id(id);
     let answer = complete.if_none_match(CONDITION).multipart_upload(parts).send().await;
     let answer = answer.map(|_| ()).map_err(failed("complete the probe"));

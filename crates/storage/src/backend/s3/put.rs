@@ -6,13 +6,12 @@ use std::time::Duration;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
+use super::Stored;
 use super::abort::Upload;
 use super::chunks::Chunks;
 use super::error::failed;
-use super::multipart::{complete, upload_part};
+use super::multipart::{MAX_PART, Part, complete, upload_part};
 use super::store::{Store, WRITE, bytes};
-use super::{MAX_PART, Stored};
-use crate::backend::Part;
 use crate::{BlobKey, Body, Error};
 
 /// What an object is to the service: bytes.
@@ -88,7 +87,7 @@ async fn put_parts(
     second: Bytes,
     mut chunks: Chunks,
 ) -> Result<Stored, Error> {
-    let upload = Upload::begin(store, key).await?;
+    let upload = Upload::begin(store, key, None).await?;
     let sent = async {
         let mut parts = vec![send(&upload, 1, first).await?];
         let mut current = second;

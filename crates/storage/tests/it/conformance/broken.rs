@@ -2,7 +2,7 @@
 
 use veza_storage::backend::Stored;
 use veza_storage::digest::{Algorithm, Expected, check};
-use veza_storage::{Body, Error, body};
+use veza_storage::{Error, body};
 
 use super::bodies::{breaking, hanging, pattern};
 use super::stage::Stage;
@@ -63,27 +63,4 @@ pub(crate) async fn a_dropped_put_leaves_nothing(stage: &Stage) {
         stage.assert_nothing(key).await;
         stage.put(key, b"a second attempt").await;
     }
-}
-
-pub(crate) async fn a_dropped_part_leaves_nothing(stage: &Stage) {
-    let (key, size) = (stage.key(), stage.border);
-    let upload = stage.backend.begin(key).await.unwrap();
-    let len = 2 * u64::try_from(size).unwrap();
-    let bodies: [(Body, _); 2] = [(breaking(&pattern(size, 14)), None), {
-        let (body, taken) = hanging(&pattern(size, 14));
-        (body, Some(taken))
-    }];
-    for (body, taken) in bodies {
-        let part = stage.backend.part(key, &upload, 1, len, body);
-        match taken {
-            None => assert!(matches!(part.await, Err(Error::Body(_)))),
-            Some(taken) => tokio::select! {
-                answer = part => panic!("{answer:?}"),
-                () = taken.notified() => {}
-            },
-        }
-    }
-    let part = stage.backend.part(key, &upload, 1, 6, body::full("whole!")).await.unwrap();
-    stage.backend.complete(key, &upload, &[part]).await.unwrap();
-    assert_eq!(stage.read(key).await, b"whole!");
 }

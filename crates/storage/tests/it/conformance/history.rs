@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use veza_storage::backend::{ByteRange, Part};
-use veza_storage::{BlobKey, Error, body};
+use veza_storage::backend::ByteRange;
+use veza_storage::{BlobKey, Error};
 
 use super::bodies::{breaking, chunked, pattern};
 use super::stage::Stage;
@@ -62,13 +62,11 @@ impl Pair<'_> {
     }
 
     async fn step(&mut self, step: u64) {
-        match self.random(8) {
+        match self.random(6) {
             0 | 1 => self.put().await,
             2 => self.broken().await,
-            3 => self.upload().await,
-            4 => self.copy().await,
-            5 => self.delete().await,
-            6 => self.read().await,
+            3 => self.delete().await,
+            4 => self.read().await,
             _ => self.read_range().await,
         }
         let key = self.key();
@@ -97,38 +95,6 @@ impl Pair<'_> {
     async fn broken(&mut self) {
         let (key, bytes) = (self.key(), self.bytes());
         assert!(self.stage.backend.put(key, None, breaking(&bytes)).await.is_err());
-    }
-
-    async fn upload(&mut self) {
-        let (key, bytes) = (self.key(), self.bytes());
-        let backend = &self.stage.backend;
-        let upload = backend.begin(key).await.unwrap();
-        let mut parts: Vec<Part> = Vec::new();
-        for (number, chunk) in (1..).zip(bytes.chunks(self.stage.border)) {
-            let body = body::full(chunk.to_vec());
-            parts.push(backend.part(key, &upload, number, size(chunk), body).await.unwrap());
-        }
-        if parts.is_empty() || bytes.len() % 3 == 0 {
-            backend.abort(key, &upload).await.unwrap();
-            return;
-        }
-        let answer = backend.complete(key, &upload, &parts).await;
-        if answer.is_err() {
-            backend.abort(key, &upload).await.unwrap();
-        }
-        self.written(key, bytes, answer.err().as_ref());
-    }
-
-    async fn copy(&mut self) {
-        let (from, to) = (self.key(), self.key());
-        if from == to {
-            return;
-        }
-        let answer = self.stage.backend.copy(from, to).await;
-        match self.model.get(&from).cloned() {
-            Some(bytes) => self.written(to, bytes, answer.err().as_ref()),
-            None => assert!(matches!(answer, Err(Error::NotFound)), "{answer:?}"),
-        }
     }
 
     async fn delete(&mut self) {

@@ -2,14 +2,11 @@
 
 pub(crate) mod bodies;
 pub(crate) mod broken;
-pub(crate) mod copy;
 pub(crate) mod delete;
 pub(crate) mod exclusive;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod memory;
-pub(crate) mod multipart;
-pub(crate) mod names;
 pub(crate) mod put;
 pub(crate) mod range;
 pub(crate) mod stage;
@@ -27,13 +24,8 @@ macro_rules! conformance {
             exclusive: bytes_are_never_replaced, one_of_many_writers_wins;
             broken: a_body_that_breaks_off_leaves_nothing, a_body_of_another_length_leaves_nothing,
                 a_body_of_another_digest_leaves_nothing,
-                a_dropped_put_leaves_nothing, a_dropped_part_leaves_nothing;
-            multipart: parts_become_a_blob, a_single_part_may_be_empty, a_part_is_replaced,
-                wrong_parts_are_refused, an_aborted_upload_is_gone, a_completed_upload_is_gone,
-                uploads_are_found_by_their_key, an_upload_belongs_to_its_key;
-            copy: a_copy_has_the_bytes, a_copy_needs_its_source, a_copy_replaces_nothing;
+                a_dropped_put_leaves_nothing;
             history: any_history_is_that_of_a_map;
-            names: what_users_write_reaches_no_path;
         );
     };
     (@cases $open:path; $($module:ident: $($case:ident),+;)+) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use veza_core::SystemRandom;
 use veza_storage::backend::fs::{FsBackend, FsConfig};
-use veza_storage::{BlobKey, Error, body};
+use veza_storage::{BlobKey, Error};
 
 use super::stage::{Directory, STEP, anonymous, named};
 use crate::conformance::bodies::pattern;
@@ -42,10 +42,8 @@ async fn nobody_else_reads_the_files() {
 async fn names_are_made_of_ids() {
     for stage in [anonymous().await, named().await] {
         let key = stage.small().await;
-        let upload = stage.backend.begin(key).await.unwrap();
-        stage.backend.part(key, &upload, 3, 1, body::full("x")).await.unwrap();
         let names = stage.keep::<Directory>().files("");
-        assert_eq!(names.len(), 2);
+        assert_eq!(names.len(), 1, "of {key}");
         for name in names {
             assert!(name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-')), "{name}");
         }

@@ -3,7 +3,6 @@
 mod crash;
 mod directory;
 mod full;
-mod join;
 mod memory;
 pub(crate) mod stage;
 

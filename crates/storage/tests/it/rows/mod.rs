@@ -1,12 +1,17 @@
 //! Rows and bytes together, on a real PostgreSQL.
 
+mod audit;
 mod buckets;
 mod catalogue;
 mod isolation;
+mod keys;
+mod lifecycle;
+mod million;
 mod objects;
 mod parts;
 mod reaping;
 mod restoring;
+mod retention;
 mod signing;
 mod uploads;
 
@@ -28,7 +33,7 @@ use veza_testing::TestDirectory;
 pub(crate) struct House {
     pub(crate) storage: Storage,
     pub(crate) backend: Arc<dyn Backend>,
-    _directory: TestDirectory,
+    pub(crate) directory: TestDirectory,
 }
 
 impl House {
@@ -51,7 +56,7 @@ impl House {
         };
         change(&mut config);
         let storage = Storage::new(db.clone(), config, "fs", Arc::clone(&backend), Some(root)).unwrap();
-        Self { storage, backend, _directory: directory }
+        Self { storage, backend, directory }
     }
 
     /// The same without a root key.

@@ -1,8 +1,8 @@
-//! The way back: versions, deleted objects, and what cannot be deleted.
+//! The way back: versions and deleted objects.
 
 use chrono::TimeDelta;
 use veza_core::page::PageRequest;
-use veza_storage::bucket::{BucketChange, RetentionMode, RetentionRule};
+use veza_storage::bucket::BucketChange;
 use veza_storage::id::VersionId;
 use veza_storage::object::{self, Condition, Object};
 use veza_storage::{Error, ObjectKey};
@@ -97,22 +97,5 @@ async fn with_versioning_everything_is_kept_until_its_version_is_deleted(t: Tena
     delete(&t, "x", Some(third.version_id)).await.unwrap();
     assert!(matches!(house.bytes(alice, "x").await, Err(Error::Absent("object"))));
     assert_eq!(house.usage(alice).await, (6, 0), "the second version still shows them");
-    agree(&t.db, alice).await;
-}
-
-#[tenant_test(clock = "manual")]
-async fn what_is_retained_is_not_deleted_before_its_time(t: TenantTest) {
-    let (house, alice) = (House::new(&t.db).await, &t.alice.caller);
-    let rule = RetentionRule { mode: RetentionMode::Compliance, days: 7 };
-    let settings =
-        BucketChange { versioning: Some(true), retention: Some(Some(rule)), ..BucketChange::default() };
-    files(&t.db, alice, settings).await;
-    let kept = house.put(alice, object("x"), b"x").await.unwrap();
-    assert_eq!(kept.retention.unwrap().until, kept.created_at + TimeDelta::days(7));
-    assert!(matches!(delete(&t, "x", Some(kept.version_id)).await, Err(Error::Retained)));
-    delete(&t, "x", None).await.unwrap();
-    assert!(matches!(delete(&t, "x", Some(kept.version_id)).await, Err(Error::Retained)));
-    t.clock.advance(TimeDelta::days(7));
-    delete(&t, "x", Some(kept.version_id)).await.unwrap();
     agree(&t.db, alice).await;
 }

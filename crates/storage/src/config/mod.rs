@@ -1,17 +1,23 @@
 //! `[storage]` in the configuration.
 
+mod root;
+mod s3;
+
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use veza_core::config::Period;
+use veza_core::config::{ConfigError, Period};
+
+pub use self::root::{KmsSection, VaultSection};
+pub use self::s3::S3Section;
 
 /// Files of tenants.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StorageConfig {
-    /// The directory of the files, on a local or a network file system. Without one there is no storage. All
-    /// processes need the same.
+    /// The directory of the files, on a local or a network file system. Without one, and without `storage.s3.bucket`,
+    /// there is no storage. All processes need the same.
     pub directory: Option<PathBuf>,
     /// A file of root keys, of which the first encrypts: a line `name base64` with 32 bytes for each, made for
     /// example by `echo "first $(openssl rand -base64 32)"`. Without one, nothing is encrypted and no URL signed.
@@ -29,6 +35,12 @@ pub struct StorageConfig {
     pub upload_lifetime: Period,
     /// Removed bytes are looked for once more after so long, in case that who wrote them was only slow.
     pub second_look: Period,
+    /// Files in a bucket.
+    pub s3: S3Section,
+    /// The root key in KMS.
+    pub kms: KmsSection,
+    /// The root key in Vault.
+    pub vault: VaultSection,
 }
 
 impl Default for StorageConfig {
@@ -41,14 +53,37 @@ impl Default for StorageConfig {
             upload_timeout: Period::from_secs(120),
             upload_lifetime: Period::from_secs(7 * 24 * 3_600),
             second_look: Period::from_secs(3_600),
+            s3: S3Section::default(),
+            kms: KmsSection::default(),
+            vault: VaultSection::default(),
         }
     }
 }
 
 impl StorageConfig {
+    /// Reads the secrets that stand in files.
+    pub fn read_files(&mut self) -> Result<(), ConfigError> {
+        self.s3.read_files()?;
+        self.kms.read_files()?;
+        self.vault.read_files()
+    }
+
     /// What cannot work, in sentences.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
+        self.s3.problems(self.directory.is_some(), &mut problems);
+        let mut check = |holds: bool, problem: &str| {
+            if !holds {
+                problems.push(problem.to_owned());
+            }
+        };
+        self.kms.problems(&mut check);
+        self.vault.problems(&mut check);
+        let roots = [self.root_key_file.is_some(), self.kms.key.is_some(), self.vault.url.is_some()];
+        check(
+            roots.into_iter().filter(|set| *set).count() <= 1,
+            "storage.root_key_file, storage.kms.key and storage.vault.url: the root key is in one of them",
+        );
         if self.upload_timeout < Period::from_secs(10) {
             problems.push("storage.upload_timeout must be at least 10s".to_owned());
         }

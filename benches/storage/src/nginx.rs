@@ -1,0 +1,28 @@
+//! nginx, which serves the same bytes from the same file system.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::Outcome;
+use crate::process::{Server, free_port};
+
+/// Starts it with one worker, which serves `dir`.
+pub fn start(dir: &Path, sendfile: bool) -> Outcome<Server> {
+    let port = free_port()?;
+    let word = if sendfile { "on" } else { "off" };
+    let conf = dir.join(format!("nginx-{word}.conf"));
+    let place = dir.display();
+    let text = format!(
+        "daemon off; worker_processes 1; pid {place}/nginx-{word}.pid; error_log {place}/nginx-{word}.log;\n\
+         events {{ worker_connections 256; }}\n\
+         http {{ access_log off; sendfile {word}; output_buffers 2 256k; client_body_temp_path {place}/nginx-body;\n\
+         proxy_temp_path {place}/nginx-proxy; fastcgi_temp_path {place}/nginx-fastcgi;\n\
+         uwsgi_temp_path {place}/nginx-uwsgi; scgi_temp_path {place}/nginx-scgi;\n\
+         server {{ listen 127.0.0.1:{port}; root {place}/served; }} }}\n"
+    );
+    fs::write(&conf, text)?;
+    let mut command = Command::new("/usr/sbin/nginx");
+    command.arg("-c").arg(&conf).arg("-p").arg(dir);
+    Server::start(&mut command, &dir.join(format!("nginx-{word}.out")), port, "/small", "X-A: b")
+}
