@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytestring::ByteString;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -82,7 +81,10 @@ struct Fields<'m> {
 
 impl Incoming {
     /// Reads a message.
-    pub(super) fn read(text: &ByteString) -> Result<Self, LinkError> {
+    ///
+    /// # Errors
+    /// [`LinkError::Unreadable`].
+    pub fn read(text: &str) -> Result<Self, LinkError> {
         let unreadable = || LinkError::Unreadable(text.chars().take(200).collect());
         let fields: Fields<'_> = serde_json::from_str(text).map_err(|_error| unreadable())?;
         fields.into_incoming().ok_or_else(unreadable)
