@@ -100,7 +100,7 @@ async fn listen(
         }
     };
     let late = async {
-        let _known = end.wait_for(Option::is_some).await;
+        end.wait_for(Option::is_some).await.map(drop).unwrap();
         sleep(PATIENCE).await;
     };
     tokio::select! {
