@@ -90,11 +90,7 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
@@ -131,9 +127,16 @@ mod tests {
         assert_eq!(tcp("http://127.0.0.1:8080/"), of("127.0.0.1:8080", "127.0.0.1:8080", ""));
         assert_eq!(tcp("http://[::1]:8080/a/b/"), of("[::1]:8080", "[::1]:8080", "/a/b"));
         assert_eq!(tcp("http://[::1]"), of("[::1]:80", "[::1]", ""));
-        for bad in
-            ["", "http://", "http:///x", "https://a", "unix:x", "http://a b", "http://a/\r\nx: y", "http://u@a"]
-        {
+        for bad in [
+            "",
+            "http://",
+            "http:///x",
+            "https://a",
+            "unix:x",
+            "http://a b",
+            "http://a/\r\nx: y",
+            "http://u@a",
+        ] {
             assert_eq!(bad.parse::<Endpoint>(), Err(BadEndpoint), "{bad}");
         }
         let socket = "unix:/run/veza.sock".parse::<Endpoint>().unwrap();

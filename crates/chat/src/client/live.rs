@@ -122,7 +122,8 @@ impl Driver {
 
     /// Goes on in each room, and asks again for what was not answered.
     fn resume(&mut self, link: &mut Link) {
-        let asked: Vec<RoomId> = self.open.all().iter().filter_map(|(_, request)| subscribed(request)).collect();
+        let asked: Vec<RoomId> =
+            self.open.all().iter().filter_map(|(_, request)| subscribed(request)).collect();
         for room in self.rooms.ids().into_iter().filter(|room| !asked.contains(room)) {
             self.open.add(Request::Subscribe { room, after: None }, None);
         }

@@ -81,7 +81,8 @@ impl Open {
 
     /// Those that are to be sent again by now.
     pub(super) fn due(&mut self, now: Instant) -> Vec<(u64, Request)> {
-        let due = self.waiting.iter_mut().filter(|(_, waiting)| waiting.again.is_some_and(|again| again <= now));
+        let due =
+            self.waiting.iter_mut().filter(|(_, waiting)| waiting.again.is_some_and(|again| again <= now));
         due.map(|(id, waiting)| {
             waiting.again = None;
             (*id, waiting.request.clone())

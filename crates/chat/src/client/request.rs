@@ -113,9 +113,8 @@ mod tests {
     fn is_what_the_protocol_says() {
         let room = RoomId::from_uuid(Uuid::from_u128(7));
         let send = Request::Send { room, body: Body::text("hi"), client_id: None, reply_to: Some(3) };
-        let expected = format!(
-            r#"{{"id":7,"method":"send","room":"{room}","body":{{"text":"hi"}},"reply_to":3}}"#
-        );
+        let expected =
+            format!(r#"{{"id":7,"method":"send","room":"{room}","body":{{"text":"hi"}},"reply_to":3}}"#);
         assert_eq!(send.text(7), expected);
         assert_eq!(Request::Ping.text(0), r#"{"id":0,"method":"ping"}"#);
     }

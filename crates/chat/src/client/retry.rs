@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn follows_the_table_of_close_codes() {
-        let after = |code| Next::after(&LinkError::Closed(CloseCode::new(code).map(|code| Close::new(code, ""))));
+        let after =
+            |code| Next::after(&LinkError::Closed(CloseCode::new(code).map(|code| Close::new(code, ""))));
         for (code, next) in [
             (1000, Next::Pause),
             (1001, Next::Now),

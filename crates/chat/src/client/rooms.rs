@@ -45,7 +45,9 @@ impl Rooms {
     pub(super) fn take(&mut self, room: RoomId, seq: i64) -> Turn {
         let Some(progress) = self.rooms.get_mut(&room) else { return Turn::Stray };
         match progress.cursor {
-            Some(cursor) if cursor.checked_add(1) != Some(seq) => return Turn::Wrong(cursor.saturating_add(1)),
+            Some(cursor) if cursor.checked_add(1) != Some(seq) => {
+                return Turn::Wrong(cursor.saturating_add(1));
+            }
             Some(_) => {}
             None => progress.first = Some(seq),
         }

@@ -29,8 +29,8 @@ pub(crate) struct Proxy {
 struct Plan {
     /// It ends after so many bytes of the server.
     cut: Option<u64>,
-    /// After each so many bytes of the server nothing is read for a while.
-    stall: Option<(u64, Duration)>,
+    /// After so many bytes of the server nothing is read for a while; a few times.
+    stall: Option<Stall>,
     /// Bytes that are passed on at once.
     piece: usize,
 }
@@ -79,12 +79,21 @@ impl Proxy {
 
     fn plan(&self, dice: &mut Dice) -> Plan {
         let calm = self.calm.load(Ordering::SeqCst);
-        let piece = usize::try_from(1 + dice.below(4_000)).unwrap();
+        let piece = usize::try_from(16 + dice.below(4_000)).unwrap();
         let cut = (!calm && dice.chance(60)).then(|| dice.below(60_000));
-        let stall = (!calm && dice.chance(30))
-            .then(|| (1 + dice.below(20_000), Duration::from_millis(50 + dice.below(300))));
+        let stall = (!calm && dice.chance(30)).then(|| Stall {
+            every: dice.below(20_000),
+            time: Duration::from_millis(50 + dice.below(300)),
+            times: 1 + dice.below(6),
+        });
         Plan { cut, stall, piece }
     }
+}
+
+struct Stall {
+    every: u64,
+    time: Duration,
+    times: u64,
 }
 
 async fn connection(client: TcpStream, port: u16, plan: Plan) -> io::Result<()> {
@@ -107,7 +116,7 @@ async fn connection(client: TcpStream, port: u16, plan: Plan) -> io::Result<()> 
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    plan: Plan,
+    mut plan: Plan,
 ) -> io::Result<()> {
     let (mut buffer, mut passed, mut stalled) = (vec![0; plan.piece], 0_u64, 0_u64);
     loop {
@@ -122,11 +131,13 @@ async fn pump(
         if part < read || left == 0 {
             return Ok(());
         }
-        if let Some((every, time)) = plan.stall
-            && passed - stalled > every
+        if let Some(stall) = &mut plan.stall
+            && stall.times > 0
+            && passed - stalled > stall.every
         {
             stalled = passed;
-            sleep(time).await;
+            stall.times -= 1;
+            sleep(stall.time).await;
         }
     }
 }

@@ -31,7 +31,13 @@ pub(crate) struct Steady {
 }
 
 impl Steady {
-    pub(crate) fn new(me: Person, endpoint: Endpoint, rooms: &[RoomId], follower: Follower, dice: Dice) -> Self {
+    pub(crate) fn new(
+        me: Person,
+        endpoint: Endpoint,
+        rooms: &[RoomId],
+        follower: Follower,
+        dice: Dice,
+    ) -> Self {
         let tokens = move || async move { Ok::<_, TokenError>(Token::new(me.token(HOLDS), HOLDS)) };
         let backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_millis(200) };
         let (client, pushes) = Client::start(Options::new(endpoint, tokens).backoff(backoff).queue(64));

@@ -108,7 +108,8 @@ pub(crate) fn judge(database: &TestDatabase, organisations: &[Organisation; 2], 
         let mut expected = 1;
         for row in log(database, room) {
             if row.seq != expected {
-                verdict.note(Wrong::Lost, format!("the log of {room} has {} where {expected} belongs", row.seq));
+                verdict
+                    .note(Wrong::Lost, format!("the log of {room} has {} where {expected} belongs", row.seq));
             }
             expected = row.seq + 1;
             let same = history.events.get(&(room, row.seq)).is_some_and(|text| {
@@ -117,7 +118,9 @@ pub(crate) fn judge(database: &TestDatabase, organisations: &[Organisation; 2], 
             if !same {
                 verdict.note(Wrong::Other, format!("{} of {room} was seen otherwise, or by nobody", row.seq));
             }
-            if row.kind == "message" && let Ok(client) = row.text.parse() {
+            if row.kind == "message"
+                && let Ok(client) = row.text.parse()
+            {
                 stored.entry((room, client)).or_default().push(row.seq);
             }
         }
