@@ -17,6 +17,7 @@ use super::request::Request;
 use super::retry::Next;
 use super::rooms::Rooms;
 use super::token::{Token, TokenError};
+use crate::id::MemberId;
 
 /// A connection that lived for so long has shown that there is no need for pauses.
 const LIVED: Duration = Duration::from_secs(1);
@@ -35,6 +36,8 @@ pub(super) struct Driver {
     pub(super) pushes: mpsc::Sender<Push>,
     pub(super) rooms: Rooms,
     pub(super) open: Open,
+    /// Who is watched.
+    pub(super) watched: Vec<MemberId>,
     token: Option<Held>,
     failures: u32,
     /// When the last connection was let in.
@@ -72,7 +75,17 @@ impl Driver {
         pushes: mpsc::Sender<Push>,
     ) -> Self {
         let (rooms, open) = (Rooms::default(), Open::default());
-        Self { options, commands, pushes, rooms, open, token: None, failures: 0, since: None }
+        Self {
+            options,
+            commands,
+            pushes,
+            rooms,
+            open,
+            watched: Vec::new(),
+            token: None,
+            failures: 0,
+            since: None,
+        }
     }
 
     pub(super) async fn run(mut self) {

@@ -14,8 +14,9 @@ use super::options::Options;
 use super::push::Push;
 use super::request::Request;
 use crate::batch::Sent;
-use crate::id::RoomId;
+use crate::id::{MemberId, RoomId};
 use crate::message::Body;
+use crate::presence::Presence;
 use crate::service::NewMessage;
 
 /// Requests that wait to be taken by the connection; more wait where they are made.
@@ -138,6 +139,11 @@ impl Client {
         self.ask::<Nothing>(Request::Typing { room }).await.map(drop)
     }
 
+    /// Is told of people who come and go, in place of those named before; answers how they are.
+    pub async fn watch(&self, members: Vec<MemberId>) -> Result<Vec<Presence>, ClientError> {
+        self.ask::<Watched>(Request::Watch { members }).await.map(|watched| watched.members)
+    }
+
     /// Waits for a sign of life.
     pub async fn ping(&self) -> Result<(), ClientError> {
         self.ask::<Nothing>(Request::Ping).await.map(drop)
@@ -157,6 +163,12 @@ impl Client {
         let result = outcome.await.unwrap_or(Err(ClientError::Ended))?;
         serde_json::from_str(result.get()).or(Err(ClientError::Unreadable))
     }
+}
+
+/// How people are.
+#[derive(Deserialize)]
+pub(super) struct Watched {
+    pub(super) members: Vec<Presence>,
 }
 
 /// What a result without content is.

@@ -13,6 +13,7 @@ use super::error::{LinkError, Refusal};
 use crate::event::{Event, EventKind};
 use crate::hub::SignalKind;
 use crate::id::{MemberId, RoomId};
+use crate::presence::Presence;
 
 /// What a server says: an answer, or what comes by itself.
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ pub enum Incoming {
         /// How far they have read.
         seq: Option<i64>,
     },
+    /// Somebody who is watched came or went. Lossy.
+    Presence(Presence),
     /// What was asked for was ahead of the log, which was put back to an earlier time; what comes is behind `head`.
     Reset {
         /// Where.
@@ -77,6 +80,9 @@ struct Fields<'m> {
     #[serde(borrow)]
     body: Option<&'m RawValue>,
     head: Option<i64>,
+    member: Option<MemberId>,
+    online: Option<bool>,
+    last_seen: Option<DateTime<Utc>>,
 }
 
 impl Incoming {
@@ -106,6 +112,10 @@ impl Fields<'_> {
             "signal" => {
                 let (kind, by) = (word::<SignalKind>(self.kind?)?, self.by?);
                 Incoming::Signal { room: self.room?, kind, by, seq: self.seq }
+            }
+            "presence" => {
+                let (member, online) = (self.member?, self.online?);
+                Incoming::Presence(Presence { member, online, last_seen: self.last_seen })
             }
             "reset" => Incoming::Reset { room: self.room?, head: self.head? },
             "ended" => Incoming::Ended { room: self.room? },

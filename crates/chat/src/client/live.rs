@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::driver::{Command, Driver, End, now};
 use super::error::{ClientError, LinkError, Refusal};
+use super::handle::Watched;
 use super::incoming::Incoming;
 use super::link::Link;
 use super::open::Waiting;
@@ -127,6 +128,10 @@ impl Driver {
         for room in self.rooms.ids().into_iter().filter(|room| !asked.contains(room)) {
             self.open.add(Request::Subscribe { room, after: None }, None);
         }
+        let watches = self.open.all().iter().any(|(_, request)| matches!(request, Request::Watch { .. }));
+        if !watches && !self.watched.is_empty() {
+            self.open.add(Request::Watch { members: self.watched.clone() }, None);
+        }
         for (id, request) in self.open.all() {
             link.push(id, &self.behind(request));
         }
@@ -150,6 +155,7 @@ impl Driver {
                 return;
             }
             Request::Unsubscribe { room } => self.rooms.leave(*room),
+            Request::Watch { members } => self.watched.clone_from(members),
             _ => {}
         }
         let text = request.clone();
@@ -170,6 +176,7 @@ impl Driver {
                 Turn::Wrong(expected) => return self.broken(room, expected, event.seq).await,
             },
             Incoming::Signal { room, kind, by, seq } => self.tell(Push::Signal { room, kind, by, seq }).await,
+            Incoming::Presence(presence) => self.tell(Push::Presence(presence)).await,
             Incoming::Reset { room, head } => {
                 if self.rooms.reset(room, head) {
                     self.tell(Push::Reset { room, head }).await;
@@ -206,6 +213,12 @@ impl Driver {
                     self.ended(*room).await;
                 } else {
                     self.rooms.remove(*room);
+                }
+            }
+            (Request::Watch { .. }, Ok(result)) if waiting.answer.is_none() => {
+                let watched = serde_json::from_str::<Watched>(result.get());
+                for presence in watched.map(|watched| watched.members).unwrap_or_default() {
+                    self.tell(Push::Presence(presence)).await;
                 }
             }
             (Request::Unsubscribe { room }, _) => self.rooms.left(*room),

@@ -33,7 +33,7 @@ impl Waiting {
     fn survives(&self) -> bool {
         let safe = match &self.request {
             Request::Send { client_id, .. } => client_id.is_some(),
-            Request::Subscribe { .. } => true,
+            Request::Subscribe { .. } | Request::Watch { .. } => true,
             _ => false,
         };
         safe && self.answer.as_ref().is_some_and(|answer| !answer.is_closed())

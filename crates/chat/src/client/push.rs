@@ -3,6 +3,7 @@
 use crate::event::Event;
 use crate::hub::SignalKind;
 use crate::id::{MemberId, RoomId};
+use crate::presence::Presence;
 
 /// What comes by itself.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub enum Push {
         /// How far they have read.
         seq: Option<i64>,
     },
+    /// Somebody who is watched came or went, or is as they are told when the client has connected again. Lossy.
+    Presence(Presence),
     /// The log was put back to an earlier time: what was got behind `head` is not there any more, and the next event is
     /// the one behind it.
     Reset {

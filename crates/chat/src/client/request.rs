@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::id::RoomId;
+use crate::id::{MemberId, RoomId};
 use crate::message::Body;
 
 /// A request of the protocol.
@@ -87,6 +87,11 @@ pub enum Request {
     Typing {
         /// Where.
         room: RoomId,
+    },
+    /// Be told of people who come and go, in place of those named before.
+    Watch {
+        /// Whom, [`crate::MAX_WATCHED`] at most.
+        members: Vec<MemberId>,
     },
     /// Ask for a sign of life.
     Ping,

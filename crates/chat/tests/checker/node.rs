@@ -30,7 +30,7 @@ impl Authenticate for Believer {
 }
 
 /// Serves until it is killed; says its port first.
-pub(crate) fn run(url: &str) {
+pub(crate) fn run(url: &str, redis: &str) {
     // The parent's end is our end.
     std::thread::spawn(|| {
         let _closed = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -41,7 +41,8 @@ pub(crate) fn run(url: &str) {
     let config = DatabaseConfig { url: Some(Secret::new(url)), pool, ..DatabaseConfig::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let limits = ChatConfig { messages_per_minute: 1_000_000, ..ChatConfig::default() };
+        let redis_url = Some(Secret::new(redis));
+        let limits = ChatConfig { messages_per_minute: 1_000_000, redis_url, ..ChatConfig::default() };
         let chat = Chat::new(Db::open(&config).unwrap(), limits).unwrap();
         let tasks = Tasks::new();
         chat.start(&tasks);

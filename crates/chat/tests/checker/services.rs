@@ -1,5 +1,4 @@
-//! What serves, and what is done to it. A Redis between the processes has its place here, beside PostgreSQL, with its
-//! stop and start as one more kind of trouble.
+//! What serves, and what is done to it.
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
@@ -12,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use veza_core::db::{Migrator, Role};
 use veza_postgres::Durability;
-use veza_testing::{PrivateCluster, TestDatabase};
+use veza_testing::{PrivateCluster, Redis, TestDatabase};
 
 use crate::dice::Dice;
 use crate::proxy::Proxy;
@@ -25,6 +24,7 @@ pub(crate) type Ports = Arc<Mutex<Vec<u16>>>;
 
 pub(crate) struct Services {
     cluster: PrivateCluster,
+    redis: Redis,
     nodes: Vec<Child>,
     ports: Ports,
     killed: usize,
@@ -33,15 +33,17 @@ pub(crate) struct Services {
     crashes: usize,
     terminated: i64,
     cuts: usize,
+    stopped: usize,
 }
 
 impl Services {
     pub(crate) fn start() -> Self {
         let cluster = PrivateCluster::with_durability(&Migrator::veza(), Durability::Full);
-        let (nodes, ports): (Vec<_>, Vec<_>) = (0..NODES).map(|_| spawn(cluster.database())).unzip();
+        let redis = veza_testing::redis();
+        let (nodes, ports): (Vec<_>, Vec<_>) = (0..NODES).map(|_| spawn(cluster.database(), &redis)).unzip();
         let ports = Arc::new(Mutex::new(ports));
-        let (killed, frozen, restarts, crashes, terminated, cuts) = (0, 0, 0, 0, 0, 0);
-        Self { cluster, nodes, ports, killed, frozen, restarts, crashes, terminated, cuts }
+        let (killed, frozen, restarts, crashes, terminated, cuts, stopped) = (0, 0, 0, 0, 0, 0, 0);
+        Self { cluster, redis, nodes, ports, killed, frozen, restarts, crashes, terminated, cuts, stopped }
     }
 
     pub(crate) fn database(&self) -> &TestDatabase {
@@ -70,7 +72,13 @@ impl Services {
                 self.cluster.start();
                 self.crashes += 1;
             }
-            75..90 => {
+            75..85 => {
+                self.redis.stop();
+                sleep(Duration::from_millis(dice.below(200)));
+                self.redis.start();
+                self.stopped += 1;
+            }
+            85..93 => {
                 let mut superuser = self.database().superuser();
                 self.terminated += superuser.terminate(Role::App) + superuser.terminate(Role::Jobs);
             }
@@ -85,7 +93,7 @@ impl Services {
         node.wait().unwrap();
         self.ports.lock().unwrap()[victim] = 0;
         sleep(pause);
-        let (node, port) = spawn(self.cluster.database());
+        let (node, port) = spawn(self.cluster.database(), &self.redis);
         self.nodes[victim] = node;
         self.ports.lock().unwrap()[victim] = port;
         self.killed += 1;
@@ -112,17 +120,18 @@ impl fmt::Display for Services {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} servers killed, {} frozen, PostgreSQL restarted {} times, crashed {} times, {} sessions terminated, all \
-             connections cut {} times",
-            self.killed, self.frozen, self.restarts, self.crashes, self.terminated, self.cuts
+            "{} servers killed, {} frozen, PostgreSQL restarted {} times, crashed {} times, {} sessions terminated, \
+             Redis restarted {} times, all connections cut {} times",
+            self.killed, self.frozen, self.restarts, self.crashes, self.terminated, self.stopped, self.cuts
         )
     }
 }
 
 /// A server, and its port.
-fn spawn(database: &TestDatabase) -> (Child, u16) {
+fn spawn(database: &TestDatabase, redis: &Redis) -> (Child, u16) {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["node", &database.url(Role::App)]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.args(["node", &database.url(Role::App), &redis.url()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
