@@ -80,9 +80,9 @@ impl Proxy {
     fn plan(&self, dice: &mut Dice) -> Plan {
         let calm = self.calm.load(Ordering::SeqCst);
         let piece = usize::try_from(16 + dice.below(4_000)).unwrap();
-        let cut = (!calm && dice.chance(60)).then(|| dice.below(60_000));
+        let cut = (!calm && dice.chance(60)).then(|| dice.below(400_000));
         let stall = (!calm && dice.chance(30)).then(|| Stall {
-            every: dice.below(20_000),
+            every: dice.below(40_000),
             time: Duration::from_millis(50 + dice.below(300)),
             times: 1 + dice.below(6),
         });

@@ -33,6 +33,7 @@ pub(crate) fn run(runtime: &Runtime, services: &mut Services, seed: u64) -> Verd
     let mut dice = Dice::new(seed, 0);
     let db = database.open(TestDatabase::small_pool());
     let organisations = runtime.block_on(world::make(&db, seed));
+    runtime.block_on(world::fill(&db, &organisations, &history, &mut Dice::new(seed, 3)));
     let proxy = runtime.block_on(Proxy::start(Arc::clone(services.ports()), Dice::new(seed, 1)));
     let (stop, stopped) = watch::channel(false);
     let people = People { organisations: &organisations, history: &history, seed };

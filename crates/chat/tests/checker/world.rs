@@ -2,11 +2,15 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::join_all;
 use uuid::Uuid;
 use veza_chat::permission::{CreateRooms, UseRooms};
 use veza_chat::room::{self, NewRoom, RoomKind};
-use veza_chat::{ChatConfig, MemberId, RoomId};
+use veza_chat::{Body, Chat, ChatConfig, MemberId, NewMessage, RoomId};
 use veza_core::{Caller, Db, Permission, Principal, Scopes, TenantId, TenantTx};
+
+use crate::dice::Dice;
+use crate::history::History;
 
 /// People of a tenant.
 pub(crate) const PEOPLE: u64 = 4;
@@ -52,6 +56,32 @@ impl Person {
 pub(crate) struct Organisation {
     pub(crate) people: Vec<Person>,
     pub(crate) rooms: Vec<RoomId>,
+}
+
+/// So many messages are in each room from the beginning, of this many characters: more than waits for one connection.
+const OLD: u64 = 150;
+const LENGTH: usize = 2_000;
+
+/// Sends what is there before anybody listens, all at once.
+pub(crate) async fn fill(db: &Db, organisations: &[Organisation; 2], history: &History, dice: &mut Dice) {
+    let chat = Chat::new(db.clone(), ChatConfig::default()).unwrap();
+    let mut sendings = Vec::new();
+    for organisation in organisations {
+        for room in &organisation.rooms {
+            for _ in 0..OLD {
+                let client = uuid::Builder::from_random_bytes(veza_core::bytes(dice.random())).into_uuid();
+                let body = Body::text(format!("{client} {}", "x".repeat(LENGTH)));
+                let message = NewMessage { client_id: Some(client), reply_to: None, body };
+                let permit = dice.pick(&organisation.people).caller().permit().unwrap();
+                let (chat, room) = (chat.clone(), *room);
+                history.begin(client, room);
+                sendings.push(async move {
+                    history.acknowledge(client, chat.send(&permit, room, &message).await.unwrap().seq);
+                });
+            }
+        }
+    }
+    join_all(sendings).await;
 }
 
 /// Makes the two of a schedule.
