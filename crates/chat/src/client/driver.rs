@@ -108,7 +108,8 @@ impl Driver {
             tracing::debug!(reason, "a chat connection ended");
             self.tell(Push::Disconnected { reason }).await;
             let lived = self.since.take().is_some_and(|since| since.elapsed() > LIVED);
-            if !(lived && matches!(next, Next::Now | Next::Renew)) && !self.pause().await {
+            let at_once = lived && matches!(next, Next::Now | Next::Renew);
+            if !at_once && !self.pause().await {
                 return;
             }
         }

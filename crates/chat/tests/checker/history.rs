@@ -84,7 +84,8 @@ impl History {
         self.inner.lock().unwrap().wrong.push((wrong, what));
     }
 
-    pub(crate) fn into_inner(&self) -> Inner {
+    /// All of it, once.
+    pub(crate) fn take(&self) -> Inner {
         std::mem::take(&mut *self.inner.lock().unwrap())
     }
 }

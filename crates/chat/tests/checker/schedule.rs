@@ -63,19 +63,20 @@ pub(crate) fn run(runtime: &Runtime, services: &mut Services, seed: u64) -> Verd
         .await
     };
     let finish = async {
-        // Who subscribes tells a process how far a room is.
-        if !seed.is_multiple_of(LEFT_ALONE) {
+        let calm = join_all(steady.into_iter().map(|one| one.unwrap().finish(heads.clone())));
+        if seed.is_multiple_of(LEFT_ALONE) {
+            calm.await;
             observe.await;
-            join_all(steady.into_iter().map(|one| one.unwrap().finish(heads.clone()))).await;
         } else {
-            join_all(steady.into_iter().map(|one| one.unwrap().finish(heads.clone()))).await;
+            // Who subscribes tells a process how far a room is.
             observe.await;
+            calm.await;
         }
         join_all(raws.into_iter().map(|raw| raw.unwrap().finish(stopped.clone(), heads.clone()))).await;
     };
     runtime.block_on(in_time("the end", finish));
     drop(guard);
-    verdict::judge(&database, &organisations, history.into_inner())
+    verdict::judge(&database, &organisations, history.take())
 }
 
 struct People<'w> {
