@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use veza_chat::{Chat, ChatConfig};
 use veza_core::config::Secret;
 use veza_core::db::{DatabaseConfig, PoolConfig};
-use veza_core::{CodeDoc, Db, Kind, SystemClock, SystemRandom, Tasks};
-use veza_web::{Admission, Authenticate, Credentials, Problem, Web, WebConfig};
+use veza_core::{CodeDoc, Db, Kind, SystemClock, SystemRandom, Tasks, TenantId};
+use veza_web::{Admission, Authenticate, Client, Credentials, Problem, Web, WebConfig};
 
 use crate::world::Person;
 
@@ -26,6 +26,15 @@ impl Authenticate for Believer {
             Ok(Admission { caller: person.caller(), requests_per_minute: 1_000_000 })
         }
         .boxed()
+    }
+
+    /// Nobody comes without a token.
+    fn visit(&self, _: TenantId, _: Client) -> BoxFuture<'_, Result<u32, Problem>> {
+        async { Err(Problem::new(&UNKNOWN, "nobody we know")) }.boxed()
+    }
+
+    fn named(&self, _: Client) -> BoxFuture<'_, Result<Option<TenantId>, Problem>> {
+        async { Ok(None) }.boxed()
     }
 }
 
