@@ -3,6 +3,8 @@
 mod batch;
 mod boundary;
 mod bus;
+#[cfg(feature = "client")]
+pub mod client;
 mod config;
 mod connection;
 mod error;

@@ -132,12 +132,14 @@ impl Outbox {
         self.room.notify_one();
     }
 
-    /// Waits until there is room and a room to catch up, and gives that.
+    /// Waits until there is room and a room to catch up, and gives that. For ever, when it is closed: nothing can be caught
+    /// up, and who tried again and again would keep its thread from all others.
     pub(crate) async fn lagging(&self) -> Place {
         loop {
             {
                 let state = self.lock();
                 if let Some(place) = state.lagging.iter().next()
+                    && !state.closed
                     && state.items.len() < MAX_ITEMS / 2
                     && state.bytes < MAX_BYTES / 2
                 {
@@ -221,5 +223,26 @@ impl Outbox {
     pub(crate) fn progress(&self) -> (u64, usize) {
         let state = self.lock();
         (state.taken, state.items.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use uuid::Uuid;
+    use veza_core::TenantId;
+
+    use super::*;
+    use crate::id::RoomId;
+
+    #[test]
+    fn nothing_is_caught_up_when_it_is_closed() {
+        let tenant = TenantId::from_verified(Uuid::from_u128(1));
+        let place = Place { tenant, room: RoomId::from_uuid(Uuid::from_u128(2)) };
+        let outbox = Outbox::default();
+        outbox.lag(place);
+        assert_eq!(outbox.lagging().now_or_never(), Some(place));
+        outbox.close();
+        assert_eq!(outbox.lagging().now_or_never(), None);
     }
 }
