@@ -35,10 +35,9 @@ mod serve;
 mod site;
 mod trace_parent;
 mod version;
-mod watch;
 
 pub use self::body::BodyLimit;
-pub use self::caller::{Admission, Authenticate, Authenticated, Visitor};
+pub use self::caller::{Admission, Authenticate, Authenticated, Visitor, Watch};
 pub use self::client::{Client, Credentials};
 pub use self::codes::CODES;
 pub use self::config::{CorsConfig, WebConfig};
@@ -58,4 +57,3 @@ pub use self::request_id::RequestId;
 pub use self::site::{Routes, Site, Web};
 pub use self::trace_parent::TraceParent;
 pub use self::version::{Created, IfMatch, Versioned, answered, etag};
-pub use self::watch::Watch;

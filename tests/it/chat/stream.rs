@@ -46,7 +46,7 @@ impl Stream {
             if let Some(value) = line.strip_prefix("id: ") {
                 id = value.parse().ok();
             } else if let Some(value) = line.strip_prefix("event: ") {
-                name = value.to_owned();
+                value.clone_into(&mut name);
             } else if let Some(value) = line.strip_prefix("data: ") {
                 return (id, name, serde_json::from_str(value).unwrap());
             }

@@ -130,7 +130,7 @@ impl Db {
     {
         let tenant = caller.tenant();
         if let Some(replica) = &self.inner.replica {
-            replica.wrote(tenant);
+            replica.wrote(&[tenant]);
         }
         self.run(&self.inner.app, Lane::Tenant(tenant), InTenant { tenant, f }).await
     }
@@ -199,9 +199,7 @@ impl Db {
         F: FnMut(&mut BatchTx<'_>) -> Result<T, E> + Send + 'static,
     {
         if let Some(replica) = &self.inner.replica {
-            for tenant in tenants {
-                replica.wrote(*tenant);
-            }
+            replica.wrote(tenants);
         }
         let tenants = tenants.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         self.run(&self.inner.batch, Lane::System(reason.0), InBatch { tenants, f }).await
@@ -286,13 +284,13 @@ impl Db {
 }
 
 impl Replica {
-    fn wrote(&self, tenant: TenantId) {
+    fn wrote(&self, tenants: &[TenantId]) {
         let now = instant();
         let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
         if writers.len() > 10_000 {
             writers.retain(|_, wrote| now.duration_since(*wrote) < self.lag);
         }
-        writers.insert(tenant, now);
+        writers.extend(tenants.iter().map(|tenant| (*tenant, now)));
     }
 
     fn serves(&self, tenant: TenantId) -> bool {

@@ -2,6 +2,8 @@
 
 mod visitor;
 
+mod watch;
+
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
@@ -13,6 +15,7 @@ use futures_util::future::{BoxFuture, LocalBoxFuture, Shared};
 use veza_core::{Caller, TenantId};
 
 pub use self::visitor::Visitor;
+pub use self::watch::Watch;
 use crate::client::{Client, Credentials};
 use crate::gcra::{Decision, Limit};
 use crate::problem::Problem;
