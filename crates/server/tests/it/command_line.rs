@@ -132,6 +132,16 @@ fn shells_and_readers_are_served() {
     assert!(schema.contains("CREATE TABLE tenant.organizations") && !schema.contains("\n-- Dumped"));
 }
 
+/// All files of a directory and those below it, as one text.
+fn text_below(path: &std::path::Path) -> String {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let text = |path: std::path::PathBuf| match path.is_dir() {
+        true => text_below(&path),
+        false => fs::read_to_string(path).unwrap_or_default(),
+    };
+    entries.map(text).collect()
+}
+
 #[test]
 fn the_api_is_described_whole() {
     let document: Value = serde_json::from_str(&run_veza(&["openapi"]).expect(0).out).unwrap();
@@ -142,8 +152,7 @@ fn the_api_is_described_whole() {
     let nouns =
         ["tenant", "jobs", "storage", "chat", "stream"].map(|noun| crates.join(noun).join("src/http"));
     let sources = [crates.join("web/src"), crates.join("server/src/page")].into_iter().chain(nouns);
-    let files = sources.flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());
-    let text: String = files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
+    let text: String = sources.map(|path| text_below(&path)).collect();
     let mut routes = 0;
     for line in text.lines() {
         for method in ["get", "head", "post", "put", "patch", "delete"] {

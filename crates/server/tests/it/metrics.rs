@@ -24,7 +24,7 @@ fn what_is_exported_is_listed() {
     wait(person.client.post("/v1/jobs/queues/measured/messages", &message)).expect(201);
     let text = wait_for("the message to be counted", || {
         let text = wait(served.client().get("/metrics")).text;
-        text.contains("veza_jobs_waiting{queue=\"pull\"} 1").then_some(text)
+        text.contains("veza_jobs_waiting{queue=\"pull:*\"} 1").then_some(text)
     });
     let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let exported: BTreeSet<&str> = kinds.collect();
