@@ -135,9 +135,8 @@ fn shells_and_readers_are_served() {
 /// All files of a directory and those below it, as one text.
 fn text_below(path: &std::path::Path) -> String {
     let entries = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    let text = |path: std::path::PathBuf| match path.is_dir() {
-        true => text_below(&path),
-        false => fs::read_to_string(path).unwrap_or_default(),
+    let text = |path: std::path::PathBuf| {
+        if path.is_dir() { text_below(&path) } else { fs::read_to_string(path).unwrap_or_default() }
     };
     entries.map(text).collect()
 }
