@@ -154,7 +154,7 @@ fn the_api_is_described_whole() {
     let text: String = sources.map(|path| text_below(&path)).collect();
     let mut routes = 0;
     for line in text.lines() {
-        for method in ["get", "head", "post", "put", "patch", "delete"] {
+        for method in ["get", "head", "post", "put", "patch", "delete", "options"] {
             let route =
                 line.strip_prefix(&format!("#[{method}(\"")).and_then(|rest| rest.strip_suffix("\")]"));
             if let Some(path) = route {
