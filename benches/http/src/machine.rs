@@ -4,9 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
-
-/// `/proc` counts CPU time in hundredths of a second, on every machine that Linux runs on today.
-pub const TICK: Duration = Duration::from_millis(10);
+use crate::process::TICK;
 
 /// CPU time used by anybody since the machine started.
 pub fn busy() -> Outcome<Duration> {

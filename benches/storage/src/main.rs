@@ -4,6 +4,8 @@ mod app;
 mod client;
 mod measure;
 mod nginx;
+#[path = "../../http/src/process.rs"]
+#[expect(dead_code, reason = "requests use more of it")]
 mod process;
 mod stage;
 

@@ -34,6 +34,28 @@ pub(crate) struct KeyRow {
     wrapped: Option<Vec<u8>>,
 }
 
+/// See [`Keyring::generate`].
+pub(crate) struct NewKey {
+    pub(crate) id: TenantKeyId,
+    wrapped: WrappedKey,
+}
+
+impl NewKey {
+    /// Makes it the tenant's current one, unless there is one.
+    pub(crate) fn keep(&self, tx: &mut TenantTx<'_>) -> Result<(), Error> {
+        let row = (
+            tenant_keys::tenant_id.eq(tx.tenant()),
+            tenant_keys::key_id.eq(self.id),
+            tenant_keys::root_id.eq(&self.wrapped.root),
+            tenant_keys::wrapped.eq(&self.wrapped.bytes),
+            tenant_keys::current.eq(true),
+            tenant_keys::created_at.eq(tx.now()),
+        );
+        tx.execute(diesel::insert_into(tenant_keys::table).values(row).on_conflict_do_nothing())?;
+        Ok(())
+    }
+}
+
 impl Keyring {
     pub(crate) fn new(db: Db, root: Arc<dyn RootKey>) -> Self {
         Self { db, root, known: Mutex::default() }
@@ -52,22 +74,19 @@ impl Keyring {
         }
     }
 
+    /// A new key of a tenant, wrapped, which is nobody's before it is kept.
+    pub(crate) async fn generate(&self, caller: &Caller) -> Result<NewKey, Error> {
+        let random = &**self.db.random();
+        let id = TenantKeyId::generate(self.db.clock().now(), random);
+        let key = TenantKey::generate(caller.tenant(), id, random);
+        Ok(NewKey { id, wrapped: key.wrap_with(&*self.root).await? })
+    }
+
     async fn make(&self, caller: &Caller) -> Result<Arc<TenantKey>, Error> {
-        let now = self.db.clock().now();
-        let id = TenantKeyId::generate(now, &**self.db.random());
-        let key = TenantKey::generate(caller.tenant(), id, &**self.db.random());
-        let wrapped = key.wrap_with(&*self.root).await?;
+        let new = self.generate(caller).await?;
         let keep = move |tx: &mut TenantTx<'_>| {
-            let row = (
-                tenant_keys::tenant_id.eq(tx.tenant()),
-                tenant_keys::key_id.eq(id),
-                tenant_keys::root_id.eq(&wrapped.root),
-                tenant_keys::wrapped.eq(&wrapped.bytes),
-                tenant_keys::current.eq(true),
-                tenant_keys::created_at.eq(tx.now()),
-            );
             // Whoever came first has made it.
-            tx.execute(diesel::insert_into(tenant_keys::table).values(row).on_conflict_do_nothing())?;
+            new.keep(tx)?;
             current(tx)?.ok_or(Error::Crypto("the tenant has no key"))
         };
         let row = self.db.tenant(caller, keep).await?;

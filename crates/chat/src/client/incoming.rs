@@ -10,6 +10,7 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use serde_json::value::RawValue;
 
 use super::error::{LinkError, Refusal};
+use crate::connection::Delivery;
 use crate::event::{Event, EventKind};
 use crate::hub::SignalKind;
 use crate::id::{MemberId, RoomId};
@@ -26,38 +27,8 @@ pub enum Incoming {
         /// What came of it.
         outcome: Result<Box<RawValue>, Refusal>,
     },
-    /// The next event of a room.
-    Event {
-        /// Where.
-        room: RoomId,
-        /// What happened.
-        event: Event,
-    },
-    /// Somebody writes, or has read. Lossy.
-    Signal {
-        /// Where.
-        room: RoomId,
-        /// What they do.
-        kind: SignalKind,
-        /// Who.
-        by: MemberId,
-        /// How far they have read.
-        seq: Option<i64>,
-    },
-    /// Somebody who is watched came or went. Lossy.
-    Presence(Presence),
-    /// What was asked for was ahead of the log, which was put back to an earlier time; what comes is behind `head`.
-    Reset {
-        /// Where.
-        room: RoomId,
-        /// The last event that there is.
-        head: i64,
-    },
-    /// The room may not be read any more.
-    Ended {
-        /// Where.
-        room: RoomId,
-    },
+    /// What comes by itself.
+    Delivery(Delivery),
     /// Something that a later server says and this client does not know; nothing depends on it.
     Other,
 }
@@ -108,17 +79,18 @@ impl Fields<'_> {
             return Some(Incoming::Answer { id: self.id?, outcome });
         };
         Some(match kind {
-            "event" => Incoming::Event { room: self.room?, event: self.event()? },
+            "event" => Incoming::Delivery(Delivery::Event { room: self.room?, event: self.event()? }),
             "signal" => {
                 let (kind, by) = (word::<SignalKind>(self.kind?)?, self.by?);
-                Incoming::Signal { room: self.room?, kind, by, seq: self.seq }
+                Incoming::Delivery(Delivery::Signal { room: self.room?, kind, by, seq: self.seq })
             }
             "presence" => {
                 let (member, online) = (self.member?, self.online?);
-                Incoming::Presence(Presence { member, online, last_seen: self.last_seen })
+                let presence = Presence { member, online, last_seen: self.last_seen };
+                Incoming::Delivery(Delivery::Presence(presence))
             }
-            "reset" => Incoming::Reset { room: self.room?, head: self.head? },
-            "ended" => Incoming::Ended { room: self.room? },
+            "reset" => Incoming::Delivery(Delivery::Reset { room: self.room?, head: self.head? }),
+            "ended" => Incoming::Delivery(Delivery::Ended { room: self.room? }),
             _ => Incoming::Other,
         })
     }

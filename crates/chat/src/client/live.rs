@@ -19,6 +19,7 @@ use super::push::Push;
 use super::request::Request;
 use super::rooms::Turn;
 use super::token::{Token, TokenError};
+use crate::connection::Delivery;
 use crate::id::{MemberId, RoomId};
 
 /// Requests that may be on their way.
@@ -170,20 +171,22 @@ impl Driver {
                     self.answered(id, waiting, outcome).await?;
                 }
             }
-            Incoming::Event { room, event } => match self.rooms.take(room, event.seq) {
-                Turn::Next => self.tell(Push::Event { room, event }).await,
+            Incoming::Delivery(delivery) => self.deliver(delivery).await?,
+            Incoming::Other => {}
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, delivery: Delivery) -> Result<(), End> {
+        match delivery {
+            Delivery::Event { room, ref event } => match self.rooms.take(room, event.seq) {
+                Turn::Next => self.tell(Push::Delivery(delivery)).await,
                 Turn::Stray => {}
                 Turn::Wrong(expected) => return self.broken(room, expected, event.seq).await,
             },
-            Incoming::Signal { room, kind, by, seq } => self.tell(Push::Signal { room, kind, by, seq }).await,
-            Incoming::Presence(presence) => self.tell(Push::Presence(presence)).await,
-            Incoming::Reset { room, head } => {
-                if self.rooms.reset(room, head) {
-                    self.tell(Push::Reset { room, head }).await;
-                }
-            }
-            Incoming::Ended { room } => self.ended(room).await,
-            Incoming::Other => {}
+            Delivery::Reset { room, head } if !self.rooms.reset(room, head) => {}
+            Delivery::Ended { room } => self.ended(room).await,
+            _ => self.tell(Push::Delivery(delivery)).await,
         }
         Ok(())
     }
@@ -218,7 +221,7 @@ impl Driver {
             (Request::Watch { .. }, Ok(result)) if waiting.answer.is_none() => {
                 let watched = serde_json::from_str::<Watched>(result.get());
                 for presence in watched.map(|watched| watched.members).unwrap_or_default() {
-                    self.tell(Push::Presence(presence)).await;
+                    self.tell(Push::Delivery(Delivery::Presence(presence))).await;
                 }
             }
             (Request::Unsubscribe { room }, _) => self.rooms.left(*room),
@@ -240,7 +243,7 @@ impl Driver {
 
     async fn ended(&mut self, room: RoomId) {
         if self.rooms.remove(room) {
-            self.tell(Push::Ended { room }).await;
+            self.tell(Push::Delivery(Delivery::Ended { room })).await;
         }
     }
 

@@ -9,7 +9,7 @@
 //! use std::time::Duration;
 //!
 //! use veza_chat::client::{Client, Options, Push, Token, TokenError};
-//! use veza_chat::{Body, NewMessage, RoomId};
+//! use veza_chat::{Body, Delivery, NewMessage, RoomId};
 //!
 //! # async fn sign_in() -> Result<String, TokenError> { Ok(String::new()) }
 //! async fn answer(room: RoomId) -> Result<(), Box<dyn std::error::Error>> {
@@ -18,7 +18,7 @@
 //!     client.subscribe(room, Some(0)).await?;
 //!     while let Some(push) = pushes.next().await {
 //!         match push {
-//!             Push::Event { event, .. } if event.messages == 1 => {
+//!             Push::Delivery(Delivery::Event { event, .. }) if event.messages == 1 => {
 //!                 let message = NewMessage { body: Body::text("welcome"), ..NewMessage::default() };
 //!                 client.send(room, message).await?;
 //!             }

@@ -1,47 +1,15 @@
 //! What a client tells without being asked.
 
-use crate::event::Event;
-use crate::hub::SignalKind;
+use crate::connection::Delivery;
 use crate::id::{MemberId, RoomId};
-use crate::presence::Presence;
 
 /// What comes by itself.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Push {
-    /// The next event of a room. Each comes once, in order and without gaps, over any number of connections.
-    Event {
-        /// Where.
-        room: RoomId,
-        /// What happened.
-        event: Event,
-    },
-    /// Somebody writes, or has read. Lossy.
-    Signal {
-        /// Where.
-        room: RoomId,
-        /// What they do.
-        kind: SignalKind,
-        /// Who.
-        by: MemberId,
-        /// How far they have read.
-        seq: Option<i64>,
-    },
-    /// Somebody who is watched came or went, or is as they are told when the client has connected again. Lossy.
-    Presence(Presence),
-    /// The log was put back to an earlier time: what was got behind `head` is not there any more, and the next event is
-    /// the one behind it.
-    Reset {
-        /// Where.
-        room: RoomId,
-        /// The last event that there is.
-        head: i64,
-    },
-    /// The room may not be read any more, and nothing of it comes.
-    Ended {
-        /// Where.
-        room: RoomId,
-    },
+    /// What the server tells. Each event of a room comes once, in order and without gaps, over any number of
+    /// connections; signals and presence are lossy.
+    Delivery(Delivery),
     /// The connection is there, for the first time or again.
     Connected {
         /// Who the caller is in rooms.

@@ -8,7 +8,7 @@ use veza_core::{Permit, Query, TenantScope, TenantTx, Write};
 use super::{Message, find, find_present};
 use crate::error::Error;
 use crate::event::EventKind;
-use crate::id::RoomId;
+use crate::id::{MemberId, RoomId};
 use crate::log::{Entry, record};
 use crate::permission::UseRooms;
 use crate::schema::reactions;
@@ -49,10 +49,7 @@ pub fn react(
     if tx.execute(diesel::insert_into(reactions::table).values(row).on_conflict_do_nothing())? == 0 {
         return Ok(message);
     }
-    let body = Some(json!({ "emoji": emoji }));
-    record(tx, room, Entry { kind: EventKind::React, by: standing.me, target: Some(seq), body })?;
-    count(tx, room, seq, emoji, 1)?;
-    find(tx, room, standing.me, seq)
+    changed(tx, standing.me, room, seq, EventKind::React, emoji)
 }
 
 /// Takes a reaction back. One that is not there needs no taking back.
@@ -72,14 +69,22 @@ pub fn unreact(
     if tx.execute(diesel::delete(own))? == 0 {
         return Ok(message);
     }
-    let body = Some(json!({ "emoji": emoji }));
-    record(tx, room, Entry { kind: EventKind::Unreact, by: standing.me, target: Some(seq), body })?;
-    count(tx, room, seq, emoji, -1)?;
-    find(tx, room, standing.me, seq)
+    changed(tx, standing.me, room, seq, EventKind::Unreact, emoji)
 }
 
-/// Counts one more or less with `emoji`. The room is locked, so nobody else counts.
-fn count(tx: &mut TenantTx<'_>, room: RoomId, seq: i64, emoji: &str, step: i64) -> Result<(), Error> {
+/// Writes down that `who` reacted or took it back, and counts one more or less. The room is locked, so nobody else
+/// counts. Gives the message as it is now.
+fn changed(
+    tx: &mut TenantTx<'_>,
+    who: MemberId,
+    room: RoomId,
+    seq: i64,
+    kind: EventKind,
+    emoji: &str,
+) -> Result<Message, Error> {
+    let body = Some(json!({ "emoji": emoji }));
+    record(tx, room, Entry { kind, by: who, target: Some(seq), body })?;
+    let step = if kind == EventKind::React { 1 } else { -1 };
     let note = diesel::sql_query(
         "INSERT INTO chat.message_states AS s (tenant_id, room_id, seq, reactions) \
          VALUES ($1, $2, $3, jsonb_build_object($4, $5)) ON CONFLICT (tenant_id, room_id, seq) \
@@ -93,7 +98,7 @@ fn count(tx: &mut TenantTx<'_>, room: RoomId, seq: i64, emoji: &str, step: i64) 
     .bind::<Text, _>(emoji)
     .bind::<BigInt, _>(step);
     tx.execute(note)?;
-    Ok(())
+    find(tx, room, who, seq)
 }
 
 fn check(emoji: &str) -> Result<(), Error> {

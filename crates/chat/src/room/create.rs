@@ -82,9 +82,7 @@ pub(super) fn seen(tx: &mut impl TenantScope, room: RoomId, who: MemberId) -> Re
 
 /// One room at a time, so that nobody gets past the limit.
 pub(super) fn within_limit(tx: &mut TenantTx<'_>, config: &ChatConfig) -> Result<(), Error> {
-    let lock =
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended('chat.rooms:' || $1::text, 0))");
-    tx.execute(lock.bind::<diesel::sql_types::Uuid, _>(tx.tenant()))?;
+    tx.one_at_a_time("chat.rooms")?;
     let beyond = rooms::table
         .filter(rooms::tenant_id.eq(tx.tenant()))
         .select(rooms::room_id)

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 use veza_chat::client::{Endpoint, Incoming, Link, LinkError, Refusal, Request};
-use veza_chat::{Body, RoomId};
+use veza_chat::{Body, Delivery, RoomId};
 
 use crate::dice::Dice;
 use crate::follower::Follower;
@@ -222,12 +222,12 @@ impl Raw {
 
     fn take(&mut self, link: &mut Link, text: &str, incoming: Incoming) -> Result<(), End> {
         match incoming {
-            Incoming::Event { room, event } => self.follower.event(room, event.seq, text),
+            Incoming::Delivery(Delivery::Event { room, event }) => self.follower.event(room, event.seq, text),
             Incoming::Answer { id, outcome } => match self.open.remove(&id) {
                 Some(purpose) => self.answered(link, purpose, outcome)?,
                 None => self.wrong(format!("an answer to {id}, which was answered or never asked")),
             },
-            Incoming::Signal { room, .. } if self.rooms.contains(&room) => {}
+            Incoming::Delivery(Delivery::Signal { room, .. }) if self.rooms.contains(&room) => {}
             other => self.wrong(format!("{other:?}")),
         }
         Ok(())

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use veza_chat::client::{Backoff, Client, Endpoint, Options, Push, Pushes, Token, TokenError};
-use veza_chat::{Body, Event, NewMessage, RoomId};
+use veza_chat::{Body, Delivery, Event, NewMessage, RoomId};
 
 use crate::dice::Dice;
 use crate::follower::Follower;
@@ -119,12 +119,16 @@ async fn listen(
 
 fn take(follower: &mut Follower, push: Option<Push>) {
     match push {
-        Some(Push::Event { room, event }) => follower.event(room, event.seq, &text(room, &event)),
+        Some(Push::Delivery(Delivery::Event { room, event })) => {
+            follower.event(room, event.seq, &text(room, &event));
+        }
         Some(Push::Broken { room, expected, got }) => {
             let what = format!("{} got {got} of {room} instead of {expected}", follower.name);
             follower.history.note(if got > expected { Wrong::Lost } else { Wrong::Duplicated }, what);
         }
-        Some(Push::Signal { .. } | Push::Connected { .. } | Push::Disconnected { .. }) => {}
+        Some(
+            Push::Delivery(Delivery::Signal { .. }) | Push::Connected { .. } | Push::Disconnected { .. },
+        ) => {}
         other => follower.history.note(Wrong::Other, format!("{} got {other:?}", follower.name)),
     }
 }

@@ -223,10 +223,8 @@ impl Db {
 
     /// How many transactions wait for a connection.
     pub fn waiting(&self) -> usize {
-        self.inner.app.waiting()
-            + self.inner.system.waiting()
-            + self.inner.jobs.waiting()
-            + self.inner.batch.waiting()
+        let all = &self.inner;
+        all.app.waiting() + all.system.waiting() + all.jobs.waiting() + all.batch.waiting()
     }
 
     /// The clock that transactions read.

@@ -75,10 +75,9 @@ pub(crate) struct Parts<'a> {
 
 impl Parts<'_> {
     fn run<T>(self, query: impl FnOnce(&mut PgConnection) -> diesel::QueryResult<T>) -> Result<T, DbError> {
-        if self.marks.alone.is_some_and(|room| !room) {
+        if self.marks.alone.as_mut().is_some_and(|room| !std::mem::take(room)) {
             return Err(DbError::Aborted);
         }
-        self.marks.alone = self.marks.alone.map(|_room| false);
         // Each statement has its own time-out; a transaction of many must end as well.
         let outcome = if instant() < self.deadline {
             query(&mut self.session.connection).map_err(DbError::from)
@@ -286,6 +285,13 @@ impl Write for DispatchTx<'_> {}
 impl Write for BatchTx<'_> {}
 
 impl TenantTx<'_> {
+    /// Lets one transaction of the tenant at a time do `what`, until it ends: of two that count at once, both would get
+    /// past a limit. What is counted must be read by a later statement.
+    pub fn one_at_a_time(&mut self, what: &'static str) -> Result<(), DbError> {
+        let key = format!("hashtextextended('{what}:{}', 0)", self.tenant);
+        sealed::Opened::parts(self).statement(&format!("SELECT pg_advisory_xact_lock({key})"))
+    }
+
     /// Tells the listeners of this process (see [`Db::listen`](super::Db::listen)) once the
     /// transaction is committed, and never when it is not.
     pub fn signal(&mut self, channel: &'static str, subject: impl Into<String>, position: i64) {

@@ -9,7 +9,7 @@ use veza_core::{Permit, Query, TenantScope, TenantTx, Write};
 
 use super::settings::{QueueChange, Settings};
 use crate::error::Error;
-use crate::limit::{Count, one_at_a_time, within};
+use crate::limit::{Count, within};
 use crate::permission::{ManageJobs, ReadJobs};
 use crate::queue::QueueName;
 
@@ -127,7 +127,7 @@ pub fn create(tx: &mut TenantTx<'_>, _: &Permit<ManageJobs>, new: &NewQueue) -> 
     let lane =
         QueueName::pull(&new.name).map_err(|error| Error::field("/name", "name", error.to_string()))?;
     let settings = new.settings()?;
-    one_at_a_time(tx, "jobs.queues")?;
+    tx.one_at_a_time("jobs.queues")?;
     if let Some(existing) = find(tx, lane.name())? {
         return if settings_of(&existing) == settings {
             Ok((existing, true))

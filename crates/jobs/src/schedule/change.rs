@@ -13,7 +13,7 @@ use super::timing::Timing;
 use crate::enqueue::{Enqueued, insert};
 use crate::error::Error;
 use crate::id::ScheduleId;
-use crate::limit::{one_at_a_time, within};
+use crate::limit::within;
 use crate::permission::ManageJobs;
 
 /// Schedules of one tenant.
@@ -103,7 +103,7 @@ pub fn create_schedule(
     _: &Permit<ManageJobs>,
     new: &NewSchedule,
 ) -> Result<Schedule, Error> {
-    one_at_a_time(tx, "jobs.schedules")?;
+    tx.one_at_a_time("jobs.schedules")?;
     let count =
         "SELECT count(*) AS count FROM (SELECT FROM jobs.schedules WHERE tenant_id = $1 LIMIT 1000) AS s";
     within(tx, diesel::sql_query(count).bind::<SqlUuid, _>(tx.tenant()), "schedule", MAX_SCHEDULES)?;

@@ -8,7 +8,7 @@ use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Query, TenantScope, TenantTx, Timestamp, Write};
 
 use crate::error::Error;
-use crate::limit::{one_at_a_time, within};
+use crate::limit::within;
 use crate::permission::{ManageJobs, ReadJobs};
 use crate::queue::QueueName;
 
@@ -123,7 +123,7 @@ pub fn create_exchange(
 ) -> Result<Exchange, Error> {
     check_name(&new.name)?;
     let days = days(new.keep_days)?;
-    one_at_a_time(tx, "jobs.exchanges")?;
+    tx.one_at_a_time("jobs.exchanges")?;
     let count = "SELECT count(*) AS count FROM \
                  (SELECT FROM jobs.exchanges WHERE tenant_id = $1 LIMIT 1000) AS e";
     within(tx, diesel::sql_query(count).bind::<SqlUuid, _>(tx.tenant()), "exchange", MAX_EXCHANGES)?;

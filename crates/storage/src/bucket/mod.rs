@@ -105,11 +105,7 @@ pub fn create(
     settings.check("/settings", &mut rules);
     new.settings.check_encryption("/settings", can_encrypt, &mut rules);
     rules.finish()?;
-    // One at a time, so that nobody gets past the limit.
-    let lock = diesel::sql_query(
-        "SELECT pg_advisory_xact_lock(hashtextextended('storage.buckets:' || $1::text, 0))",
-    );
-    tx.execute(lock.bind::<diesel::sql_types::Uuid, _>(tx.tenant()))?;
+    tx.one_at_a_time("storage.buckets")?;
     let all = buckets::table.filter(buckets::tenant_id.eq(tx.tenant()).and(buckets::deleted_at.is_null()));
     if tx.get_result::<i64, _>(all.count())? >= MAX_BUCKETS {
         return Err(Error::LimitReached { noun: "bucket", max: MAX_BUCKETS });

@@ -9,13 +9,13 @@ mod shred;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
-use veza_core::{Caller, Permit, Query, TenantScope, TenantTx, Write};
+use veza_core::{Caller, Permit, TenantScope, TenantTx, Write};
 use veza_jobs::enqueue;
 
 pub use self::rewrap::RewrapKeys;
 pub use self::root::Rewrapped;
 pub use self::shred::{Shredded, shred};
-use crate::crypt::{TenantKey, TenantKeyId};
+use crate::crypt::TenantKeyId;
 use crate::permission::{ManageKeys, ReadBuckets};
 use crate::schema::{contents, tenant_keys};
 use crate::{Error, Storage};
@@ -74,27 +74,17 @@ impl Storage {
     /// [`Error::Setup`] without a root key.
     pub async fn rotate_key(&self, caller: &Caller, _: &Permit<ManageKeys>) -> Result<TenantKeyId, Error> {
         let Some(keys) = self.keys() else { return Err(Error::Setup(NO_ROOT.to_owned())) };
-        let (now, random) = (self.db().clock().now(), &**self.db().random());
-        let key = TenantKey::generate(caller.tenant(), TenantKeyId::generate(now, random), random);
-        let (id, wrapped) = (key.id(), key.wrap_with(keys.root()).await?);
+        let new = keys.generate(caller).await?;
         let switch = move |tx: &mut TenantTx<'_>| {
+            tx.one_at_a_time("storage.tenant_keys")?;
             let current =
                 tenant_keys::table.filter(tenant_keys::tenant_id.eq(tx.tenant()).and(tenant_keys::current));
             tx.execute(diesel::update(current).set(tenant_keys::current.eq(false)))?;
-            let row = (
-                tenant_keys::tenant_id.eq(tx.tenant()),
-                tenant_keys::key_id.eq(id),
-                tenant_keys::root_id.eq(&wrapped.root),
-                tenant_keys::wrapped.eq(&wrapped.bytes),
-                tenant_keys::current.eq(true),
-                tenant_keys::created_at.eq(tx.now()),
-            );
-            tx.execute(diesel::insert_into(tenant_keys::table).values(row))?;
+            new.keep(tx)?;
             enqueue(tx, &RewrapKeys {})?;
-            Ok::<_, Error>(())
+            Ok::<_, Error>(new.id)
         };
-        self.db().tenant(caller, switch).await?;
-        Ok(id)
+        self.db().tenant(caller, switch).await
     }
 }
 
