@@ -1,0 +1,41 @@
+//! What the data plane tells.
+
+use serde::Serialize;
+
+use crate::id::SessionId;
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// Somebody asked for it: the peer by DELETE, or the tenant.
+    Ended,
+    /// The peer never came within the time that it has for it.
+    NeverConnected,
+    /// The peer has given no consent for 30 seconds (RFC 7675).
+    ConsentExpired,
+    /// The peer said goodbye (DTLS `close_notify`).
+    Closed,
+    /// The handshake failed, or the peer showed another certificate than it had announced.
+    HandshakeFailed,
+    /// What it watched has ended.
+    SourceEnded,
+    /// Another publisher took the channel over.
+    TakenOver,
+    /// It lost its right: a token expired, or the organisation was suspended.
+    Revoked,
+    /// It went beyond what its organisation may use.
+    LimitReached,
+    /// The program ends.
+    Drained,
+}
+
+/// What happened to a session. Each session ends once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The peer is there, and media may flow.
+    Connected(SessionId),
+    /// It is gone, and its place is free.
+    Ended(SessionId, EndReason),
+}
