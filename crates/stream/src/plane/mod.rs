@@ -3,10 +3,28 @@
 //! Who decides (routes, channels, recordings) tells it what to do through [`Plane`] and hears of it through
 //! [`Event`]s; no packet passes through them.
 
+mod address;
 mod config;
+mod driver;
+mod egress;
+mod error;
 mod event;
+mod handle;
+mod ingest;
+mod losses;
+mod message;
+mod publisher;
+mod registry;
+mod ring;
+mod route;
+mod session;
+mod shard;
+mod source;
 mod stats;
+mod viewer;
 
 pub use self::config::PlaneConfig;
+pub use self::error::PlaneError;
 pub use self::event::{EndReason, Event};
+pub use self::handle::Plane;
 pub use self::stats::{SessionStats, TrackStats};

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::egress::Egress;
+use super::ingest::Ingest;
 use crate::codec::Codec;
 
 /// A session, as the data plane sees it at this moment. Counters begin at zero with the session.
@@ -44,4 +46,36 @@ pub struct TrackStats {
     pub keyframes_requested: u64,
     /// Interarrival jitter (RFC 3550 section 6.4.1), in milliseconds.
     pub jitter_ms: f64,
+}
+
+impl TrackStats {
+    pub(super) fn of_ingest(ingest: &Ingest) -> Self {
+        Self {
+            mid: ingest.track.mid.clone(),
+            codec: ingest.track.codec,
+            packets: ingest.packets,
+            bytes: ingest.bytes,
+            lost: ingest.lost,
+            nacked: ingest.nacked,
+            retransmitted: ingest.retransmitted,
+            keyframes_requested: ingest.keyframes_requested,
+            jitter_ms: ingest.jitter_ms(),
+        }
+    }
+
+    pub(super) fn of_egress(egress: &Egress) -> Self {
+        let told = egress.reception;
+        let rate = f64::from(egress.track.codec.clock_rate());
+        Self {
+            mid: egress.track.mid.clone(),
+            codec: egress.track.codec,
+            packets: egress.packets,
+            bytes: egress.bytes,
+            lost: told.map_or(0, |told| u64::try_from(told.lost).unwrap_or_default()),
+            nacked: egress.nacked,
+            retransmitted: egress.resent,
+            keyframes_requested: egress.keyframes_requested,
+            jitter_ms: told.map_or(0.0, |told| f64::from(told.jitter) * 1_000.0 / rate),
+        }
+    }
 }

@@ -1,0 +1,7 @@
+//! ICE, the side that only answers (RFC 8445 section 2.5, "lite"), over UDP and TCP.
+
+mod candidate;
+mod stun;
+
+pub use self::candidate::{Candidate, Protocol};
+pub(crate) use self::stun::{Binding, refuse, succeed};

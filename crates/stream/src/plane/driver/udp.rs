@@ -1,0 +1,149 @@
+//! Datagrams, many at a time.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
+use std::os::fd::AsRawFd;
+
+use crate::ice::Protocol;
+use crate::plane::PlaneError;
+use crate::plane::route::Route;
+
+/// Calls that one turn makes before the time is looked at.
+const TURNS: usize = 16;
+/// Buffers of one call, each for as many datagrams as the system put together.
+const BUFFERS: usize = 8;
+const BUFFER: usize = 64 * 1024;
+/// What the system may keep for us.
+const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
+
+/// A socket that other threads may share the address of.
+pub(crate) fn listen(address: SocketAddr) -> Result<UdpSocket, PlaneError> {
+    let open = || -> io::Result<UdpSocket> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(SocketProtocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    };
+    open().map_err(|source| PlaneError::Listen { address, source })
+}
+
+/// A socket for datagrams.
+#[derive(Debug)]
+pub(super) struct Udp {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    local: SocketAddr,
+    /// What datagrams are read into; away while they are read.
+    memory: Option<Reading>,
+    readable: bool,
+}
+
+/// What a socket needs to be read while others send through it.
+#[derive(Debug)]
+pub(super) struct Reading {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    memory: Vec<u8>,
+    pub(super) more: bool,
+}
+
+impl Udp {
+    pub(super) fn new(socket: UdpSocket, registry: &Registry, token: Token) -> io::Result<Self> {
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        // Where the system allows less it takes what it allows.
+        let _less = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
+        let _less = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
+        registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
+        let reader = socket.try_clone()?;
+        let reading = Reading {
+            state: UdpSocketState::new(UdpSockRef::from(&reader))?,
+            socket: reader,
+            memory: vec![0; BUFFERS * BUFFER],
+            more: false,
+        };
+        let local = socket.local_addr()?;
+        Ok(Self { socket, state, local, memory: Some(reading), readable: true })
+    }
+
+    pub(super) fn readable(&mut self) {
+        self.readable = true;
+    }
+
+    /// Takes what it needs to be read, when there is something to read.
+    pub(super) fn take(&mut self) -> Option<Reading> {
+        if self.readable { self.memory.take() } else { None }
+    }
+
+    pub(super) fn put_back(&mut self, reading: Reading) {
+        self.readable = reading.more;
+        self.memory = Some(reading);
+    }
+
+    /// Whether it can send over `route`.
+    pub(super) fn reaches(&self, route: &Route) -> bool {
+        let same_kind = self.local.is_ipv4() == route.remote.is_ipv4();
+        same_kind && (self.local.ip().is_unspecified() || route.local.is_none_or(|ip| ip == self.local.ip()))
+    }
+
+    pub(super) fn max_segments(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+
+    /// Sends datagrams of `segment` bytes. What finds no room is dropped.
+    pub(super) fn send(&self, route: &Route, segment: usize, bytes: &[u8]) -> bool {
+        let together = bytes.len() > segment;
+        let size = together.then_some(segment);
+        match self.transmit(route, size, bytes) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            // The card, or what stands between, does not take them together.
+            Err(_error) if together => {
+                bytes.chunks(segment.max(1)).all(|one| self.transmit(route, None, one).is_ok())
+            }
+            Err(_error) => false,
+        }
+    }
+
+    fn transmit(&self, route: &Route, segment_size: Option<usize>, contents: &[u8]) -> io::Result<()> {
+        let src_ip = route.local.filter(|_| self.local.ip().is_unspecified());
+        let transmit = Transmit { destination: route.remote, ecn: None, contents, segment_size, src_ip };
+        self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
+    }
+}
+
+impl Reading {
+    /// Hands over what came, a bounded amount. Answers whether there may be more.
+    pub(super) fn receive(&mut self, mut take: impl FnMut(Route, &mut [u8])) -> bool {
+        for _ in 0..TURNS {
+            let mut metas = [RecvMeta::default(); BUFFERS];
+            let received = {
+                let mut chunks = self.memory.chunks_exact_mut(BUFFER);
+                let mut buffers: [IoSliceMut<'_>; BUFFERS] =
+                    std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+                self.state.recv(UdpSockRef::from(&self.socket), &mut buffers, &mut metas)
+            };
+            let Ok(received) = received else {
+                self.more = false;
+                return false;
+            };
+            for (meta, buffer) in metas.iter().zip(self.memory.chunks_exact_mut(BUFFER)).take(received) {
+                let local: Option<IpAddr> = meta.dst_ip;
+                let route = Route { remote: meta.addr, local, protocol: Protocol::Udp };
+                let Some(bytes) = buffer.get_mut(..meta.len) else { continue };
+                for datagram in bytes.chunks_mut(meta.stride.max(1)) {
+                    take(route, datagram);
+                }
+            }
+        }
+        self.more = true;
+        true
+    }
+}

@@ -1,0 +1,278 @@
+//! How the data plane is told what to do.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::oneshot;
+use veza_core::Random;
+
+use super::PlaneError;
+use super::address::{announced, listened};
+use super::config::PlaneConfig;
+use super::driver::{Driver, Inbox, listen_tcp, listen_udp};
+use super::event::{EndReason, Event};
+use super::message::Message;
+use super::registry::{NewRole, NewSession, Registry};
+use super::shard::{Shard, Surroundings, Tell};
+use super::stats::SessionStats;
+use crate::agreed::{Agreed, Credentials, Fingerprint};
+use crate::dtls::{Handshaker, Handshakes, OwnCertificate};
+use crate::ice::{Candidate, Protocol};
+use crate::id::SessionId;
+use crate::record::Tapped;
+
+/// A peer has so long to come, from the answer to its offer on.
+const COMING: Duration = Duration::from_secs(30);
+/// Threads, when the configuration leaves it to us.
+const MOST_THREADS: usize = 8;
+
+/// The data plane of a process. Clones are the same.
+#[derive(Clone)]
+pub struct Plane {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Arc<Registry>,
+    inboxes: Arc<OnceLock<Vec<Inbox>>>,
+    candidates: Vec<Candidate>,
+    fingerprint: Fingerprint,
+    random: Arc<dyn Random>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Plane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plane").field("candidates", &self.inner.candidates).finish_non_exhaustive()
+    }
+}
+
+impl Plane {
+    /// Opens the ports and starts the threads. What happens to sessions comes out of the receiver.
+    pub fn start(
+        config: &PlaneConfig,
+        random: Arc<dyn Random>,
+    ) -> Result<(Self, UnboundedReceiver<Event>), PlaneError> {
+        let certificate = OwnCertificate::generate()?;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let threads = if config.threads == 0 { cores.min(MOST_THREADS) } else { config.threads };
+        let mut port = config.port;
+        let mut drivers = Vec::new();
+        let mut bound = Vec::new();
+        for number in 0..threads {
+            let (udp, tcp, addresses) = open(config, &mut port, number == 0)?;
+            drivers.push(Driver::new(udp, tcp)?);
+            bound = addresses;
+        }
+        let candidates = candidates(config, &bound)?;
+        let inboxes = Arc::new(OnceLock::new());
+        let registry = Arc::new(Registry::new(config.max_sessions));
+        let (events, receiver) = unbounded_channel();
+        let tell = telling(&inboxes);
+        let shaken = Arc::clone(&tell);
+        let handshaker =
+            Handshaker::start(Handshakes::new(&certificate)?, clock, move |shard, session, outcome| {
+                shaken(shard, Message::Handshake(session, outcome));
+            })?;
+        let (drivers, boxes): (Vec<_>, Vec<_>) = drivers.into_iter().unzip();
+        // It is empty until here.
+        let _set = inboxes.set(boxes);
+        let mut running = vec![handshaker.thread];
+        for (number, driver) in drivers.into_iter().enumerate() {
+            let around = Surroundings {
+                registry: Arc::clone(&registry),
+                handshaker: handshaker.sender.clone(),
+                events: events.clone(),
+                tell: Arc::clone(&tell),
+                random: Arc::clone(&random),
+            };
+            running.push(driver.start(Shard::new(number, around, clock()), number, clock)?);
+        }
+        let fingerprint = certificate.fingerprint;
+        let threads = Mutex::new(running);
+        let inner = Inner { registry, inboxes, candidates, fingerprint, random, threads };
+        Ok((Self { inner: Arc::new(inner) }, receiver))
+    }
+
+    /// The certificate that we show (`a=fingerprint`). We are the DTLS server (`a=setup:passive`).
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.inner.fingerprint
+    }
+
+    /// The addresses to tell peers (`a=candidate`).
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.inner.candidates
+    }
+
+    /// New names for a session: eight letters, and 24 that nobody can guess (RFC 8445 section 5.3).
+    pub fn credentials(&self) -> Credentials {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let random: [u8; 32] = veza_core::bytes(&*self.inner.random);
+        let letter = |byte: &u8| LETTERS.get(usize::from(byte % 64)).copied().map_or('A', char::from);
+        let mut letters = random.iter().map(letter);
+        let ufrag = letters.by_ref().take(8).collect();
+        Credentials { ufrag, pwd: letters.collect() }
+    }
+
+    /// Expects a publisher. Its peer has 30 seconds to come.
+    pub fn publish(&self, session: SessionId, agreed: Agreed) -> Result<(), PlaneError> {
+        self.add(NewSession { id: session, agreed, role: NewRole::Publish })
+    }
+
+    /// Expects a viewer of what `source` publishes; `tracks` says which of the source's tracks each agreed track shows.
+    ///
+    /// # Errors
+    /// [`PlaneError::Unknown`] when nothing of the kind is published.
+    pub fn watch(
+        &self,
+        session: SessionId,
+        source: SessionId,
+        tracks: Vec<usize>,
+        agreed: Agreed,
+    ) -> Result<(), PlaneError> {
+        self.add(NewSession { id: session, agreed, role: NewRole::Watch(source, tracks) })
+    }
+
+    fn add(&self, session: NewSession) -> Result<(), PlaneError> {
+        self.inner.registry.add(session, clock() + COMING)
+    }
+
+    /// Restarts ICE of a session. What it has holds until the peer uses the new.
+    pub fn restart(
+        &self,
+        session: SessionId,
+        local: Credentials,
+        remote: Credentials,
+    ) -> Result<(), PlaneError> {
+        let shard = self.inner.registry.name(session, local.ufrag.clone())?;
+        self.tell(shard, Message::Restart(session, local, remote));
+        Ok(())
+    }
+
+    /// Ends a session, if it is there. What came of it comes as an event.
+    pub fn end(&self, session: SessionId, reason: EndReason) {
+        match self.inner.registry.shard_of(session) {
+            Some(shard) => self.tell(shard, Message::End(session, reason)),
+            // Nobody has come for it. Shard 0 tells that it ended.
+            None => self.tell(0, Message::End(session, reason)),
+        }
+    }
+
+    /// What was counted of a session; nothing when its peer has not come.
+    pub async fn stats(&self, session: SessionId) -> Option<SessionStats> {
+        let shard = self.inner.registry.shard_of(session)?;
+        let (answer, stats) = oneshot::channel();
+        self.tell(shard, Message::Stats(session, answer));
+        stats.await.ok()
+    }
+
+    /// Gives what a session publishes to a recorder, which may be `capacity` packets behind. What it does not take in time it
+    /// misses.
+    pub fn tap(&self, source: SessionId, capacity: usize) -> Result<Receiver<Tapped>, PlaneError> {
+        let shard = self.inner.registry.shard_of(source).ok_or(PlaneError::Unknown)?;
+        let (sender, receiver) = sync_channel(capacity);
+        self.tell(shard, Message::Tap(source, sender));
+        Ok(receiver)
+    }
+
+    /// Asks for a key frame of a track of what a session publishes.
+    pub fn want_keyframe(&self, source: SessionId, track: usize) {
+        if let Some(shard) = self.inner.registry.shard_of(source) {
+            self.tell(shard, Message::Keyframe(source, track));
+        }
+    }
+
+    /// Takes no new sessions from now on.
+    pub fn drain(&self) {
+        self.inner.registry.drain();
+    }
+
+    /// All sessions that there are.
+    pub fn sessions(&self) -> Vec<SessionId> {
+        self.inner.registry.all()
+    }
+
+    /// Ends all sessions and the threads. It waits for them.
+    pub fn stop(&self) {
+        for shard in 0..self.inner.inboxes.get().map_or(0, Vec::len) {
+            self.tell(shard, Message::Stop);
+        }
+        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        // The first shakes hands, and ends when nobody can tell it anything any more.
+        for thread in threads.into_iter().rev() {
+            if thread.join().is_err() {
+                tracing::error!("a media thread had panicked");
+            }
+        }
+    }
+
+    fn tell(&self, shard: usize, message: Message) {
+        if let Some(inbox) = self.inner.inboxes.get().and_then(|inboxes| inboxes.get(shard)) {
+            inbox.insist(message);
+        }
+    }
+}
+
+/// How shards and the thread of handshakes reach shards.
+fn telling(inboxes: &Arc<OnceLock<Vec<Inbox>>>) -> Tell {
+    let inboxes = Arc::clone(inboxes);
+    Arc::new(move |shard, message| {
+        let inbox = inboxes.get().and_then(|inboxes| inboxes.get(shard));
+        inbox.is_some_and(|inbox| inbox.tell(message))
+    })
+}
+
+type Opened = (Vec<std::net::UdpSocket>, Vec<std::net::TcpListener>, Vec<SocketAddr>);
+
+/// Opens the sockets of one thread. The first finds the port, when any will do.
+fn open(config: &PlaneConfig, port: &mut u16, first: bool) -> Result<Opened, PlaneError> {
+    let (mut udp, mut tcp, mut bound) = (Vec::new(), Vec::new(), Vec::new());
+    for ip in listened(config) {
+        let socket = match listen_udp(SocketAddr::new(ip, *port)) {
+            // A machine without IPv6 works with IPv4 alone.
+            Err(PlaneError::Listen { source, .. })
+                if config.listen.is_empty() && ip == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && first =>
+            {
+                tracing::info!(%source, "no media over IPv6");
+                continue;
+            }
+            socket => socket?,
+        };
+        let address = socket.local_addr().map_err(PlaneError::Thread)?;
+        *port = address.port();
+        udp.push(socket);
+        bound.push(address);
+        if config.tcp {
+            tcp.push(listen_tcp(SocketAddr::new(ip, *port))?);
+        }
+    }
+    Ok((udp, tcp, bound))
+}
+
+fn candidates(config: &PlaneConfig, bound: &[SocketAddr]) -> Result<Vec<Candidate>, PlaneError> {
+    let port = bound.first().map_or(config.port, SocketAddr::port);
+    let ips = announced(config, bound);
+    let protocols = if config.tcp { &[Protocol::Udp, Protocol::Tcp][..] } else { &[Protocol::Udp][..] };
+    let mut candidates = Vec::new();
+    for protocol in protocols {
+        for (nth, ip) in (0..).zip(&ips) {
+            candidates.push(Candidate::new(SocketAddr::new(*ip, port), *protocol, nth));
+        }
+    }
+    if candidates.is_empty() { Err(PlaneError::NoAddress) } else { Ok(candidates) }
+}
+
+/// The time that media is measured by.
+#[expect(clippy::disallowed_methods, reason = "the one place that asks; shards get the time as a parameter")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+/// All addresses of IPv4, then of IPv6.
+pub(super) const EVERYWHERE: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];

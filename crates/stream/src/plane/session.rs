@@ -1,0 +1,162 @@
+//! A peer.
+
+use std::time::{Duration, Instant};
+
+use super::egress::Line;
+use super::publisher::Publisher;
+use super::route::{Route, Sink};
+use super::stats::{SessionStats, TrackStats};
+use super::viewer::Viewer;
+use crate::agreed::{Credentials, Fingerprint};
+use crate::dtls::Handshaken;
+use crate::id::SessionId;
+use crate::rtcp::Compound;
+use crate::srtp::{Opener, server};
+
+/// Ways to a peer that were checked and are remembered.
+const MAX_ROUTES: usize = 4;
+
+/// A peer, as its shard knows it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) local: Credentials,
+    pub(crate) remote: Credentials,
+    /// What holds besides from a restart on, until it is used: then it takes the place of the old.
+    pub(crate) next: Option<(Credentials, Credentials)>,
+    fingerprints: Vec<Fingerprint>,
+    /// Ways that were checked, the oldest first.
+    pub(crate) routes: Vec<Route>,
+    /// The way that the peer chose.
+    pub(crate) nominated: Option<Route>,
+    /// When the peer last gave its consent.
+    pub(crate) heard: Instant,
+    pub(crate) began: Instant,
+    opener: Option<Opener>,
+    pub(crate) line: Option<Line>,
+    pub(crate) bytes_received: u64,
+    pub(crate) refused: u64,
+    pub(crate) round_trip: Option<Duration>,
+    pub(crate) role: Role,
+}
+
+/// What it is for.
+#[derive(Debug)]
+pub(crate) enum Role {
+    /// To publish.
+    Publisher(Box<Publisher>),
+    /// To watch.
+    Viewer(Viewer),
+}
+
+impl Session {
+    pub(crate) fn new(
+        id: SessionId,
+        local: Credentials,
+        remote: Credentials,
+        fingerprints: Vec<Fingerprint>,
+        role: Role,
+        now: Instant,
+    ) -> Self {
+        Self {
+            id,
+            local,
+            remote,
+            next: None,
+            fingerprints,
+            routes: Vec::new(),
+            nominated: None,
+            heard: now,
+            began: now,
+            opener: None,
+            line: None,
+            bytes_received: 0,
+            refused: 0,
+            round_trip: None,
+            role,
+        }
+    }
+
+    /// Whether media may flow.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// Notes that a way was checked, and whether the peer chose it. Gives the way that is forgotten for it.
+    pub(crate) fn validate(&mut self, route: Route, nominates: bool, now: Instant) -> Option<Route> {
+        self.heard = now;
+        let mut forgotten = None;
+        if !self.routes.contains(&route) {
+            if self.routes.len() >= MAX_ROUTES {
+                let spare = self.routes.iter().position(|other| Some(*other) != self.nominated);
+                forgotten = spare.map(|spare| self.routes.remove(spare));
+            }
+            self.routes.push(route);
+        }
+        if nominates || self.nominated.is_none() {
+            self.nominated = Some(route);
+            if let Some(line) = &mut self.line {
+                line.route = route;
+            }
+        }
+        forgotten
+    }
+
+    /// Takes the keys of a handshake. Answers whether the peer is who it said it would be.
+    pub(crate) fn secure(&mut self, done: &Handshaken) -> bool {
+        let is_peer = self.fingerprints.contains(&done.fingerprint);
+        let (Some(route), true) = (self.nominated, is_peer) else { return false };
+        let Some((sealer, opener)) = server(done.profile, &done.material) else { return false };
+        self.line = Some(Line { route, sealer, sequence: 0, bytes_sent: 0 });
+        self.opener = Some(opener);
+        true
+    }
+
+    /// Opens a packet of media and gives its number and length.
+    pub(crate) fn open(&mut self, packet: &mut [u8], header: &crate::rtp::Header) -> Option<(u64, usize)> {
+        let opened = self.opener.as_mut()?.open(packet, header.length, header.ssrc, header.sequence);
+        self.noted(opened)
+    }
+
+    /// Opens reports and gives how long they are.
+    pub(crate) fn open_reports(&mut self, packet: &mut [u8]) -> Option<usize> {
+        let opened = self.opener.as_mut()?.open_reports(packet);
+        self.noted(opened)
+    }
+
+    fn noted<T>(&mut self, opened: Result<T, crate::srtp::SrtpError>) -> Option<T> {
+        opened
+            .inspect_err(|error| {
+                self.refused += 1;
+                metrics::counter!("veza_stream_refused_packets_total", "reason" => error.label())
+                    .increment(1);
+            })
+            .ok()
+    }
+
+    /// Sends reports, if there are any.
+    pub(crate) fn tell(&mut self, compound: &mut Compound, sink: &mut impl Sink) {
+        let Some(line) = &mut self.line else { return };
+        if !compound.bytes.is_empty() && line.sealer.seal_reports(&mut compound.bytes).is_ok() {
+            let length = compound.bytes.len();
+            sink.send(&line.route, length, &compound.bytes);
+            line.bytes_sent += u64::try_from(length).unwrap_or_default();
+        }
+        compound.clear();
+    }
+
+    /// What was counted.
+    pub(crate) fn stats(&self) -> SessionStats {
+        SessionStats {
+            connected: self.is_connected(),
+            bytes_received: self.bytes_received,
+            bytes_sent: self.line.as_ref().map_or(0, |line| line.bytes_sent),
+            packets_refused: self.refused,
+            round_trip_ms: self.round_trip.map(|time| time.as_secs_f64() * 1_000.0),
+            tracks: match &self.role {
+                Role::Publisher(publisher) => publisher.tracks.iter().map(TrackStats::of_ingest).collect(),
+                Role::Viewer(viewer) => viewer.tracks.iter().map(TrackStats::of_egress).collect(),
+            },
+        }
+    }
+}

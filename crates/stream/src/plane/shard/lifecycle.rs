@@ -1,0 +1,217 @@
+//! Sessions begin and end.
+
+use std::time::{Duration, Instant};
+
+use super::{Shard, Target};
+use crate::agreed::Credentials;
+use crate::dtls::{Outcome, ToHandshaker};
+use crate::id::SessionId;
+use crate::plane::egress::Egress;
+use crate::plane::event::{EndReason, Event};
+use crate::plane::message::Message;
+use crate::plane::publisher::Publisher;
+use crate::plane::registry::{NewRole, NewSession, Published};
+use crate::plane::route::Sink;
+use crate::plane::session::{Role, Session};
+use crate::plane::source::Source;
+use crate::plane::viewer::Viewer;
+use crate::record::Tapped;
+
+/// Consent holds so long (RFC 7675 section 5.1).
+const CONSENT: Duration = Duration::from_secs(30);
+/// From the first check to the end of the handshake.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+
+impl Shard {
+    /// Takes a session whose peer has come to this shard. Nothing is taken when what it watches is gone.
+    pub(super) fn adopt(
+        &mut self,
+        new: NewSession,
+        published: Option<Published>,
+        now: Instant,
+    ) -> Option<usize> {
+        let NewSession { id, agreed, role } = new;
+        let role = match role {
+            NewRole::Publish => {
+                let codecs: Vec<_> = agreed.tracks.iter().map(|track| track.codec).collect();
+                let source = self.sources.insert(Source::new(id, self.number, &codecs));
+                self.source_ids.insert(id, source);
+                let own = u32::from_be_bytes(self.random());
+                Role::Publisher(Box::new(Publisher::new(source, agreed.tracks, own, now)))
+            }
+            NewRole::Watch(watched, of) => {
+                let Some(source) = self.mirror(watched, published) else {
+                    self.around.registry.remove(id);
+                    self.tell_event(Event::Ended(id, EndReason::SourceEnded));
+                    return None;
+                };
+                let tracks = agreed.tracks.into_iter().zip(of);
+                let tracks = tracks.map(|(track, of)| Egress::new(track, of, self.random())).collect();
+                Role::Viewer(Viewer { source, tracks })
+            }
+        };
+        let name = agreed.local.ufrag.clone();
+        let session = Session::new(id, agreed.local, agreed.remote, agreed.fingerprints, role, now);
+        let at = self.sessions.insert(session);
+        self.ids.insert(id, at);
+        self.names.insert(name, at);
+        Some(at)
+    }
+
+    /// Where what `watched` publishes stands on this shard; it is got from its own shard from now on if it is another.
+    fn mirror(&mut self, watched: SessionId, published: Option<Published>) -> Option<usize> {
+        if let Some(source) = self.source_ids.get(&watched) {
+            return Some(*source);
+        }
+        let published = published.filter(|published| published.shard != self.number)?;
+        let source = self.sources.insert(Source::new(watched, published.shard, &published.codecs));
+        self.source_ids.insert(watched, source);
+        (self.around.tell)(published.shard, Message::Subscribe(watched, self.number));
+        Some(source)
+    }
+
+    /// Another shard has viewers of what is published here, or was.
+    pub(super) fn subscribe(&mut self, session: SessionId, shard: usize) {
+        match self.source(session) {
+            Some(source) if !source.shards.contains(&shard) => source.shards.push(shard),
+            Some(_) => {}
+            None => {
+                (self.around.tell)(shard, Message::SourceEnded(session));
+            }
+        }
+    }
+
+    pub(super) fn restart(&mut self, session: SessionId, local: Credentials, remote: Credentials) {
+        let Some(at) = self.ids.get(&session).copied() else { return };
+        let Some(session) = self.sessions.get_mut(at) else { return };
+        if let Some((old, _)) = session.next.take() {
+            self.names.remove(&old.ufrag);
+        }
+        self.names.insert(local.ufrag.clone(), at);
+        session.next = Some((local, remote));
+    }
+
+    /// What came of a handshake.
+    pub(super) fn shaken(&mut self, id: SessionId, outcome: Outcome, now: Instant, sink: &mut impl Sink) {
+        let Some(at) = self.ids.get(&id).copied() else { return };
+        let Some(session) = self.sessions.get_mut(at) else { return };
+        match outcome {
+            Outcome::Datagram(bytes) => {
+                if let Some(route) = &session.nominated {
+                    sink.send(route, bytes.len(), &bytes);
+                }
+            }
+            Outcome::Done(_) if session.is_connected() => {}
+            Outcome::Done(done) if session.secure(&done) => {
+                let took = now.saturating_duration_since(session.began);
+                metrics::histogram!("veza_stream_connect_seconds").record(took.as_secs_f64());
+                self.tell_event(Event::Connected(id));
+                self.begin(at, now, sink);
+            }
+            Outcome::Done(_) | Outcome::Failed => self.end_session(id, EndReason::HandshakeFailed, sink),
+            Outcome::Closed => self.end_session(id, EndReason::Closed, sink),
+        }
+    }
+
+    /// Ends sessions that have not been heard for too long.
+    pub(super) fn sweep(&mut self, now: Instant, sink: &mut impl Sink) {
+        if self.number == 0 {
+            for session in self.around.registry.expire(now) {
+                self.tell_event(Event::Ended(session, EndReason::NeverConnected));
+            }
+        }
+        let late = |session: &Session| {
+            if now.saturating_duration_since(session.heard) >= CONSENT {
+                return Some((session.id, EndReason::ConsentExpired));
+            }
+            let late = !session.is_connected() && now.saturating_duration_since(session.began) >= HANDSHAKE;
+            late.then_some((session.id, EndReason::NeverConnected))
+        };
+        let late: Vec<_> = self.sessions.iter().filter_map(|(_, session)| late(session)).collect();
+        for (session, reason) in late {
+            self.end_session(session, reason, sink);
+        }
+    }
+
+    /// Ends a session, and with a publisher's all that watch it.
+    pub(super) fn end_session(&mut self, id: SessionId, reason: EndReason, sink: &mut impl Sink) {
+        let Some(at) = self.ids.remove(&id) else {
+            if self.around.registry.withdraw(id) {
+                self.tell_event(Event::Ended(id, reason));
+            }
+            return;
+        };
+        let Some(session) = self.sessions.try_remove(at) else { return };
+        for name in
+            [Some(&session.local), session.next.as_ref().map(|(local, _)| local)].into_iter().flatten()
+        {
+            self.names.remove(&name.ufrag);
+        }
+        for route in &session.routes {
+            if self.routes.get(route) == Some(&Target::Here(at)) {
+                self.routes.remove(route);
+            }
+        }
+        self.around.registry.remove(id);
+        if session.is_connected() || session.nominated.is_some() {
+            let end = ToHandshaker::End { shard: self.number, session: id };
+            // It forgets those that it is not told of when they are silent for long.
+            let _busy = self.around.handshaker.try_send(end);
+        }
+        self.tell_event(Event::Ended(id, reason));
+        match session.role {
+            Role::Publisher(_) => self.end_source(id, sink),
+            Role::Viewer(viewer) => self.leave(viewer.source, at),
+        }
+    }
+
+    /// Takes a viewer out of what it watched.
+    fn leave(&mut self, source: usize, viewer: usize) {
+        let Some(watched) = self.sources.get_mut(source) else { return };
+        for track in &mut watched.tracks {
+            track.viewers.retain(|(other, _)| *other != viewer);
+        }
+        let (id, owner) = (watched.session, watched.owner);
+        let watches = |(_, session): (usize, &Session)| matches!(&session.role, Role::Viewer(viewer) if viewer.source == source);
+        if owner != self.number && !self.sessions.iter().any(watches) {
+            self.sources.remove(source);
+            self.source_ids.remove(&id);
+            (self.around.tell)(owner, Message::Unsubscribe(id, self.number));
+        }
+    }
+
+    /// What is published has ended: here, or elsewhere.
+    pub(super) fn end_source(&mut self, session: SessionId, sink: &mut impl Sink) {
+        let Some(at) = self.source_ids.remove(&session) else { return };
+        let Some(mut source) = self.sources.try_remove(at) else { return };
+        source.tap(&Tapped::Ended);
+        for shard in &source.shards {
+            (self.around.tell)(*shard, Message::SourceEnded(session));
+        }
+        let watches = |session: &Session| {
+            matches!(&session.role, Role::Viewer(viewer) if viewer.source == at).then_some(session.id)
+        };
+        let viewers: Vec<_> = self.sessions.iter().filter_map(|(_, session)| watches(session)).collect();
+        for viewer in viewers {
+            self.end_session(viewer, EndReason::SourceEnded, sink);
+        }
+    }
+
+    /// Ends everything.
+    pub(super) fn stop(&mut self, sink: &mut impl Sink) {
+        let all: Vec<_> = self.ids.keys().copied().collect();
+        for session in all {
+            self.end_session(session, EndReason::Drained, sink);
+        }
+        self.stopped = true;
+    }
+
+    fn tell_event(&self, event: Event) {
+        // Nobody listens when the process ends.
+        let _unheard = self.around.events.send(event);
+    }
+
+    fn random<const N: usize>(&self) -> [u8; N] {
+        veza_core::bytes(&*self.around.random)
+    }
+}

@@ -1,0 +1,107 @@
+//! What is published, as those who forward it see it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::{Duration, Instant};
+
+use super::ring::Ring;
+use crate::codec::{Codec, Kind};
+use crate::id::SessionId;
+use crate::packet::{ClockReading, Packet};
+use crate::record::Tapped;
+
+/// Packets of one frame are held back so long to be sent together.
+pub(crate) const HELD: Duration = Duration::from_millis(1);
+/// Packets that are sent together.
+const TOGETHER: usize = 8;
+
+/// What is published: on the shard that gets it, and on each other that has viewers of it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) session: SessionId,
+    /// The shard that gets it.
+    pub(crate) owner: usize,
+    pub(crate) tracks: Vec<SourceTrack>,
+    /// Other shards that forward it.
+    pub(crate) shards: Vec<usize>,
+    /// Who records it.
+    pub(crate) taps: Vec<SyncSender<Tapped>>,
+    pub(crate) viewers: usize,
+}
+
+/// A track of it.
+#[derive(Debug)]
+pub(crate) struct SourceTrack {
+    pub(crate) codec: Codec,
+    pub(crate) ring: Ring,
+    /// Who watches: the session's place, and which of its tracks.
+    pub(crate) viewers: Vec<(usize, usize)>,
+    burst: Vec<Arc<Packet>>,
+    held_since: Option<Instant>,
+    pub(crate) clock: Option<ClockReading>,
+}
+
+impl Source {
+    pub(crate) fn new(session: SessionId, owner: usize, codecs: &[Codec]) -> Self {
+        let track = |codec: &Codec| SourceTrack {
+            codec: *codec,
+            ring: Ring::new(),
+            viewers: Vec::new(),
+            burst: Vec::new(),
+            held_since: None,
+            clock: None,
+        };
+        let tracks = codecs.iter().map(track).collect();
+        Self { session, owner, tracks, shards: Vec::new(), taps: Vec::new(), viewers: 0 }
+    }
+
+    /// Gives it to who records it; who is too slow misses it, and who is gone is forgotten.
+    pub(crate) fn tap(&mut self, tapped: &Tapped) {
+        self.taps.retain(|tap| match tap.try_send(tapped.clone()) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                metrics::counter!("veza_stream_recorder_dropped_packets_total").increment(1);
+                true
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        });
+    }
+}
+
+impl SourceTrack {
+    /// Takes a packet in, to be sent with what belongs to it. Answers whether it is new.
+    pub(crate) fn take(&mut self, packet: &Arc<Packet>, now: Instant) -> bool {
+        let is_new = self.ring.insert(packet);
+        if is_new {
+            self.burst.push(Arc::clone(packet));
+            self.held_since.get_or_insert(now);
+        }
+        is_new
+    }
+
+    /// Whether what is held is to be sent now.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        let Some(since) = self.held_since else { return false };
+        let whole = self.codec.kind() == Kind::Audio || self.burst.last().is_some_and(|last| last.marker);
+        whole || self.burst.len() >= TOGETHER || now.saturating_duration_since(since) >= HELD
+    }
+
+    /// When it is, at the latest.
+    pub(crate) fn due_at(&self) -> Option<Instant> {
+        self.held_since.map(|since| since + HELD)
+    }
+
+    /// Takes what is held.
+    pub(crate) fn release(&mut self) -> Vec<Arc<Packet>> {
+        self.held_since = None;
+        std::mem::take(&mut self.burst)
+    }
+
+    /// Gives the memory of what was taken back.
+    pub(crate) fn put_back(&mut self, mut burst: Vec<Arc<Packet>>) {
+        burst.clear();
+        if self.burst.is_empty() {
+            self.burst = burst;
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Recordings of what is published.
+
+mod tapped;
+
+pub use self::tapped::Tapped;
