@@ -1,0 +1,176 @@
+//! From one publisher to its viewers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use veza_core::{SystemClock, SystemRandom};
+use veza_stream::SessionId;
+use veza_stream::plane::{EndReason, Event, Plane, PlaneConfig};
+
+use crate::peer::{AUDIO, Peer, Sources, VIDEO, until};
+
+const PUBLISHED: Sources = Sources { audio: 11, video: 12, video_rtx: 13 };
+const WATCHED: Sources = Sources { audio: 21, video: 22, video_rtx: 23 };
+
+fn plane(threads: usize) -> (Plane, UnboundedReceiver<Event>) {
+    let config = PlaneConfig {
+        port: 0,
+        listen: vec!["127.0.0.1".parse().unwrap()],
+        threads,
+        ..PlaneConfig::default()
+    };
+    Plane::start(&config, Arc::new(SystemRandom)).unwrap()
+}
+
+fn id() -> SessionId {
+    SessionId::generate(veza_core::Clock::now(&SystemClock), &SystemRandom)
+}
+
+/// A publisher that is there.
+fn publisher(plane: &Plane, events: &mut UnboundedReceiver<Event>) -> (Peer, SessionId) {
+    let session = id();
+    let (mut peer, agreed) = Peer::new(plane, PUBLISHED, true);
+    plane.publish(session, agreed).unwrap();
+    connect(&mut peer, &mut []);
+    assert_eq!(events.blocking_recv(), Some(Event::Connected(session)));
+    (peer, session)
+}
+
+fn connect(peer: &mut Peer, others: &mut [&mut Peer]) {
+    let mut all = vec![peer];
+    all.extend(others.iter_mut().map(|other| &mut **other));
+    until("the connection", &mut all, |all| all[0].connected);
+}
+
+/// A viewer that is there.
+fn viewer(
+    plane: &Plane,
+    source: SessionId,
+    publisher: &mut Peer,
+    events: &mut UnboundedReceiver<Event>,
+) -> (Peer, SessionId) {
+    let session = id();
+    let (mut peer, agreed) = Peer::new(plane, WATCHED, false);
+    plane.watch(session, source, vec![0, 1], agreed).unwrap();
+    connect(&mut peer, &mut [publisher]);
+    assert_eq!(events.blocking_recv(), Some(Event::Connected(session)));
+    (peer, session)
+}
+
+/// A packet of VP8: a frame of its own, every tenth a key frame.
+fn frame(number: u64) -> Vec<u8> {
+    let mut payload = vec![0x10, u8::from(!number.is_multiple_of(10))];
+    payload.extend(number.to_be_bytes());
+    payload.resize(200 + usize::try_from(number % 900).unwrap(), 7);
+    payload
+}
+
+fn send_frames(publisher: &mut Peer, numbers: std::ops::Range<u64>, viewers: &mut [&mut Peer]) {
+    for number in numbers {
+        let time = u32::try_from(number).unwrap();
+        publisher.send(PUBLISHED.video, VIDEO, 65_000 + number, time * 3_000, true, &frame(number));
+        publisher.send(PUBLISHED.audio, AUDIO, 500 + number, time * 960, false, &number.to_be_bytes());
+        for viewer in viewers.iter_mut() {
+            viewer.turn();
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn forwards(threads: usize) {
+    let (plane, mut events) = plane(threads);
+    let (mut publisher, source) = publisher(&plane, &mut events);
+    let mut viewers: Vec<_> = (0..5).map(|_| viewer(&plane, source, &mut publisher, &mut events).0).collect();
+    let mut all: Vec<&mut Peer> = viewers.iter_mut().collect();
+    // Over a round of the sequence numbers.
+    send_frames(&mut publisher, 0..1_000, &mut all);
+    all.push(&mut publisher);
+    until("all packets", &mut all, |all| {
+        all[..5]
+            .iter()
+            .all(|it| it.payloads(WATCHED.video).len() == 1_000 && it.payloads(WATCHED.audio).len() == 1_000)
+    });
+    let expected: Vec<_> = (0..1_000).map(frame).collect();
+    for viewer in &viewers {
+        assert_eq!(viewer.payloads(WATCHED.video), expected);
+        let first = viewer.packets.iter().find(|it| *it.header.ssrc == WATCHED.video).unwrap();
+        assert!(first.header.marker);
+        assert_eq!(first.header.timestamp, 0);
+    }
+    plane.end(source, EndReason::Ended);
+    let mut ended: Vec<_> = (0..6).map(|_| events.blocking_recv().unwrap()).collect();
+    assert!(ended.contains(&Event::Ended(source, EndReason::Ended)));
+    ended.retain(|event| matches!(event, Event::Ended(_, EndReason::SourceEnded)));
+    assert_eq!(ended.len(), 5);
+    plane.stop();
+}
+
+#[test]
+fn each_viewer_gets_each_packet_from_one_thread() {
+    forwards(1);
+}
+
+#[test]
+fn each_viewer_gets_each_packet_from_three_threads() {
+    forwards(3);
+}
+
+#[test]
+fn what_a_viewer_loses_is_sent_again() {
+    let (plane, mut events) = plane(1);
+    let (mut publisher, source) = publisher(&plane, &mut events);
+    let (mut viewer, session) = viewer(&plane, source, &mut publisher, &mut events);
+    viewer.loses = |nth| nth % 20 == 7;
+    send_frames(&mut publisher, 0..600, &mut [&mut viewer]);
+    until("all frames", &mut [&mut viewer, &mut publisher], |all| {
+        all[0].payloads(WATCHED.video).len() == 600
+    });
+    let expected: Vec<_> = (0..600).map(frame).collect();
+    assert_eq!(viewer.payloads(WATCHED.video), expected);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let stats = runtime.block_on(plane.stats(session)).unwrap();
+    assert!(stats.tracks[1].retransmitted >= 20, "{stats:?}");
+    plane.stop();
+}
+
+#[test]
+fn what_a_publisher_loses_is_asked_for() {
+    let (plane, mut events) = plane(1);
+    let (mut publisher, source) = publisher(&plane, &mut events);
+    let (mut viewer, _) = viewer(&plane, source, &mut publisher, &mut events);
+    // A number that is left out for now is what a lost packet looks like.
+    for number in 0..200_u64 {
+        let late = number % 10 == 3;
+        if !late {
+            let time = u32::try_from(number).unwrap() * 3_000;
+            publisher.send(PUBLISHED.video, VIDEO, 100 + number, time, true, &frame(number));
+        }
+        if number % 10 == 8 {
+            let missing = number - 5;
+            let time = u32::try_from(missing).unwrap() * 3_000;
+            publisher.send(PUBLISHED.video, VIDEO, 100 + missing, time, true, &frame(missing));
+        }
+        viewer.turn();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    until("all frames", &mut [&mut viewer, &mut publisher], |all| {
+        all[0].payloads(WATCHED.video).len() == 200
+    });
+    plane.stop();
+}
+
+#[test]
+fn a_late_viewer_begins_with_a_key_frame() {
+    let (plane, mut events) = plane(2);
+    let (mut publisher, source) = publisher(&plane, &mut events);
+    send_frames(&mut publisher, 0..25, &mut []);
+    let (mut viewer, _) = viewer(&plane, source, &mut publisher, &mut events);
+    send_frames(&mut publisher, 25..50, &mut [&mut viewer]);
+    until("the last frame", &mut [&mut viewer, &mut publisher], |all| {
+        all[0].payloads(WATCHED.video).last() == Some(&frame(49))
+    });
+    let first = viewer.payloads(WATCHED.video).remove(0);
+    assert_eq!(first[1], 0, "it begins with a key frame");
+    plane.stop();
+}
