@@ -2,6 +2,8 @@
 
 mod candidate;
 mod stun;
+#[cfg(test)]
+mod tests;
 
 pub use self::candidate::{Candidate, Protocol};
 pub(crate) use self::stun::{Binding, refuse, succeed};

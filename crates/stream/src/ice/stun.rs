@@ -33,7 +33,7 @@ mod attribute {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Binding<'p> {
     message: &'p [u8],
-    transaction: [u8; 12],
+    pub(super) transaction: [u8; 12],
     /// Whom it is addressed to: `a=ice-ufrag` of ours.
     pub(crate) to: &'p str,
     /// Whom it is of: that of the peer.

@@ -1,6 +1,7 @@
 //! How the data plane is told what to do.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -28,6 +29,10 @@ use crate::record::Tapped;
 
 /// A peer has so long to come, from the answer to its offer on.
 const COMING: Duration = Duration::from_secs(30);
+/// Looks for a port that is free for datagrams and connections.
+const ATTEMPTS: u32 = 32;
+/// What Linux says of kinds of addresses that it does not know.
+const EAFNOSUPPORT: i32 = 97;
 /// Threads, when the configuration leaves it to us.
 const MOST_THREADS: usize = 8;
 
@@ -61,15 +66,10 @@ impl Plane {
         let certificate = OwnCertificate::generate()?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let threads = if config.threads == 0 { cores.min(MOST_THREADS) } else { config.threads };
-        let mut port = config.port;
-        let mut drivers = Vec::new();
-        let mut bound = Vec::new();
-        for number in 0..threads {
-            let (udp, tcp, addresses) = open(config, &mut port, number == 0)?;
-            drivers.push(Driver::new(udp, tcp)?);
-            bound = addresses;
-        }
-        let candidates = candidates(config, &bound)?;
+        let opened = open_all(config, threads)?;
+        let candidates = candidates(config, opened.first().map_or(&[][..], |first| &first.bound))?;
+        let drivers: Result<Vec<_>, _> =
+            opened.into_iter().map(|opened| Driver::new(opened.udp, opened.tcp)).collect();
         let inboxes = Arc::new(OnceLock::new());
         let registry = Arc::new(Registry::new(config.max_sessions));
         let (events, receiver) = unbounded_channel();
@@ -79,7 +79,7 @@ impl Plane {
             Handshaker::start(Handshakes::new(&certificate)?, clock, move |shard, session, outcome| {
                 shaken(shard, Message::Handshake(session, outcome));
             })?;
-        let (drivers, boxes): (Vec<_>, Vec<_>) = drivers.into_iter().unzip();
+        let (drivers, boxes): (Vec<_>, Vec<_>) = drivers?.into_iter().unzip();
         // It is empty until here.
         let _set = inboxes.set(boxes);
         let mut running = vec![handshaker.thread];
@@ -227,16 +227,37 @@ fn telling(inboxes: &Arc<OnceLock<Vec<Inbox>>>) -> Tell {
     })
 }
 
-type Opened = (Vec<std::net::UdpSocket>, Vec<std::net::TcpListener>, Vec<SocketAddr>);
+/// The sockets of one thread.
+struct Opened {
+    udp: Vec<std::net::UdpSocket>,
+    tcp: Vec<std::net::TcpListener>,
+    bound: Vec<SocketAddr>,
+}
+
+/// Opens the sockets of all threads. A port that is free for datagrams may not be for connections: where any will do, another
+/// is tried.
+fn open_all(config: &PlaneConfig, threads: usize) -> Result<Vec<Opened>, PlaneError> {
+    let mut attempts = if config.port == 0 { ATTEMPTS } else { 1 };
+    loop {
+        attempts -= 1;
+        let mut port = config.port;
+        let opened: Result<Vec<_>, _> = (0..threads).map(|_| open(config, &mut port)).collect();
+        let is_taken = |error: &PlaneError| matches!(error, PlaneError::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse);
+        match opened {
+            Err(error) if attempts > 0 && is_taken(&error) => {}
+            opened => return opened,
+        }
+    }
+}
 
 /// Opens the sockets of one thread. The first finds the port, when any will do.
-fn open(config: &PlaneConfig, port: &mut u16, first: bool) -> Result<Opened, PlaneError> {
+fn open(config: &PlaneConfig, port: &mut u16) -> Result<Opened, PlaneError> {
     let (mut udp, mut tcp, mut bound) = (Vec::new(), Vec::new(), Vec::new());
     for ip in listened(config) {
         let socket = match listen_udp(SocketAddr::new(ip, *port)) {
             // A machine without IPv6 works with IPv4 alone.
             Err(PlaneError::Listen { source, .. })
-                if config.listen.is_empty() && ip == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && first =>
+                if config.listen.is_empty() && ip == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && lacks(&source) =>
             {
                 tracing::info!(%source, "no media over IPv6");
                 continue;
@@ -251,7 +272,13 @@ fn open(config: &PlaneConfig, port: &mut u16, first: bool) -> Result<Opened, Pla
             tcp.push(listen_tcp(SocketAddr::new(ip, *port))?);
         }
     }
-    Ok((udp, tcp, bound))
+    Ok(Opened { udp, tcp, bound })
+}
+
+/// Whether the machine does not know the kind of address.
+fn lacks(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::Unsupported)
+        || error.raw_os_error() == Some(EAFNOSUPPORT)
 }
 
 fn candidates(config: &PlaneConfig, bound: &[SocketAddr]) -> Result<Vec<Candidate>, PlaneError> {

@@ -11,8 +11,11 @@ use crate::agreed::{Credentials, Fingerprint};
 use crate::dtls::Handshaken;
 use crate::id::SessionId;
 use crate::rtcp::Compound;
-use crate::srtp::{Opener, server};
+use crate::rtp::Header;
+use crate::srtp::{Opener, SrtpError, server};
 
+/// Who moved to another address without saying so is answered there after so long a silence at the old.
+const MOVED: Duration = Duration::from_secs(1);
 /// Ways to a peer that were checked and are remembered.
 const MAX_ROUTES: usize = 4;
 
@@ -29,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) routes: Vec<Route>,
     /// The way that the peer chose.
     pub(crate) nominated: Option<Route>,
+    /// When something came over that way.
+    nominated_heard: Instant,
     /// When the peer last gave its consent.
     pub(crate) heard: Instant,
     pub(crate) began: Instant,
@@ -66,6 +71,7 @@ impl Session {
             fingerprints,
             routes: Vec::new(),
             nominated: None,
+            nominated_heard: now,
             heard: now,
             began: now,
             opener: None,
@@ -94,12 +100,26 @@ impl Session {
             self.routes.push(route);
         }
         if nominates || self.nominated.is_none() {
-            self.nominated = Some(route);
-            if let Some(line) = &mut self.line {
-                line.route = route;
-            }
+            self.nominate(route, now);
         }
         forgotten
+    }
+
+    fn nominate(&mut self, route: Route, now: Instant) {
+        (self.nominated, self.nominated_heard) = (Some(route), now);
+        if let Some(line) = &mut self.line {
+            line.route = route;
+        }
+    }
+
+    /// Something came that only the peer can have made. A way that was checked takes the place of the one that the peer
+    /// chose when nothing comes over that any more: what stands between may have given the peer another address.
+    fn heard_over(&mut self, route: Route, now: Instant) {
+        if self.nominated == Some(route) {
+            self.nominated_heard = now;
+        } else if now.saturating_duration_since(self.nominated_heard) >= MOVED {
+            self.nominate(route, now);
+        }
     }
 
     /// Takes the keys of a handshake. Answers whether the peer is who it said it would be.
@@ -113,25 +133,36 @@ impl Session {
     }
 
     /// Opens a packet of media and gives its number and length.
-    pub(crate) fn open(&mut self, packet: &mut [u8], header: &crate::rtp::Header) -> Option<(u64, usize)> {
+    pub(crate) fn open(
+        &mut self,
+        packet: &mut [u8],
+        header: &Header,
+        route: Route,
+        now: Instant,
+    ) -> Option<(u64, usize)> {
         let opened = self.opener.as_mut()?.open(packet, header.length, header.ssrc, header.sequence);
-        self.noted(opened)
+        self.noted(opened, route, now)
     }
 
     /// Opens reports and gives how long they are.
-    pub(crate) fn open_reports(&mut self, packet: &mut [u8]) -> Option<usize> {
+    pub(crate) fn open_reports(&mut self, packet: &mut [u8], route: Route, now: Instant) -> Option<usize> {
         let opened = self.opener.as_mut()?.open_reports(packet);
-        self.noted(opened)
+        self.noted(opened, route, now)
     }
 
-    fn noted<T>(&mut self, opened: Result<T, crate::srtp::SrtpError>) -> Option<T> {
-        opened
-            .inspect_err(|error| {
+    fn noted<T>(&mut self, opened: Result<T, SrtpError>, route: Route, now: Instant) -> Option<T> {
+        match opened {
+            Ok(opened) => {
+                self.heard_over(route, now);
+                Some(opened)
+            }
+            Err(error) => {
                 self.refused += 1;
-                metrics::counter!("veza_stream_refused_packets_total", "reason" => error.label())
-                    .increment(1);
-            })
-            .ok()
+                let reason = error.label();
+                metrics::counter!("veza_stream_refused_packets_total", "reason" => reason).increment(1);
+                None
+            }
+        }
     }
 
     /// Sends reports, if there are any.

@@ -2,6 +2,8 @@
 
 mod arrivals;
 mod read;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod write;
 

@@ -8,5 +8,7 @@
     reason = "a test may stop at what it did not expect, and a peer lives in real time"
 )]
 
+mod attack;
 mod forward;
 mod peer;
+mod ways;

@@ -1,7 +1,7 @@
 //! A peer: str0m with a socket of its own, driven by the test.
 
-use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use str0m::crypto::Fingerprint as PeerFingerprint;
@@ -24,9 +24,58 @@ pub(crate) struct Peer {
     pub(crate) connected: bool,
     pub(crate) packets: Vec<RtpPacket>,
     pub(crate) keyframe_requests: usize,
-    /// Datagrams that come and those that go, which of them are lost.
+    /// Which packets of media that come are lost, and which that go.
     pub(crate) loses: fn(usize) -> bool,
+    pub(crate) loses_sent: fn(usize) -> bool,
     received: usize,
+    sent: usize,
+    /// Over a connection instead.
+    pub(crate) connection: Option<Connection>,
+}
+
+/// Packets over TCP, each behind its length.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn open(server: SocketAddr) -> Self {
+        let stream = TcpStream::connect(server).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        Self { stream, unread: Vec::new() }
+    }
+
+    fn server(&self) -> SocketAddr {
+        self.stream.peer_addr().unwrap()
+    }
+
+    pub(crate) fn send(&mut self, packet: &[u8]) {
+        let mut framed = u16::try_from(packet.len()).unwrap().to_be_bytes().to_vec();
+        framed.extend(packet);
+        self.stream.write_all(&framed).unwrap();
+    }
+
+    fn receive(&mut self) -> Vec<Vec<u8>> {
+        let mut buffer = vec![0; 65_536];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => self.unread.extend(&buffer[..read]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let mut packets = Vec::new();
+        while let Some(&[high, low]) = self.unread.first_chunk::<2>() {
+            let end = 2 + usize::from(u16::from_be_bytes([high, low]));
+            let Some(packet) = self.unread.get(2..end) else { break };
+            packets.push(packet.to_vec());
+            self.unread.drain(..end);
+        }
+        packets
+    }
 }
 
 /// What is agreed with it, and its sources.
@@ -73,7 +122,10 @@ impl Peer {
             packets: Vec::new(),
             keyframe_requests: 0,
             loses: |_| false,
+            loses_sent: |_| false,
             received: 0,
+            sent: 0,
+            connection: None,
         };
         (peer, agreed)
     }
@@ -103,32 +155,59 @@ impl Peer {
         loop {
             match self.socket.recv_from(&mut buffer) {
                 Ok((length, source)) => {
-                    let is_media = (128..192).contains(&buffer[0]) && !(192..224).contains(&buffer[1]);
-                    self.received += usize::from(is_media);
-                    if is_media && (self.loses)(self.received) {
-                        continue;
-                    }
-                    let contents = buffer[..length].try_into().unwrap();
-                    let receive =
-                        Receive { proto: Protocol::Udp, source, destination: self.address, contents };
-                    self.rtc.handle_input(Input::Receive(Instant::now(), receive)).unwrap();
-                    self.drain();
+                    self.take(&buffer[..length], source);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => panic!("{error}"),
             }
         }
+        let packets = self.connection.as_mut().map(Connection::receive).unwrap_or_default();
+        for packet in packets {
+            let server = self.connection.as_ref().unwrap().server();
+            self.take(&packet, server);
+        }
         self.rtc.handle_input(Input::Timeout(Instant::now())).unwrap();
         self.drain();
+    }
+
+    fn take(&mut self, datagram: &[u8], source: SocketAddr) {
+        self.received += usize::from(is_media(datagram));
+        if is_media(datagram) && (self.loses)(self.received) {
+            return;
+        }
+        let contents = datagram.try_into().unwrap();
+        let receive = Receive { proto: Protocol::Udp, source, destination: self.address, contents };
+        self.rtc.handle_input(Input::Receive(Instant::now(), receive)).unwrap();
+        self.drain();
+    }
+
+    fn transmit(&mut self, datagram: &[u8], destination: SocketAddr) {
+        self.sent += usize::from(is_media(datagram));
+        if is_media(datagram) && (self.loses_sent)(self.sent) {
+            return;
+        }
+        if let Some(connection) = &mut self.connection {
+            return connection.send(datagram);
+        }
+        self.socket.send_to(datagram, destination).unwrap();
+    }
+
+    /// Gets another address without knowing it, as from a router that has forgotten it.
+    pub(crate) fn moves(&mut self) {
+        self.socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        self.socket.set_nonblocking(true).unwrap();
+    }
+
+    /// Sends a datagram that it did not make.
+    pub(crate) fn inject(&mut self, datagram: &[u8], server: SocketAddr) {
+        self.socket.send_to(datagram, server).unwrap();
     }
 
     fn drain(&mut self) {
         loop {
             match self.rtc.poll_output().unwrap() {
                 Output::Timeout(_) => return,
-                Output::Transmit(transmit) => {
-                    self.socket.send_to(&transmit.contents, transmit.destination).unwrap();
-                }
+                Output::Transmit(transmit) => self.transmit(&transmit.contents, transmit.destination),
                 Output::Event(Event::Connected) => self.connected = true,
                 Output::Event(Event::RtpPacket(packet)) => self.packets.push(packet),
                 Output::Event(Event::KeyframeRequest(_)) => self.keyframe_requests += 1,
@@ -143,6 +222,10 @@ impl Peer {
         packets.sort_by_key(|packet| packet.seq_no);
         packets.into_iter().map(|packet| packet.payload.to_vec()).collect()
     }
+}
+
+fn is_media(datagram: &[u8]) -> bool {
+    (128..192).contains(&datagram[0]) && !(192..224).contains(&datagram[1])
 }
 
 fn declare(api: &mut str0m::change::DirectApi<'_>, sources: Sources, sends: bool) {

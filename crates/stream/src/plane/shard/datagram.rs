@@ -27,8 +27,8 @@ impl Shard {
                 }
                 match first {
                     20..=63 => self.shake(at, bytes),
-                    128..=191 if is_report(bytes) => self.reports(at, now, bytes, sink),
-                    128..=191 => self.media(at, now, bytes),
+                    128..=191 if is_report(bytes) => self.reports(at, now, route, bytes, sink),
+                    128..=191 => self.media(at, now, route, bytes),
                     _ => refused("unknown"),
                 }
             }
@@ -106,10 +106,10 @@ impl Shard {
         }
     }
 
-    fn media(&mut self, at: usize, now: Instant, bytes: &mut [u8]) {
+    fn media(&mut self, at: usize, now: Instant, route: Route, bytes: &mut [u8]) {
         let Some(session) = self.sessions.get_mut(at) else { return };
         let Some(header) = crate::rtp::Header::read(bytes) else { return refused("malformed") };
-        let Some((index, length)) = session.open(bytes, &header) else { return };
+        let Some((index, length)) = session.open(bytes, &header, route, now) else { return };
         let Role::Publisher(publisher) = &mut session.role else { return };
         let Some(packet) = bytes.get(..length) else { return };
         let Some((track, packet)) = publisher.take(&header, index, packet, now) else { return };

@@ -6,7 +6,7 @@ use super::Shard;
 use crate::packet::ClockReading;
 use crate::plane::egress::SendTime;
 use crate::plane::message::Message;
-use crate::plane::route::Sink;
+use crate::plane::route::{Route, Sink};
 use crate::plane::session::{Role, Session};
 use crate::record::Tapped;
 use crate::rtcp::{Report, read};
@@ -19,9 +19,16 @@ enum Wish {
 
 impl Shard {
     /// Takes a peer's reports.
-    pub(super) fn reports(&mut self, at: usize, now: Instant, bytes: &mut [u8], sink: &mut impl Sink) {
+    pub(super) fn reports(
+        &mut self,
+        at: usize,
+        now: Instant,
+        route: Route,
+        bytes: &mut [u8],
+        sink: &mut impl Sink,
+    ) {
         let Some(session) = self.sessions.get_mut(at) else { return };
-        let Some(length) = session.open_reports(bytes) else { return };
+        let Some(length) = session.open_reports(bytes, route, now) else { return };
         let Some(compound) = bytes.get(..length) else { return };
         match session.role {
             Role::Publisher(_) => self.publisher_reports(at, now, compound, sink),
