@@ -23,6 +23,7 @@ pub(crate) struct Losses {
 struct Missing {
     since: Instant,
     ask_at: Instant,
+    asked: u32,
 }
 
 /// What to do about it.
@@ -48,7 +49,7 @@ impl Losses {
             return true;
         }
         for index in next..index {
-            self.missing.insert(index, Missing { since: now, ask_at: now + REORDERING });
+            self.missing.insert(index, Missing { since: now, ask_at: now + REORDERING, asked: 0 });
         }
         // The oldest of too many are given up by `due`.
         false
@@ -69,7 +70,9 @@ impl Losses {
                 return false;
             }
             if missing.ask_at <= now {
-                missing.ask_at = now + again;
+                // Each time a little later: the way may be longer than it was thought to be.
+                missing.asked += 1;
+                missing.ask_at = now + again * missing.asked;
                 due.ask.push(*index);
             }
             true

@@ -9,6 +9,7 @@ use veza_stream::SessionId;
 use veza_stream::plane::{EndReason, Event, Plane, PlaneConfig, SessionStats};
 
 use crate::peer::{AUDIO, Peer, Sources, VIDEO, until};
+use crate::road::Road;
 
 pub(crate) const PUBLISHED: Sources = Sources { audio: 11, video: 12, video_rtx: 13 };
 pub(crate) const WATCHED: Sources = Sources { audio: 21, video: 22, video_rtx: 23 };
@@ -180,5 +181,48 @@ fn a_late_viewer_begins_with_a_key_frame() {
     });
     let first = viewer.payloads(WATCHED.video).remove(0);
     assert_eq!(first[1], 0, "it begins with a key frame");
+    plane.stop();
+}
+
+#[test]
+fn pictures_recover_on_a_bad_road() {
+    let (plane, mut events) = plane(1);
+    let road = |seed| Road::new(seed, 5, Duration::from_millis(20), Duration::from_millis(50));
+    let source = id();
+    let (mut publisher, agreed) = Peer::new(&plane, PUBLISHED, true);
+    publisher.roads = Some([road(1), road(2)]);
+    plane.publish(source, agreed).unwrap();
+    connect(&mut publisher, &mut []);
+    assert_eq!(events.blocking_recv(), Some(Event::Connected(source)));
+    let session = id();
+    let (mut viewer, agreed) = Peer::new(&plane, WATCHED, false);
+    viewer.roads = Some([road(3), road(4)]);
+    plane.watch(session, source, vec![0, 1], agreed).unwrap();
+    connect(&mut viewer, &mut [&mut publisher]);
+    for number in 0..1_000 {
+        let time = u32::try_from(number).unwrap();
+        publisher.send(PUBLISHED.video, VIDEO, 65_000 + number, time * 3_000, true, &frame(number));
+        for _ in 0..3 {
+            publisher.turn();
+            viewer.turn();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    // It may begin late, and what was lost three times over may be gone: a key frame mends that.
+    let wanted: Vec<Vec<u8>> = (950..1_000).map(frame).collect();
+    let came = |viewer: &Peer| {
+        let payloads = viewer.payloads(WATCHED.video);
+        wanted.iter().filter(|frame| payloads.contains(frame)).count()
+    };
+    until("the last frames", &mut [&mut viewer, &mut publisher], |all| came(all[0]) >= 48);
+    let lost: usize = viewer.roads.iter().chain(&publisher.roads).flatten().map(|road| road.lost).sum();
+    let overtaken: usize =
+        viewer.roads.iter().chain(&publisher.roads).flatten().map(|road| road.overtaken).sum();
+    let (published, watched) = (stats(&plane, source), stats(&plane, session));
+    println!("lost {lost}, overtaken {overtaken}; {published:?}; {watched:?}");
+    assert!(lost > 100 && overtaken > 500);
+    assert!(published.tracks[1].retransmitted > 10 && watched.tracks[1].retransmitted > 10);
+    let all = viewer.payloads(WATCHED.video).len();
+    assert!(all > 950, "{all} of 1000 frames");
     plane.stop();
 }

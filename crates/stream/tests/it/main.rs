@@ -11,4 +11,5 @@
 mod attack;
 mod forward;
 mod peer;
+mod road;
 mod ways;

@@ -12,6 +12,8 @@ use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
 use veza_stream::plane::Plane;
 use veza_stream::{Agreed, Codec, Credentials, Extension, ExtensionMap, Feedback, Fingerprint, Track};
 
+use crate::road::Road;
+
 pub(crate) const AUDIO: u8 = 111;
 pub(crate) const VIDEO: u8 = 96;
 const VIDEO_RTX: u8 = 97;
@@ -29,6 +31,9 @@ pub(crate) struct Peer {
     pub(crate) loses_sent: fn(usize) -> bool,
     received: usize,
     sent: usize,
+    server: SocketAddr,
+    /// A bad road there, and one back.
+    pub(crate) roads: Option<[Road; 2]>,
     /// Over a connection instead.
     pub(crate) connection: Option<Connection>,
 }
@@ -125,7 +130,9 @@ impl Peer {
             loses_sent: |_| false,
             received: 0,
             sent: 0,
+            roads: None,
             connection: None,
+            server,
         };
         (peer, agreed)
     }
@@ -154,11 +161,21 @@ impl Peer {
         let mut buffer = [0; 2_048];
         loop {
             match self.socket.recv_from(&mut buffer) {
-                Ok((length, source)) => {
-                    self.take(&buffer[..length], source);
-                }
+                Ok((length, source)) => match &mut self.roads {
+                    Some([_, back]) => back.send(&buffer[..length]),
+                    None => self.take(&buffer[..length], source),
+                },
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => panic!("{error}"),
+            }
+        }
+        if let Some([there, back]) = &mut self.roads {
+            let (sent, came) = (there.arrived(), back.arrived());
+            for datagram in sent {
+                self.socket.send_to(&datagram, self.server).unwrap();
+            }
+            for datagram in came {
+                self.take(&datagram, self.server);
             }
         }
         let packets = self.connection.as_mut().map(Connection::receive).unwrap_or_default();
@@ -188,6 +205,9 @@ impl Peer {
         }
         if let Some(connection) = &mut self.connection {
             return connection.send(datagram);
+        }
+        if let Some([there, _]) = &mut self.roads {
+            return there.send(datagram);
         }
         self.socket.send_to(datagram, destination).unwrap();
     }
