@@ -1,10 +1,10 @@
-//! Pages for people: the first organisation, accepting an invitation, and a chat to try.
+//! Pages for people: the first organisation, accepting an invitation, and a chat and a stream to try.
 
 use actix_web::get;
 use veza_web::{Html, Routes};
 
 pub(crate) fn routes(routes: &mut Routes<'_>) {
-    routes.service(setup).service(invitation).service(chat);
+    routes.service(setup).service(invitation).service(chat).service(stream);
 }
 
 /// A form that creates an organisation, where the first-run link leads.
@@ -29,4 +29,12 @@ async fn invitation() -> Html {
 #[allow(clippy::unused_async, reason = "a handler")]
 async fn chat() -> Html {
     Html(include_str!("chat.html"))
+}
+
+/// A stream to try: publish a camera, the screen or a test pattern, watch it, record it; WHIP and WHEP in a page.
+#[utoipa::path(tag = "pages", security(()), responses((status = OK, description = "A page.", content_type = "text/html", body = String)))]
+#[get("/stream")]
+#[allow(clippy::unused_async, reason = "a handler")]
+async fn stream() -> Html {
+    Html(include_str!("stream.html"))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::ring::Ring;
 use crate::codec::{Codec, Kind};
@@ -37,7 +37,6 @@ pub(crate) struct SourceTrack {
     /// Who watches: the session's place, and which of its tracks.
     pub(crate) viewers: Vec<(usize, usize)>,
     burst: Vec<Arc<Packet>>,
-    held_since: Option<Instant>,
     pub(crate) clock: Option<ClockReading>,
 }
 
@@ -48,7 +47,6 @@ impl Source {
             ring: Ring::new(),
             viewers: Vec::new(),
             burst: Vec::new(),
-            held_since: None,
             clock: None,
         };
         let tracks = codecs.iter().map(track).collect();
@@ -70,30 +68,27 @@ impl Source {
 
 impl SourceTrack {
     /// Takes a packet in, to be sent with what belongs to it. Answers whether it is new.
-    pub(crate) fn take(&mut self, packet: &Arc<Packet>, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, packet: &Arc<Packet>) -> bool {
         let is_new = self.ring.insert(packet);
         if is_new {
             self.burst.push(Arc::clone(packet));
-            self.held_since.get_or_insert(now);
         }
         is_new
     }
 
-    /// Whether what is held is to be sent now.
-    pub(crate) fn is_due(&self, now: Instant) -> bool {
-        let Some(since) = self.held_since else { return false };
-        let whole = self.codec.kind() == Kind::Audio || self.burst.last().is_some_and(|last| last.marker);
-        whole || self.burst.len() >= TOGETHER || now.saturating_duration_since(since) >= HELD
+    /// Whether something is held back.
+    pub(crate) fn holds(&self) -> bool {
+        !self.burst.is_empty()
     }
 
-    /// When it is, at the latest.
-    pub(crate) fn due_at(&self) -> Option<Instant> {
-        self.held_since.map(|since| since + HELD)
+    /// Whether what is held is all that belongs together.
+    pub(crate) fn is_whole(&self) -> bool {
+        let ends = self.codec.kind() == Kind::Audio || self.burst.last().is_some_and(|last| last.marker);
+        ends || self.burst.len() >= TOGETHER
     }
 
     /// Takes what is held.
     pub(crate) fn release(&mut self) -> Vec<Arc<Packet>> {
-        self.held_since = None;
         std::mem::take(&mut self.burst)
     }
 

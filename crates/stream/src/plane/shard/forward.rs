@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Shard;
+use super::{Held, Shard};
 use crate::id::SessionId;
 use crate::packet::Packet;
 use crate::plane::egress::SendTime;
 use crate::plane::message::Message;
 use crate::plane::route::Sink;
 use crate::plane::session::{Role, Session};
+use crate::plane::source::HELD;
 use crate::record::Tapped;
 
 /// Packets since the last key frame that a new viewer gets at once: more than this would come too late to be of use.
@@ -24,37 +25,44 @@ impl Shard {
     }
 
     /// Takes a packet in, to be sent by [`Self::flush`].
-    pub(super) fn forward_from(&mut self, source: usize, track: usize, packet: &Arc<Packet>, now: Instant) {
-        let Some(source) = self.sources.get_mut(source) else { return };
-        let is_new = source.tracks.get_mut(track).is_some_and(|track| track.take(packet, now));
-        if is_new && !source.taps.is_empty() {
+    pub(super) fn forward_from(&mut self, at: usize, track: usize, packet: &Arc<Packet>, now: Instant) {
+        let Some(source) = self.sources.get_mut(at) else { return };
+        let Some(forwarded) = source.tracks.get_mut(track) else { return };
+        let holds = forwarded.holds();
+        if !forwarded.take(packet) {
+            return;
+        }
+        if !holds {
+            self.held.push(Held { source: at, track, until: now + HELD });
+        }
+        if !source.taps.is_empty() {
             source.tap(&Tapped::Packet { track, packet: Arc::clone(packet) });
         }
     }
 
     /// Sends what is due.
     pub(crate) fn flush(&mut self, now: Instant, sink: &mut impl Sink) {
-        let Self { sources, sessions, scratch, around, began, .. } = self;
+        let Self { sources, sessions, scratch, around, began, held, .. } = self;
         let sent_at = SendTime::new(*began, now);
-        for (_, source) in sources.iter_mut() {
-            let (session, shards) = (source.session, &source.shards);
-            for (at, track) in source.tracks.iter_mut().enumerate() {
-                if !track.is_due(now) {
-                    continue;
-                }
-                let burst = track.release();
-                for shard in shards {
-                    (around.tell)(*shard, Message::Media(session, at, burst.clone()));
-                }
-                for (viewer, slot) in &track.viewers {
-                    if let Some(session) = sessions.get_mut(*viewer) {
-                        send(session, *slot, &burst, sent_at, scratch, sink);
-                    }
-                }
-                measure(&burst, track.viewers.len(), now);
-                track.put_back(burst);
+        held.retain(|held| {
+            let Some(source) = sources.get_mut(held.source) else { return false };
+            let Some(track) = source.tracks.get_mut(held.track) else { return false };
+            if !track.is_whole() && now < held.until {
+                return true;
             }
-        }
+            let burst = track.release();
+            for shard in &source.shards {
+                (around.tell)(*shard, Message::Media(source.session, held.track, burst.clone()));
+            }
+            for (viewer, slot) in &track.viewers {
+                if let Some(session) = sessions.get_mut(*viewer) {
+                    send(session, *slot, &burst, sent_at, scratch, sink);
+                }
+            }
+            measure(&burst, track.viewers.len(), now);
+            track.put_back(burst);
+            false
+        });
     }
 
     /// Gives a new viewer of `source` what it needs to begin: the last key frame and what followed, or the next one.

@@ -36,6 +36,7 @@ impl Shard {
                 let codecs: Vec<_> = agreed.tracks.iter().map(|track| track.codec).collect();
                 let source = self.sources.insert(Source::new(id, self.number, &codecs));
                 self.source_ids.insert(id, source);
+                self.publishers += 1;
                 let own = u32::from_be_bytes(self.random());
                 Role::Publisher(Box::new(Publisher::new(source, agreed.tracks, own, now)))
             }
@@ -160,7 +161,10 @@ impl Shard {
         }
         self.tell_event(Event::Ended(id, reason));
         match session.role {
-            Role::Publisher(_) => self.end_source(id, sink),
+            Role::Publisher(_) => {
+                self.publishers -= 1;
+                self.end_source(id, sink);
+            }
             Role::Viewer(viewer) => self.leave(viewer.source, at),
         }
     }
@@ -176,6 +180,7 @@ impl Shard {
         if owner != self.number && !self.sessions.iter().any(watches) {
             self.sources.remove(source);
             self.source_ids.remove(&id);
+            self.held.retain(|held| held.source != source);
             (self.around.tell)(owner, Message::Unsubscribe(id, self.number));
         }
     }
@@ -184,6 +189,7 @@ impl Shard {
     pub(super) fn end_source(&mut self, session: SessionId, sink: &mut impl Sink) {
         let Some(at) = self.source_ids.remove(&session) else { return };
         let Some(mut source) = self.sources.try_remove(at) else { return };
+        self.held.retain(|held| held.source != at);
         source.tap(&Tapped::Ended);
         for shard in &source.shards {
             (self.around.tell)(*shard, Message::SourceEnded(session));

@@ -58,6 +58,14 @@ enum Target {
     Elsewhere(usize),
 }
 
+/// A track that holds packets back, to send those of a frame together.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    source: usize,
+    track: usize,
+    until: Instant,
+}
+
 /// A share of the sessions.
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -72,6 +80,10 @@ pub(crate) struct Shard {
     steered: usize,
     sources: Slab<Source>,
     source_ids: HashMap<SessionId, usize>,
+    /// Tracks that hold packets back, and by when those are to go.
+    held: Vec<Held>,
+    /// Sessions that publish here.
+    publishers: usize,
     scratch: Vec<u8>,
     compound: Compound,
     next_sweep: Instant,
@@ -92,6 +104,8 @@ impl Shard {
             steered: 0,
             sources: Slab::new(),
             source_ids: HashMap::new(),
+            held: Vec::new(),
+            publishers: 0,
             scratch: vec![0; SCRATCH],
             compound: Compound::default(),
             next_sweep: now + SWEEP,
@@ -120,10 +134,8 @@ impl Shard {
 
     /// When [`Self::tick`] has something to do.
     pub(crate) fn next_tick(&self) -> Instant {
-        let held = self.sources.iter().flat_map(|(_, source)| &source.tracks);
-        let held = held.filter_map(super::source::SourceTrack::due_at).min();
-        let publishes = self.sources.iter().any(|(_, source)| source.owner == self.number);
-        let feedback = publishes.then_some(self.next_feedback);
+        let held = self.held.iter().map(|held| held.until).min();
+        let feedback = (self.publishers > 0).then_some(self.next_feedback);
         [held, feedback].into_iter().flatten().fold(self.next_sweep, Instant::min)
     }
 
