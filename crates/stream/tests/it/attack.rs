@@ -30,7 +30,7 @@ fn check(user: &str, pwd: &str) -> Vec<u8> {
 
 #[test]
 fn strangers_are_not_answered_and_take_no_place() {
-    let (plane, mut events) = plane(2);
+    let (_turn, plane, mut events) = plane(2);
     let (mut publisher, source) = publisher(&plane, &mut events);
     let (mut viewer, session) = viewer(&plane, source, &mut publisher, &mut events);
     let server = plane.candidates()[0].address;
@@ -70,7 +70,7 @@ fn strangers_are_not_answered_and_take_no_place() {
 
 #[test]
 fn what_others_repeat_or_forge_is_not_heard() {
-    let (plane, mut events) = plane(1);
+    let (_turn, plane, mut events) = plane(1);
     let (mut publisher, source) = publisher(&plane, &mut events);
     let (mut viewer, session) = viewer(&plane, source, &mut publisher, &mut events);
     send_frames(&mut publisher, 0..10, &mut [&mut viewer]);
@@ -106,7 +106,7 @@ fn what_others_repeat_or_forge_is_not_heard() {
 
 #[test]
 fn a_peer_with_another_certificate_is_not_let_in() {
-    let (plane, mut events) = plane(1);
+    let (_turn, plane, mut events) = plane(1);
     let (mut peer, mut agreed) = Peer::new(&plane, PUBLISHED, true);
     agreed.fingerprints = vec![Fingerprint([7; 32])];
     let session = id();
@@ -123,7 +123,7 @@ fn a_peer_with_another_certificate_is_not_let_in() {
 
 #[test]
 fn who_is_full_or_drains_says_so() {
-    let (plane, _events) = plane(1);
+    let (_turn, plane, _events) = plane(1);
     let (_, agreed) = Peer::new(&plane, PUBLISHED, true);
     let unknown = plane.watch(id(), id(), vec![0], agreed.clone());
     assert!(unknown.is_err(), "there is nothing to watch");

@@ -9,7 +9,7 @@ use crate::peer::{Connection, Peer, until};
 
 #[test]
 fn who_gets_another_address_goes_on() {
-    let (plane, mut events) = plane(3);
+    let (_turn, plane, mut events) = plane(3);
     let (mut publisher, source) = publisher(&plane, &mut events);
     let (mut viewer, _) = viewer(&plane, source, &mut publisher, &mut events);
     send_frames(&mut publisher, 0..100, &mut [&mut viewer]);
@@ -28,7 +28,7 @@ fn who_gets_another_address_goes_on() {
 
 #[test]
 fn ice_restarts_without_a_gap() {
-    let (plane, mut events) = plane(2);
+    let (_turn, plane, mut events) = plane(2);
     let (mut publisher, source) = publisher(&plane, &mut events);
     let (mut viewer, session) = viewer(&plane, source, &mut publisher, &mut events);
     send_frames(&mut publisher, 0..50, &mut [&mut viewer]);
@@ -54,7 +54,7 @@ fn ice_restarts_without_a_gap() {
 
 #[test]
 fn media_comes_over_tcp_where_nothing_else_does() {
-    let (plane, mut events) = plane(2);
+    let (_turn, plane, mut events) = plane(2);
     let (mut publisher, source) = publisher(&plane, &mut events);
     let session = id();
     let (mut viewer, agreed) = Peer::new(&plane, WATCHED, false);
