@@ -119,7 +119,7 @@ fn forwards(threads: usize) {
             .all(|it| it.payloads(WATCHED.video).len() == 1_000 && it.payloads(WATCHED.audio).len() == 1_000)
     });
     for viewer in &viewers {
-        assert_eq!(numbers(viewer), Vec::from_iter(0..1_000));
+        assert_eq!(numbers(viewer), (0..1_000).collect::<Vec<_>>());
         let first = viewer.packets.iter().find(|it| *it.header.ssrc == WATCHED.video).unwrap();
         assert!(first.header.marker);
         assert_eq!(first.header.timestamp, 0);
@@ -155,14 +155,14 @@ fn send_and_see(publisher: &mut Peer, viewer: &mut Peer, count: u64) {
     for begin in (0..count).step_by(20) {
         send_frames(publisher, begin..begin + 20, &mut [viewer]);
         until("the frames", &mut [viewer, publisher], |all| {
-            numbers(all[0]).starts_with(&Vec::from_iter(0..begin + 10))
+            numbers(all[0]).starts_with(&(0..begin + 10).collect::<Vec<_>>())
         });
     }
     let mut next = count;
     until("the last frames", &mut [], |_| {
         send_frames(publisher, next..next + 1, &mut [viewer]);
         next += 1;
-        numbers(viewer).starts_with(&Vec::from_iter(0..count))
+        numbers(viewer).starts_with(&(0..count).collect::<Vec<_>>())
     });
 }
 
