@@ -6,18 +6,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType};
+use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_shared::TransportProtocol;
 use zeroize::Zeroizing;
 
 use super::certificate::{OwnCertificate, fingerprint};
+use super::hello::{Fragment, offers_gcm};
 use crate::agreed::Fingerprint;
 use crate::id::SessionId;
 use crate::plane::PlaneError;
 use crate::srtp::Profile;
 
+/// Bytes that a `ClientHello` may have: those with keys that withstand quantum computers have less than half.
+const LONGEST_HELLO: usize = 4_096;
 /// RFC 5705, RFC 5764 section 4.2.
 const LABEL: &str = "EXTRACTOR-dtls_srtp";
 
@@ -53,10 +56,22 @@ impl std::fmt::Debug for Handshaken {
 /// Peers that shake hands, or have.
 pub(crate) struct Handshakes {
     endpoint: Endpoint,
+    /// For peers who know AES-GCM, and for the others.
+    gcm: Arc<HandshakeConfig>,
+    counter: Arc<HandshakeConfig>,
+    /// The first words of peers, as far as they came.
+    greetings: HashMap<SocketAddr, Greeting>,
     /// The endpoint tells peers apart by address. Theirs may change, so each gets one that stands for its session.
     peers: HashMap<SocketAddr, SessionId>,
     /// Those who are not done.
     pending: HashSet<SocketAddr>,
+}
+
+/// A `ClientHello`, as far as it came, and the datagrams that it came in.
+#[derive(Debug, Default)]
+struct Greeting {
+    hello: Vec<u8>,
+    datagrams: Vec<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Handshakes {
@@ -67,22 +82,15 @@ impl std::fmt::Debug for Handshakes {
 
 impl Handshakes {
     pub(crate) fn new(own: &OwnCertificate) -> Result<Self, PlaneError> {
-        let config = ConfigBuilder::default()
-            .with_crypto_provider(Arc::clone(&own.provider))
-            .with_certificates(vec![own.certificate.clone()])
-            .with_srtp_protection_profiles(vec![
-                SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
-                SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
-            ])
-            // Its hash is compared when it is done.
-            .with_client_auth(ClientAuthType::RequireAnyClientCert)
-            .with_insecure_skip_verify(true)
-            .with_extended_master_secret(ExtendedMasterSecretType::Require)
-            .build(false, None)
-            .map_err(|error| PlaneError::crypto(&error))?;
         let nowhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 1));
-        let endpoint = Endpoint::new(nowhere, TransportProtocol::UDP, Some(Arc::new(config)));
-        Ok(Self { endpoint, peers: HashMap::new(), pending: HashSet::new() })
+        Ok(Self {
+            endpoint: Endpoint::new(nowhere, TransportProtocol::UDP, None),
+            gcm: config(own, SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm)?,
+            counter: config(own, SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80)?,
+            greetings: HashMap::new(),
+            peers: HashMap::new(),
+            pending: HashSet::new(),
+        })
     }
 
     /// Takes a datagram of a session's peer.
@@ -93,9 +101,35 @@ impl Handshakes {
         datagram: &[u8],
     ) -> Vec<(SessionId, Outcome)> {
         let peer = place(session);
-        if self.peers.insert(peer, session).is_none() {
-            self.pending.insert(peer);
+        if self.peers.contains_key(&peer) {
+            return self.read(now, peer, session, datagram);
         }
+        let Some(greeting) = self.greet(peer, datagram) else { return Vec::new() };
+        let config = if offers_gcm(&greeting.hello) { &self.gcm } else { &self.counter };
+        self.endpoint.set_server_config(Some(Arc::clone(config)));
+        self.peers.insert(peer, session);
+        self.pending.insert(peer);
+        greeting.datagrams.iter().flat_map(|datagram| self.read(now, peer, session, datagram)).collect()
+    }
+
+    /// Collects the first words of a peer, until all of them are there.
+    fn greet(&mut self, peer: SocketAddr, datagram: &[u8]) -> Option<Greeting> {
+        let fragment = Fragment::read(datagram).filter(|fragment| fragment.length <= LONGEST_HELLO)?;
+        let greeting = self.greetings.entry(peer).or_default();
+        if fragment.offset == greeting.hello.len() {
+            greeting.hello.extend(fragment.bytes);
+            greeting.datagrams.push(datagram.to_vec());
+        }
+        if greeting.hello.len() < fragment.length { None } else { self.greetings.remove(&peer) }
+    }
+
+    fn read(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        session: SessionId,
+        datagram: &[u8],
+    ) -> Vec<(SessionId, Outcome)> {
         let events = self.endpoint.read(now, peer, None, BytesMut::from(datagram));
         let mut outcomes = self.datagrams();
         match events {
@@ -153,6 +187,7 @@ impl Handshakes {
     }
 
     fn forget(&mut self, peer: SocketAddr) {
+        self.greetings.remove(&peer);
         self.peers.remove(&peer);
         self.pending.remove(&peer);
     }
@@ -178,6 +213,20 @@ impl Handshakes {
         let fingerprint = fingerprint(state.peer_certificates.first()?);
         Some(Handshaken { profile, material: Zeroizing::new(material.as_ref().to_vec()), fingerprint })
     }
+}
+
+/// How a peer is met with whom media is protected by `profile`.
+fn config(own: &OwnCertificate, profile: SrtpProtectionProfile) -> Result<Arc<HandshakeConfig>, PlaneError> {
+    let config = ConfigBuilder::default()
+        .with_crypto_provider(Arc::clone(&own.provider))
+        .with_certificates(vec![own.certificate.clone()])
+        .with_srtp_protection_profiles(vec![profile])
+        // Its hash is compared when it is done.
+        .with_client_auth(ClientAuthType::RequireAnyClientCert)
+        .with_insecure_skip_verify(true)
+        .with_extended_master_secret(ExtendedMasterSecretType::Require)
+        .build(false, None);
+    Ok(Arc::new(config.map_err(|error| PlaneError::crypto(&error))?))
 }
 
 /// The address that stands for a session.

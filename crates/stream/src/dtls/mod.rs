@@ -2,6 +2,7 @@
 
 mod certificate;
 mod handshakes;
+mod hello;
 mod thread;
 
 pub(crate) use self::certificate::OwnCertificate;
