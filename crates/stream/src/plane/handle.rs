@@ -238,6 +238,7 @@ struct Opened {
 /// is tried.
 fn open_all(config: &PlaneConfig, threads: usize) -> Result<Vec<Opened>, PlaneError> {
     let mut attempts = if config.port == 0 { ATTEMPTS } else { 1 };
+    warn_of_others(config);
     loop {
         attempts -= 1;
         let mut port = config.port;
@@ -247,6 +248,16 @@ fn open_all(config: &PlaneConfig, threads: usize) -> Result<Vec<Opened>, PlaneEr
             Err(error) if attempts > 0 && is_taken(&error) => {}
             opened => return opened,
         }
+    }
+}
+
+/// The threads share the port, and so could another process: during a restart that is meant, otherwise each would get
+/// datagrams of the other.
+fn warn_of_others(config: &PlaneConfig) {
+    let address = listened(config).first().map(|ip| SocketAddr::new(*ip, config.port));
+    let Some(address) = address.filter(|address| address.port() != 0) else { return };
+    if std::net::UdpSocket::bind(address).is_err_and(|error| error.kind() == ErrorKind::AddrInUse) {
+        tracing::warn!(%address, "another process has the media port; sessions suffer until it ends");
     }
 }
 
