@@ -22,7 +22,7 @@ use crate::srtp::Profile;
 /// Bytes that a `ClientHello` may have: those with keys that withstand quantum computers have less than half.
 const LONGEST_HELLO: usize = 4_096;
 /// RFC 5705, RFC 5764 section 4.2.
-const LABEL: &str = "EXTRACTOR-dtls_srtp";
+pub(super) const LABEL: &str = "EXTRACTOR-dtls_srtp";
 
 /// What came of a handshake.
 #[derive(Debug)]
@@ -184,6 +184,12 @@ impl Handshakes {
         let outcomes = self.datagrams();
         self.forget(peer);
         outcomes
+    }
+
+    /// Peers of whom anything is kept.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        self.peers.len() + self.greetings.len()
     }
 
     fn forget(&mut self, peer: SocketAddr) {

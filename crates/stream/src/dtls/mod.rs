@@ -3,6 +3,8 @@
 mod certificate;
 mod handshakes;
 mod hello;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 pub(crate) use self::certificate::OwnCertificate;

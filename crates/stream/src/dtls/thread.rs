@@ -1,5 +1,6 @@
 //! The thread that shakes hands: it takes milliseconds, which packets of media do not have.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -62,7 +63,12 @@ fn run(
         let outcomes = match receiver.recv_timeout(wait) {
             Ok(ToHandshaker::Datagram { shard, session, bytes }) => {
                 shards.insert(session, shard);
-                handshakes.take(clock(), session, &bytes)
+                // A fault of the library's, should there be one, must not cost others their handshakes.
+                let take = AssertUnwindSafe(|| handshakes.take(clock(), session, &bytes));
+                std::panic::catch_unwind(take).unwrap_or_else(|_panic| {
+                    tracing::error!(session.id = %session, "a handshake panicked");
+                    vec![(session, Outcome::Failed)]
+                })
             }
             Ok(ToHandshaker::End { shard, session }) => {
                 shards.insert(session, shard);
