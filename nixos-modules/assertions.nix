@@ -37,6 +37,10 @@ in
         message = "services.veza.roles: at least one role must be enabled.";
       }
       {
+        assertion = cfg.roles.stream.enable && cfg.roles.api.enable -> cfg.oneProcess;
+        message = "services.veza.roles.stream: media and the API of one node are one process; set oneProcess, or disable roles.api.";
+      }
+      {
         assertion = unknown == [ ];
         message = "services.veza.secrets: ${list unknown} is no secret of Veza; known are ${list schema.secrets}.";
       }

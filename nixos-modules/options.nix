@@ -112,7 +112,7 @@ in
     roles = lib.mapAttrs (name: role: {
       enable = lib.mkOption {
         type = lib.types.bool;
-        default = true;
+        default = role.default or true;
         description = "Whether this node has the role `${name}`: ${role.description}.";
       };
       adminAddress = lib.mkOption {

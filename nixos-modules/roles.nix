@@ -15,6 +15,20 @@
       tasksMax = 4096;
     };
   };
+  stream = {
+    description = "live sound and pictures, and the HTTP API that begins sessions there";
+    # Media needs a port that peers reach: who wants it says so.
+    default = false;
+    sockets = settings: { http = settings.web.listen; };
+    adminPort = 9103;
+    limits = {
+      cpuWeight = 400;
+      ioWeight = 100;
+      memoryHigh = "40%";
+      memoryMax = "50%";
+      tasksMax = 1024;
+    };
+  };
   worker = {
     description = "what runs beside requests";
     sockets = _settings: { };

@@ -12,6 +12,9 @@ ALTER SCHEMA jobs OWNER TO veza_owner;
 CREATE SCHEMA storage;
 ALTER SCHEMA storage OWNER TO veza_owner;
 
+CREATE SCHEMA stream;
+ALTER SCHEMA stream OWNER TO veza_owner;
+
 CREATE SCHEMA tenant;
 ALTER SCHEMA tenant OWNER TO veza_owner;
 
@@ -2294,6 +2297,68 @@ ALTER TABLE ONLY storage.usage FORCE ROW LEVEL SECURITY;
 ALTER TABLE storage.usage OWNER TO veza_owner;
 COMMENT ON TABLE storage.usage IS 'used_bytes is the sum of the sizes of live contents, reserved_bytes that of pending ones, exactly. Without a limit that of the deployment holds.';
 
+CREATE TABLE stream.channels (
+    tenant_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    name text NOT NULL,
+    description text,
+    recording boolean NOT NULL,
+    take_over boolean NOT NULL,
+    codecs text[] NOT NULL,
+    max_viewers integer,
+    max_kbps integer,
+    token_epoch bigint DEFAULT 1 NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT channels_description_check CHECK ((char_length(description) <= 1000)),
+    CONSTRAINT channels_max_kbps_check CHECK ((max_kbps > 0)),
+    CONSTRAINT channels_max_viewers_check CHECK ((max_viewers > 0)),
+    CONSTRAINT channels_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
+);
+ALTER TABLE ONLY stream.channels FORCE ROW LEVEL SECURITY;
+ALTER TABLE stream.channels OWNER TO veza_owner;
+COMMENT ON TABLE stream.channels IS 'A place where one publishes and many watch. Tokens of an epoch before token_epoch hold no more. An empty list of codecs allows all. A deleted one is kept for the sake of its sessions.';
+
+CREATE TABLE stream.months (
+    tenant_id uuid NOT NULL,
+    month date NOT NULL,
+    published_seconds bigint NOT NULL,
+    watched_seconds bigint NOT NULL
+)
+WITH (fillfactor='50');
+ALTER TABLE ONLY stream.months FORCE ROW LEVEL SECURITY;
+ALTER TABLE stream.months OWNER TO veza_owner;
+COMMENT ON TABLE stream.months IS 'For how long a tenant published and watched in a month (UTC), for its limits.';
+
+CREATE TABLE stream.sessions (
+    tenant_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    node_id uuid NOT NULL,
+    started_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    connected_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    end_reason text COLLATE pg_catalog."C",
+    seconds bigint DEFAULT 0 NOT NULL,
+    received_bytes bigint DEFAULT 0 NOT NULL,
+    sent_bytes bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT sessions_check CHECK (((ended_at IS NULL) = (end_reason IS NULL))),
+    CONSTRAINT sessions_kind_check CHECK ((kind = ANY (ARRAY['publisher'::text, 'viewer'::text]))),
+    CONSTRAINT sessions_received_bytes_check CHECK ((received_bytes >= 0)),
+    CONSTRAINT sessions_seconds_check CHECK ((seconds >= 0)),
+    CONSTRAINT sessions_sent_bytes_check CHECK ((sent_bytes >= 0))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ONLY stream.sessions FORCE ROW LEVEL SECURITY;
+ALTER TABLE stream.sessions OWNER TO veza_owner;
+COMMENT ON TABLE stream.sessions IS 'One publisher''s or viewer''s connection, held by the process node_id. That writes seen_at while it lives; one that was not seen for long is lost. seconds count from when media could flow, bytes are those of datagrams.';
+
 CREATE TABLE tenant.api_keys (
     tenant_id uuid NOT NULL,
     key_id uuid NOT NULL,
@@ -2617,6 +2682,12 @@ ALTER TABLE ONLY storage.usage
     ADD CONSTRAINT usage_pkey PRIMARY KEY (tenant_id);
 ALTER TABLE ONLY storage.versions
     ADD CONSTRAINT versions_pkey PRIMARY KEY (tenant_id, version_id);
+ALTER TABLE ONLY stream.channels
+    ADD CONSTRAINT channels_pkey PRIMARY KEY (tenant_id, channel_id);
+ALTER TABLE ONLY stream.months
+    ADD CONSTRAINT months_pkey PRIMARY KEY (tenant_id, month);
+ALTER TABLE ONLY stream.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (tenant_id, session_id);
 ALTER TABLE ONLY tenant.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (tenant_id, key_id);
 ALTER TABLE ONLY tenant.api_keys
@@ -2766,6 +2837,14 @@ CREATE INDEX versions_current ON storage.versions USING btree (tenant_id, bucket
 
 CREATE INDEX versions_ended ON storage.versions USING btree (tenant_id, bucket_id, ended_at, version_id) WHERE ((ended_at IS NOT NULL) AND (deleted_at IS NULL));
 
+CREATE INDEX sessions_by_end ON stream.sessions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX sessions_of_channel ON stream.sessions USING btree (tenant_id, channel_id, session_id);
+
+CREATE UNIQUE INDEX sessions_one_publisher ON stream.sessions USING btree (tenant_id, channel_id) WHERE ((kind = 'publisher'::text) AND (ended_at IS NULL));
+
+CREATE INDEX sessions_open ON stream.sessions USING btree (node_id) WHERE (ended_at IS NULL);
+
 CREATE UNIQUE INDEX invitations_open_unique ON tenant.invitations USING btree (tenant_id, email_key) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 
 CREATE INDEX mails_by_due ON tenant.mails USING btree (due_at);
@@ -2853,6 +2932,8 @@ ALTER TABLE ONLY storage.versions
     ADD CONSTRAINT versions_bucket_exists FOREIGN KEY (tenant_id, bucket_id) REFERENCES storage.buckets(tenant_id, bucket_id);
 ALTER TABLE ONLY storage.versions
     ADD CONSTRAINT versions_content_exists FOREIGN KEY (tenant_id, content_id) REFERENCES storage.contents(tenant_id, content_id);
+ALTER TABLE ONLY stream.sessions
+    ADD CONSTRAINT sessions_tenant_id_channel_id_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES stream.channels(tenant_id, channel_id);
 ALTER TABLE ONLY tenant.api_keys
     ADD CONSTRAINT api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant.organizations(tenant_id);
 ALTER TABLE ONLY tenant.invitations
@@ -3137,6 +3218,17 @@ ALTER TABLE storage.tenant_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.uploads ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.usage ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.versions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stream.channels ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stream.months ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stream.sessions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY system ON stream.sessions TO veza_system USING (true) WITH CHECK (true);
+
+CREATE POLICY tenant ON stream.channels TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON stream.months TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON stream.sessions TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 ALTER TABLE tenant.api_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant.invitations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant.mails ENABLE ROW LEVEL SECURITY;
@@ -3205,6 +3297,8 @@ GRANT USAGE ON SCHEMA jobs TO veza_jobs;
 GRANT USAGE ON SCHEMA jobs TO veza_system;
 GRANT USAGE ON SCHEMA storage TO veza_app;
 GRANT USAGE ON SCHEMA storage TO veza_system;
+GRANT USAGE ON SCHEMA stream TO veza_app;
+GRANT USAGE ON SCHEMA stream TO veza_system;
 GRANT USAGE ON SCHEMA tenant TO veza_app;
 GRANT USAGE ON SCHEMA tenant TO veza_system;
 REVOKE ALL ON FUNCTION chat.append(at_time timestamp with time zone, tenants uuid[], the_rooms uuid[], senders uuid[], free boolean[], clients uuid[], targets bigint[], bodies text[]) FROM PUBLIC;
@@ -3511,6 +3605,30 @@ GRANT SELECT,INSERT ON TABLE storage.usage TO veza_system;
 GRANT UPDATE(used_bytes) ON TABLE storage.usage TO veza_app;
 GRANT UPDATE(reserved_bytes) ON TABLE storage.usage TO veza_app;
 GRANT UPDATE(limit_bytes) ON TABLE storage.usage TO veza_system;
+GRANT SELECT,INSERT ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(name) ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(description) ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(recording) ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(take_over) ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(codecs) ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(max_viewers) ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(max_kbps) ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(token_epoch) ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(version) ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(updated_at) ON TABLE stream.channels TO veza_app;
+GRANT UPDATE(deleted_at) ON TABLE stream.channels TO veza_app;
+GRANT SELECT,INSERT ON TABLE stream.months TO veza_app;
+GRANT UPDATE(published_seconds) ON TABLE stream.months TO veza_app;
+GRANT UPDATE(watched_seconds) ON TABLE stream.months TO veza_app;
+GRANT SELECT,INSERT ON TABLE stream.sessions TO veza_app;
+GRANT SELECT,DELETE ON TABLE stream.sessions TO veza_system;
+GRANT UPDATE(seen_at) ON TABLE stream.sessions TO veza_app;
+GRANT UPDATE(connected_at) ON TABLE stream.sessions TO veza_app;
+GRANT UPDATE(ended_at) ON TABLE stream.sessions TO veza_app;
+GRANT UPDATE(end_reason) ON TABLE stream.sessions TO veza_app;
+GRANT UPDATE(seconds) ON TABLE stream.sessions TO veza_app;
+GRANT UPDATE(received_bytes) ON TABLE stream.sessions TO veza_app;
+GRANT UPDATE(sent_bytes) ON TABLE stream.sessions TO veza_app;
 GRANT SELECT,INSERT ON TABLE tenant.api_keys TO veza_app;
 GRANT SELECT,UPDATE ON TABLE tenant.api_keys TO veza_system;
 GRANT UPDATE(revoked_at) ON TABLE tenant.api_keys TO veza_app;

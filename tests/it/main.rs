@@ -28,6 +28,7 @@ mod roles;
 mod sessions;
 mod sign_in;
 mod storage;
+mod stream;
 mod suspension;
 mod tokens;
 mod walk;

@@ -34,10 +34,20 @@ async fn victims(app: &App) -> BTreeMap<&'static str, String> {
     let message = json!({ "body": { "text": "canary-text" } });
     let said = format!("/v1/chat/rooms/{}/messages", id(&room));
     let message = alice.post(&said, &message).await.expect(201);
+    let channel = json!({ "name": "canary-channel" });
+    let channel = alice.post("/v1/stream/channels", &channel).await.expect(201);
+    let whip = format!("/v1/stream/channels/{}/whip", id(&channel));
+    let sdp = alice.with("content-type", "application/sdp");
+    let published = sdp.send("POST", &whip, Some(crate::stream::offer("sendonly").into())).await;
+    let resource = published.header("location").unwrap().rsplit('/').next().unwrap().to_owned();
+    let live = alice.get(&format!("/v1/stream/channels/{}/sessions", id(&channel))).await.expect(200);
     let upload = json!({ "key": "canary-upload" });
     let upload = alice.post("/v1/storage/buckets/canary-bucket/uploads", &upload).await.expect(201);
     let mut victims = BTreeMap::from([
         ("room_id", id(&room)),
+        ("channel_id", id(&channel)),
+        ("resource", resource),
+        ("stream_session_id", id(&live["items"][0])),
         ("member_id", app.alice.session["person_id"].as_str().unwrap().to_owned()),
         ("seq", message["seq"].to_string()),
         ("emoji", "canary-emoji".to_owned()),
@@ -176,6 +186,8 @@ async fn foreign_ids_answer_like_ids_that_do_not_exist(t: DbTest) {
         UNION ALL SELECT r::text FROM chat.rooms r
         UNION ALL SELECT m::text FROM chat.members m UNION ALL SELECT e::text FROM chat.events e
         UNION ALL SELECT s::text FROM chat.message_states s UNION ALL SELECT r::text FROM chat.reactions r
+        UNION ALL SELECT c::text FROM stream.channels c
+        UNION ALL SELECT concat(s.session_id, s.ended_at) FROM stream.sessions s
         UNION ALL SELECT l::text FROM storage.lifecycles l) x)";
     let before = t.database.superuser().text(dump);
     let document = app.anonymous().get("/openapi.json").await.expect(200);

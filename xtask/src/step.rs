@@ -63,6 +63,7 @@ fn features() -> Vec<Command> {
         "veza-chat",
         "veza-core",
         "veza-storage",
+        "veza-stream",
         "veza-tenant",
         "veza-testing",
         "veza --no-default-features",

@@ -104,6 +104,18 @@ pub enum Role {
     Api,
     /// What runs beside requests: jobs, e-mail, keys, sweeping.
     Worker,
+    /// Live sound and pictures: the media port, and the HTTP API that begins sessions there.
+    Stream,
+}
+
+impl Role {
+    /// All of the work.
+    pub const ALL: [Self; 3] = [Self::Api, Self::Worker, Self::Stream];
+
+    /// Whether it serves HTTP.
+    pub fn serves(self) -> bool {
+        matches!(self, Self::Api | Self::Stream)
+    }
 }
 
 /// `veza migrate`.

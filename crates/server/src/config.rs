@@ -11,6 +11,7 @@ use veza_core::config::{ConfigError, Period, load_over};
 use veza_core::db::DatabaseConfig;
 use veza_jobs::JobsConfig;
 use veza_storage::StorageConfig;
+use veza_stream::StreamConfig;
 use veza_tenant::TenantConfig;
 use veza_web::WebConfig;
 
@@ -34,6 +35,8 @@ pub struct Config {
     pub chat: ChatConfig,
     /// Files of organisations.
     pub storage: StorageConfig,
+    /// Live sound and pictures.
+    pub stream: StreamConfig,
     /// The process itself.
     pub server: ServerConfig,
     /// Logs and traces.
@@ -202,6 +205,7 @@ impl Config {
         }
         problems.extend(self.jobs.problems());
         problems.extend(self.storage.problems());
+        problems.extend(self.stream.problems());
         problems
     }
 

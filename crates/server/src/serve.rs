@@ -65,6 +65,9 @@ impl Service {
     /// open, the requests under way, the tasks.
     pub(crate) async fn run(mut self, stop: BoxFuture<'static, Result<(), Error>>) -> Result<(), Error> {
         self.platform.start();
+        if self.roles.contains(&Role::Stream) {
+            self.platform.start_media()?;
+        }
         if self.roles.contains(&Role::Worker) {
             self.platform.start_worker(self.platform.runtime())?;
         }
@@ -180,6 +183,7 @@ async fn open_patiently(config: Config, mailer: Option<Arc<dyn Mailer>>) -> Resu
         tenant: config.tenant,
         jobs,
         storage: config.storage,
+        stream: config.stream,
         chat: config.chat,
     };
     let end = Instant::now() + PATIENCE;

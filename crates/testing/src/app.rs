@@ -136,6 +136,8 @@ impl AppBuilder {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         self.config.web.public_url = base.clone();
+        #[cfg(feature = "stream")]
+        media(&mut self.config);
         #[cfg(feature = "storage")]
         let files = files(&mut self.config);
         let mails = Arc::new(CaptureMailer::default());
@@ -145,6 +147,8 @@ impl AppBuilder {
             Platform::open_with(self.config, self.migrator, Some(mailer), clock, Arc::new(SystemRandom));
         let platform = opened.await.expect("the platform opens");
         platform.start();
+        #[cfg(feature = "stream")]
+        platform.start_media().expect("the media port opens");
         match self.runtime {
             Some(runtime) => platform.start_worker(runtime(&platform)).expect("the runtime starts"),
             None => platform.tenants.start_worker(&platform.tasks),
@@ -170,6 +174,16 @@ impl AppBuilder {
             #[cfg(feature = "storage")]
             _files: files,
         }
+    }
+}
+
+/// A free port on loopback and one thread, for who did not choose another.
+#[cfg(feature = "stream")]
+fn media(config: &mut Config) {
+    let media = &mut config.stream.media;
+    if media.listen.is_empty() {
+        let loopback = std::net::Ipv4Addr::LOCALHOST.into();
+        (media.port, media.threads, media.listen, media.announce) = (0, 1, vec![loopback], vec![loopback]);
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Config {
     /// Rooms and messages.
     #[cfg(feature = "chat")]
     pub chat: veza_chat::ChatConfig,
+    /// Live sound and pictures.
+    #[cfg(feature = "stream")]
+    pub stream: veza_stream::StreamConfig,
     /// Files of organisations.
     #[cfg(feature = "storage")]
     pub storage: veza_storage::StorageConfig,

@@ -12,6 +12,8 @@ pub use veza_core as core;
 pub use veza_jobs as jobs;
 #[cfg(feature = "storage")]
 pub use veza_storage as storage;
+#[cfg(feature = "stream")]
+pub use veza_stream as stream;
 #[cfg(feature = "tenant")]
 pub use veza_tenant as tenant;
 #[cfg(feature = "http")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "webhook")]
+#[cfg(any(feature = "stream", feature = "webhook"))]
 use veza_core::config::Secret;
 use veza_core::db::{DatabaseConfig, DbOpenError, MigrationError, Migrator, Role, check_serving_role};
 use veza_core::{Clock, Db, Random, SystemClock, SystemRandom, Tasks};
@@ -28,6 +28,9 @@ pub struct Platform {
     /// Rooms and messages.
     #[cfg(feature = "chat")]
     pub chat: veza_chat::Chat,
+    /// Channels, live.
+    #[cfg(feature = "stream")]
+    pub streams: veza_stream::Streams,
     /// What runs beside requests.
     pub tasks: Tasks,
     /// The runtime of jobs, which ends before requests do.
@@ -58,6 +61,10 @@ pub enum Error {
     #[cfg(feature = "chat")]
     #[error(transparent)]
     Chat(#[from] veza_chat::Error),
+    /// Channels cannot be set up.
+    #[cfg(feature = "stream")]
+    #[error(transparent)]
+    Stream(#[from] veza_stream::Error),
     /// Files cannot be kept where the configuration says.
     #[cfg(feature = "storage")]
     #[error(transparent)]
@@ -105,7 +112,7 @@ impl Platform {
         let public_url = config.web.public_url.clone();
         #[cfg(not(feature = "http"))]
         let public_url = String::new();
-        #[cfg(feature = "webhook")]
+        #[cfg(any(feature = "stream", feature = "webhook"))]
         let root_secret = config.tenant.root_secret.clone().unwrap_or_else(|| Secret::new(""));
         let tenants = Tenants::new(db.clone(), config.tenant, &public_url, mailer)?;
         tenants.load().await?;
@@ -117,6 +124,8 @@ impl Platform {
         let storage = veza_storage::Storage::configured(db.clone(), config.storage, &tasks).await?;
         #[cfg(feature = "chat")]
         let chat = veza_chat::Chat::new(db.clone(), config.chat)?;
+        #[cfg(feature = "stream")]
+        let streams = veza_stream::Streams::new(db.clone(), config.stream, &root_secret)?;
         Ok(Self {
             db,
             tenants,
@@ -125,6 +134,8 @@ impl Platform {
             storage,
             #[cfg(feature = "chat")]
             chat,
+            #[cfg(feature = "stream")]
+            streams,
             tasks,
             work: Tasks::new(),
             #[cfg(feature = "webhook")]
@@ -146,6 +157,15 @@ impl Platform {
         }
     }
 
+    /// Opens the media port, so that this process takes who publishes and watches.
+    ///
+    /// # Errors
+    /// [`Error::Stream`] when the port cannot be opened.
+    #[cfg(feature = "stream")]
+    pub fn start_media(&self) -> Result<(), Error> {
+        Ok(self.streams.start_media(&self.tasks)?)
+    }
+
     /// Starts what at least one process has to do for all: e-mail, sweeping, and the jobs of `runtime`,
     /// which begins as [`Platform::runtime`].
     ///
@@ -156,6 +176,8 @@ impl Platform {
         self.tenants.start_worker(&self.tasks);
         #[cfg(feature = "chat")]
         self.chat.start_worker(&self.tasks);
+        #[cfg(feature = "stream")]
+        self.streams.start_worker(&self.tasks);
         #[cfg(feature = "storage")]
         if let Some(storage) = &self.storage {
             storage.start_worker(&self.tasks);
@@ -186,9 +208,11 @@ impl Platform {
         &self.webhooks
     }
 
-    /// Takes no more jobs from now on; those under way go on. For the moment at which a process begins to
+    /// Takes no more jobs, publishers and viewers from now on; those under way go on. For the moment at which a process begins to
     /// stop and has requests to end first.
     pub fn stop_working(&self) {
+        #[cfg(feature = "stream")]
+        self.streams.drain();
         self.work.stopping().cancel();
     }
 
@@ -237,11 +261,15 @@ mod http {
             let storage = self.storage.clone().map(veza_storage::http::routes);
             #[cfg(feature = "chat")]
             let chat = veza_chat::http::routes(self.chat.clone());
+            #[cfg(feature = "stream")]
+            let stream = veza_stream::http::routes(self.streams.clone());
             move |routes| {
                 tenant(routes);
                 jobs(routes);
                 #[cfg(feature = "chat")]
                 chat(routes);
+                #[cfg(feature = "stream")]
+                stream(routes);
                 #[cfg(feature = "storage")]
                 if let Some(storage) = &storage {
                     storage(routes);

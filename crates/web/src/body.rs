@@ -37,7 +37,8 @@ fn require_json(req: &HttpRequest) -> Result<(), Problem> {
     Err(Problem::new(&BODY_UNSUPPORTED, detail).status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 
-async fn read(headers: &HeaderMap, mut payload: Payload, limit: u32) -> Result<Bytes, Problem> {
+/// Reads a body of any type, of at most `limit` bytes; what is longer is 413. Its type is for the handler to look at.
+pub async fn read(headers: &HeaderMap, mut payload: Payload, limit: u32) -> Result<Bytes, Problem> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let too_large = || {
         Problem::new(&BODY_TOO_LARGE, format!("the body may have at most {limit} bytes"))

@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, http};
 use crate::config::CorsConfig;
 
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Idempotency-Replayed, \
+    "ETag, Link, Location, Accept-Patch, Accept-Post, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Idempotency-Replayed, \
      Accept-Ranges, Content-Disposition, Content-Range, Repr-Digest, X-Veza-Tags, X-Veza-Version-Id, \
      Tus-Resumable, Tus-Version, Tus-Extension, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Expires, \
      Upload-Metadata, Upload-Defer-Length, Upload-Concat",

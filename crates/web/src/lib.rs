@@ -36,8 +36,8 @@ mod site;
 mod trace_parent;
 mod version;
 
-pub use self::body::BodyLimit;
-pub use self::caller::{Admission, Authenticate, Authenticated, Visitor, Watch};
+pub use self::body::{BodyLimit, read as read_body};
+pub use self::caller::{Admission, Authenticate, Authenticated, Stay, Visitor, Watch};
 pub use self::client::{Client, Credentials};
 pub use self::codes::CODES;
 pub use self::config::{CorsConfig, WebConfig};

@@ -99,4 +99,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-22-130000_chat_create_log",
         sql: include_str!("../../../../migrations/2026-11-22-130000_chat_create_log/up.sql"),
     },
+    Migration {
+        name: "2026-11-23-090000_stream_create_channels",
+        sql: include_str!("../../../../migrations/2026-11-23-090000_stream_create_channels/up.sql"),
+    },
 ];

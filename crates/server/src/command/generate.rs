@@ -27,6 +27,7 @@ fn codes() -> Vec<CodeDoc> {
         veza_jobs::CODES,
         veza_storage::CODES,
         veza_chat::CODES,
+        veza_stream::CODES,
     ]
     .concat();
     codes.sort_by_key(|doc| doc.code);
@@ -44,12 +45,16 @@ pub(super) fn openapi() -> Result<ExitCode, Error> {
         let tenant = veza_tenant::http::routes(tenants);
         let chat = veza_chat::Chat::new(db.clone(), config.chat.clone()).map_err(veza::Error::from)?;
         let chat = veza_chat::http::routes(chat);
+        let root = Secret::new("");
+        let streams = veza_stream::Streams::new(db.clone(), config.stream.clone(), &root);
+        let stream = veza_stream::http::routes(streams.map_err(veza::Error::from)?);
         let jobs = Jobs::new(db, config.jobs.clone()).map_err(veza::Error::from)?;
         let jobs = veza_jobs::http::routes(jobs);
         let platform = move |routes: &mut Routes<'_>| {
             tenant(routes);
             jobs(routes);
             chat(routes);
+            stream(routes);
             veza_storage::http::describe(routes);
         };
         let site = Web::new(config.web.clone(), Arc::new(SystemClock), Arc::new(SystemRandom))

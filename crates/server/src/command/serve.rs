@@ -18,7 +18,7 @@ pub(super) fn run(config: Config, args: &ServeArgs) -> Result<ExitCode, Error> {
     if !problems.is_empty() {
         return Err(Error::Problems(problems));
     }
-    let roles = if args.role.is_empty() { vec![Role::Api, Role::Worker] } else { args.role.clone() };
+    let roles = if args.role.is_empty() { Role::ALL.to_vec() } else { args.role.clone() };
     block_on(async {
         let telemetry = Telemetry::start(&config.telemetry)?;
         let outcome = Box::pin(serve(config, roles, &telemetry)).await;
@@ -32,7 +32,7 @@ pub(super) fn run(config: Config, args: &ServeArgs) -> Result<ExitCode, Error> {
 
 async fn serve(config: Config, roles: Vec<Role>, telemetry: &Telemetry) -> Result<(), Error> {
     let asked = signal::listen()?;
-    let serves = roles.contains(&Role::Api);
+    let serves = roles.iter().any(|role| role.serves());
     let (web, admin) = (config.web.listen.clone(), config.server.admin_listen);
     let metrics = telemetry.metrics.clone();
     let plan = Plan { config, roles, listeners: Listeners::default(), metrics, development: false };

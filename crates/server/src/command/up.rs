@@ -94,7 +94,7 @@ async fn up(mut config: Config, data: DataDir, telemetry: &Telemetry) -> Result<
     };
     let (cluster, config) = started?;
     let exit = cluster.exited();
-    let (roles, metrics) = (vec![Role::Api, Role::Worker], telemetry.metrics.clone());
+    let (roles, metrics) = (Role::ALL.to_vec(), telemetry.metrics.clone());
     let plan = Plan { config, roles, listeners, metrics, development: true };
     let prepare = Box::pin(Service::prepare(plan));
     let outcome = match asked.run_until_cancelled(prepare).await {

@@ -39,3 +39,21 @@ pub enum Event {
     /// It is gone, and its place is free.
     Ended(SessionId, EndReason),
 }
+
+impl EndReason {
+    /// The word that stands for it in answers and rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::NeverConnected => "never_connected",
+            Self::ConsentExpired => "consent_expired",
+            Self::Closed => "closed",
+            Self::HandshakeFailed => "handshake_failed",
+            Self::SourceEnded => "source_ended",
+            Self::TakenOver => "taken_over",
+            Self::Revoked => "revoked",
+            Self::LimitReached => "limit_reached",
+            Self::Drained => "drained",
+        }
+    }
+}

@@ -142,13 +142,16 @@ impl Plane {
         self.inner.registry.add(session, clock() + COMING)
     }
 
-    /// Restarts ICE of a session. What it has holds until the peer uses the new.
+    /// Restarts ICE of a session. What it has holds until the peer uses the new; when its peer has not come, no longer.
     pub fn restart(
         &self,
         session: SessionId,
         local: Credentials,
         remote: Credentials,
     ) -> Result<(), PlaneError> {
+        if self.inner.registry.rename(session, &local, &remote) {
+            return Ok(());
+        }
         let shard = self.inner.registry.name(session, local.ufrag.clone())?;
         self.tell(shard, Message::Restart(session, local, remote));
         Ok(())

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::PlaneError;
 use crate::agreed::Agreed;
+use crate::agreed::Credentials;
 use crate::codec::Codec;
 use crate::id::SessionId;
 
@@ -138,6 +139,21 @@ impl Registry {
                 Named::Yours(session, source)
             }
         }
+    }
+
+    /// Gives a session that nobody has come for yet other names, in place of its own. Answers whether it is one.
+    pub(crate) fn rename(&self, session: SessionId, local: &Credentials, remote: &Credentials) -> bool {
+        let mut state = self.state();
+        let state = &mut *state;
+        let Some(entry) = state.sessions.get_mut(&session) else { return false };
+        let Place::Waiting(waiting, _) = &mut entry.place else { return false };
+        waiting.agreed.local = local.clone();
+        waiting.agreed.remote = remote.clone();
+        for old in std::mem::replace(&mut entry.names, vec![local.ufrag.clone()]) {
+            state.names.remove(&old);
+        }
+        state.names.insert(local.ufrag.clone(), session);
+        true
     }
 
     /// Gives a session another name besides its own.

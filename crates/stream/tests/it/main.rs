@@ -9,7 +9,12 @@
 )]
 
 mod attack;
+mod catalogue;
+mod channels;
 mod forward;
 mod peer;
+mod rig;
 mod road;
+mod sessions;
 mod ways;
+mod whole;

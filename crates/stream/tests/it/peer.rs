@@ -4,8 +4,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::crypto::Fingerprint as PeerFingerprint;
-use str0m::media::{MediaKind, Mid, Pt};
+use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
@@ -119,10 +120,47 @@ impl Peer {
             fingerprints: vec![Fingerprint(fingerprint)],
             tracks: tracks(sources),
         };
-        let peer = Self {
+        let peer = Self::of(rtc, socket, server);
+        (peer, agreed)
+    }
+
+    /// One that offers sound and pictures itself, as browsers do, and its offer.
+    pub(crate) fn offering(direction: Direction) -> (Self, SdpPendingOffer, String) {
+        let mut rtc = RtcConfig::new().set_rtp_mode(true).build(Instant::now());
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        rtc.add_local_candidate(Candidate::host(address, "udp").unwrap()).unwrap();
+        let mut api = rtc.sdp_api();
+        for kind in [MediaKind::Audio, MediaKind::Video] {
+            api.add_media(kind, direction, None, None, None);
+        }
+        let (offer, pending) = api.apply().unwrap();
+        (Self::of(rtc, socket, address), pending, offer.to_sdp_string())
+    }
+
+    /// Takes the answer to its offer.
+    pub(crate) fn answered(&mut self, pending: SdpPendingOffer, answer: &str) {
+        let answer = SdpAnswer::from_sdp_string(answer).unwrap();
+        self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+    }
+
+    /// Sends a packet of the media section `mid`.
+    pub(crate) fn say(&mut self, mid: &str, payload_type: u8, index: u64, payload: &[u8]) {
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_tx_by_mid(Mid::from(mid), None).unwrap();
+        let pt = Pt::new_with_value(payload_type);
+        let time = u32::try_from(index * 960).unwrap();
+        let write = RtpWrite::new(pt, index.into(), time, Instant::now(), payload);
+        stream.write_rtp(write.marker(true));
+        self.turn();
+    }
+
+    fn of(rtc: Rtc, socket: UdpSocket, server: SocketAddr) -> Self {
+        Self {
             rtc,
+            address: socket.local_addr().unwrap(),
             socket,
-            address,
             connected: false,
             packets: Vec::new(),
             keyframe_requests: 0,
@@ -133,8 +171,7 @@ impl Peer {
             roads: None,
             connection: None,
             server,
-        };
-        (peer, agreed)
+        }
     }
 
     /// Sends a packet.

@@ -15,7 +15,7 @@ use futures_util::future::{BoxFuture, LocalBoxFuture, Shared};
 use veza_core::{Caller, TenantId};
 
 pub use self::visitor::Visitor;
-pub use self::watch::Watch;
+pub use self::watch::{Stay, Watch};
 use crate::client::{Client, Credentials};
 use crate::gcra::{Decision, Limit};
 use crate::problem::Problem;

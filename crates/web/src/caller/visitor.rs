@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 use veza_core::TenantId;
 
-use super::verifier;
+use super::{Stay, verifier};
 use crate::client::Client;
 use crate::codes::RATE_LIMITED;
 use crate::gcra::Limit;
@@ -54,6 +54,12 @@ impl Visitor {
         let decision = state.limiter.check(&tenant, Limit::per_minute(requests_per_minute));
         self.0.extensions_mut().insert(decision);
         if decision.allowed { Ok(()) } else { Err(rate::exceeded(&decision)) }
+    }
+
+    /// A watch over `tenant`, which let the visitor in, for what goes on for long.
+    pub fn stay(&self, tenant: TenantId) -> Result<Stay, Problem> {
+        let (state, client) = self.parts()?;
+        Ok(Stay::new(state, client, tenant))
     }
 
     /// The tenant that the request names by its host, or by `X-Tenant-ID`: a hint, nothing verified.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use veza_core::config::Secret;
-use veza_core::{Caller, Kind};
+use veza_core::{Caller, Kind, TenantId};
 
 use crate::client::{Client, Credentials};
 use crate::problem::Problem;
@@ -32,22 +32,50 @@ impl Watch {
 
     /// Who shows the credentials, verified now. It is not counted as a request.
     pub async fn verify(&self) -> Result<Caller, Problem> {
-        let Some(authenticate) = &self.state.authenticate else {
-            return Err(Problem::internal(&"a route asks for a caller and nothing verifies credentials"));
-        };
-        Ok(authenticate.authenticate(self.credentials.clone()).await?.caller)
+        Ok(super::verifier(&self.state)?.authenticate(self.credentials.clone()).await?.caller)
     }
 
     /// Ends when the credentials hold no more, with the reason. That they cannot be verified for the moment is none.
     pub async fn ended(&self) -> Problem {
-        loop {
-            tokio::time::sleep(Self::PERIOD).await;
-            match self.verify().await {
-                Err(problem) if matches!(problem.kind(), Kind::Unauthenticated | Kind::Forbidden) => {
-                    return problem;
-                }
-                _ => {}
+        refused(|| self.verify()).await
+    }
+}
+
+/// Looks again and again whether a tenant that let a [`Visitor`] in is still served.
+#[derive(Clone)]
+pub struct Stay {
+    state: Arc<State>,
+    client: Client,
+    tenant: TenantId,
+}
+
+impl fmt::Debug for Stay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stay").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+impl Stay {
+    pub(super) fn new(state: Arc<State>, client: Client, tenant: TenantId) -> Self {
+        Self { state, client, tenant }
+    }
+
+    /// Ends when the tenant is not served any more, with the reason, as [`Watch::ended`] does. It is not counted as
+    /// requests.
+    pub async fn ended(&self) -> Problem {
+        refused(async || super::verifier(&self.state)?.visit(self.tenant, self.client.clone()).await).await
+    }
+}
+
+/// Looks until it is refused.
+async fn refused<T>(look: impl AsyncFn() -> Result<T, Problem>) -> Problem {
+    loop {
+        tokio::time::sleep(Watch::PERIOD).await;
+        match look().await {
+            Err(problem) if matches!(problem.kind(), Kind::Unauthenticated | Kind::Forbidden) => {
+                return problem;
             }
+            _ => {}
         }
     }
 }

@@ -1,0 +1,100 @@
+//! What the data plane tells.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use veza_core::{Caller, Tasks, TenantTx};
+
+use super::Streams;
+use super::sessions::count_end;
+use crate::error::Error;
+use crate::id::SessionId;
+use crate::live::Live;
+use crate::plane::{EndReason, Event};
+use crate::session;
+
+/// How long the end of all sessions may take when the process stops.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+impl Streams {
+    /// Hears the data plane until the process stops, and then ends all sessions.
+    pub(super) fn hear(&self, tasks: &Tasks, mut events: UnboundedReceiver<Event>) {
+        let this = self.clone();
+        tasks.spawn("stream.events", move |stop| async move {
+            while let Some(Some(event)) = stop.run_until_cancelled(events.recv()).await {
+                this.happened(event).await;
+            }
+            let farewell = this.farewell(&mut events);
+            if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
+                tracing::warn!("some sessions could not be ended in time; others find them lost");
+            }
+            if let Some(plane) = this.inner.plane.get().cloned() {
+                // It waits for threads.
+                let _stopped = tokio::task::spawn_blocking(move || plane.stop()).await;
+            }
+        });
+    }
+
+    async fn farewell(&self, events: &mut UnboundedReceiver<Event>) {
+        self.drain();
+        let all: Vec<_> = self.registry().by_tenant().into_values().flatten().collect();
+        // While the data plane knows them.
+        for live in &all {
+            self.read_session(live).await;
+        }
+        for live in &all {
+            self.end_live(live, EndReason::Drained);
+        }
+        while self.registry().len() > 0 {
+            match events.recv().await {
+                Some(event) => self.happened(event).await,
+                None => return,
+            }
+        }
+    }
+
+    async fn happened(&self, event: Event) {
+        let outcome = match event {
+            Event::Connected(id) => self.connected(id).await,
+            Event::Ended(id, reason) => self.ended(id, reason).await,
+        };
+        if let Err(error) = outcome {
+            // The row says that it goes on until it was not seen for long.
+            tracing::warn!(%error, ?event, "what happened to a session cannot be written down");
+        }
+    }
+
+    async fn connected(&self, id: SessionId) -> Result<(), Error> {
+        let Some(live) = self.registry().get(id) else { return Ok(()) };
+        live.state().connected_at = Some(self.db().clock().now());
+        let kind = live.side.kind().as_str();
+        metrics::counter!("veza_stream_sessions_connected_total", "kind" => kind).increment(1);
+        let caller = Caller::system(live.tenant);
+        self.db().tenant(&caller, move |tx: &mut TenantTx<'_>| session::connected(tx, id)).await
+    }
+
+    async fn ended(&self, id: SessionId, reason: EndReason) -> Result<(), Error> {
+        let Some(live) = self.registry().remove(id) else { return Ok(()) };
+        live.state().ended = Some(reason);
+        count_end(&live, reason);
+        self.dismiss_viewers(&live);
+        let reading = Some(self.read_session(&live).await);
+        self.write_end(&live, reason, reading).await
+    }
+
+    /// Watches what a session goes on with, in place of what it was before: when `lost` resolves, it has lost its right.
+    pub(crate) fn guard(
+        &self,
+        live: Arc<Live>,
+        lost: impl Future<Output = ()> + 'static,
+    ) -> impl Future<Output = ()> + 'static {
+        let (this, over) = (self.clone(), live.watch_anew());
+        async move {
+            tokio::select! {
+                () = over.cancelled() => {}
+                () = lost => this.end_live(&live, EndReason::Revoked),
+            }
+        }
+    }
+}

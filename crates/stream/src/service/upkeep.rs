@@ -1,0 +1,210 @@
+//! What is seen to while sessions go on.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use veza_core::{Caller, Reason, Tasks, TenantId, TenantTx};
+
+use super::Streams;
+use crate::channel;
+use crate::error::Error;
+use crate::id::ChannelId;
+use crate::live::{Live, Side};
+use crate::plane::EndReason;
+use crate::session::{self, Closing, Reading, SessionKind};
+
+/// How often channels are looked at: whether they are there, and whether their tokens hold.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often sessions are metered, and seen to be alive.
+const METER: Duration = Duration::from_secs(10);
+/// How often lost and old sessions are looked for.
+const SWEEP: Duration = Duration::from_secs(20);
+
+/// A publisher may go beyond its bit rate by a third, averaged over the time between two readings: encoders aim at it
+/// and miss.
+const TOLERANCE: (i64, i64) = (4, 3);
+
+impl Streams {
+    pub(super) fn look_after(&self, tasks: &Tasks) {
+        let this = self.clone();
+        tasks.every("stream.look", LOOK, move || {
+            let this = this.clone();
+            async move { this.look().await }
+        });
+        let this = self.clone();
+        let mut told = HashMap::new();
+        tasks.spawn("stream.meter", move |stop| async move {
+            let mut ticks = tokio::time::interval(METER);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+                this.meter(&mut told).await;
+            }
+        });
+    }
+
+    pub(super) fn sweep(&self, tasks: &Tasks) {
+        let this = self.clone();
+        tasks.every("stream.sweep", SWEEP, move || {
+            let this = this.clone();
+            async move {
+                if let Err(error) = this.sweep_once().await {
+                    tracing::warn!(%error, "sessions cannot be swept");
+                }
+            }
+        });
+    }
+
+    /// Ends sessions of channels that are gone, or whose token was ended.
+    pub(crate) async fn look(&self) {
+        self.inner.offered.sweep(self.db().clock().now());
+        for (tenant, sessions) in self.registry().by_tenant() {
+            let channels: HashSet<ChannelId> = sessions.iter().map(|live| live.channel).collect();
+            let ids: Vec<ChannelId> = channels.into_iter().collect();
+            let caller = Caller::system(tenant);
+            let epochs = self.db().read(&caller, move |tx| channel::epochs(tx, &ids)).await;
+            let Ok(epochs) =
+                epochs.inspect_err(|error| tracing::debug!(%error, "channels cannot be looked at"))
+            else {
+                continue;
+            };
+            for live in &sessions {
+                match epochs.get(&live.channel) {
+                    None => self.end_live(live, EndReason::Ended),
+                    Some(now) if live.epoch.is_some_and(|began| began < *now) => {
+                        self.end_live(live, EndReason::Revoked);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Meters all sessions; `told` is how many viewers of each channel its topic was told of.
+    pub(crate) async fn meter(&self, told: &mut HashMap<ChannelId, usize>) {
+        let all = self.registry().by_tenant();
+        gauges(&all);
+        let mut live_channels = HashSet::new();
+        for (tenant, sessions) in all {
+            live_channels.extend(sessions.iter().map(|live| live.channel));
+            let mut readings = Vec::with_capacity(sessions.len());
+            for live in &sessions {
+                self.check_bitrate(live).await;
+                readings.push((live.id, live.state().reading));
+            }
+            let changed = self.changed_viewers(&sessions, told);
+            let (config, news) = (self.config().clone(), changed.clone());
+            let caller = Caller::system(tenant);
+            let write = move |tx: &mut TenantTx<'_>| {
+                let noted = session::note(tx, &readings)?;
+                for (channel, viewers) in &news {
+                    let body = json!({ "channel_id": channel, "viewers": viewers });
+                    session::tell(tx, "stream.viewers", *channel, &body)?;
+                }
+                let month = session::month(tx)?;
+                let beyond =
+                    |kind, most: Option<u32>| most.is_some_and(|most| month.of(kind) >= i64::from(most) * 60);
+                let published = beyond(SessionKind::Publisher, config.publish_minutes_per_month);
+                let watched = beyond(SessionKind::Viewer, config.watch_minutes_per_month);
+                Ok::<_, Error>((noted, published, watched))
+            };
+            match self.db().tenant(&caller, write).await {
+                Ok((noted, published, watched)) => {
+                    told.extend(changed);
+                    self.end_those(&sessions, &noted, published, watched);
+                }
+                // The numbers are absolute: the next time makes up for it.
+                Err(error) => tracing::warn!(%error, "what sessions used cannot be written down yet"),
+            }
+        }
+        told.retain(|channel, _| live_channels.contains(channel));
+    }
+
+    /// Ends sessions that somebody else has ended in the database, and those beyond the month's limit.
+    fn end_those(&self, sessions: &[Arc<Live>], noted: &session::Noted, published: bool, watched: bool) {
+        for live in sessions {
+            let beyond = match live.side.kind() {
+                SessionKind::Publisher => published,
+                SessionKind::Viewer => watched,
+            };
+            // One that began a moment ago is not written down yet.
+            let is_known = live.state().connected_at.is_some();
+            if beyond {
+                self.end_live(live, EndReason::LimitReached);
+            } else if is_known && !noted.goes_on(live.id) {
+                self.end_live(live, EndReason::Ended);
+            }
+        }
+    }
+
+    /// Reads a session, and ends a publisher that sends too much.
+    async fn check_bitrate(&self, live: &Live) {
+        let (before, since) = {
+            let state = live.state();
+            (state.reading, state.read_at)
+        };
+        let now = self.read_session(live).await;
+        let (Side::Publisher { max_kbps }, Some(since)) = (&live.side, since) else { return };
+        let milliseconds = (self.db().clock().now() - since).num_milliseconds();
+        if is_beyond(before, now, milliseconds, *max_kbps) {
+            self.end_live(live, EndReason::LimitReached);
+        }
+    }
+
+    /// Channels whose number of viewers changed since it was told.
+    fn changed_viewers(
+        &self,
+        sessions: &[Arc<Live>],
+        told: &HashMap<ChannelId, usize>,
+    ) -> HashMap<ChannelId, usize> {
+        let publishers = sessions.iter().filter(|live| live.side.kind() == SessionKind::Publisher);
+        let counts = publishers.map(|live| (live.channel, self.registry().viewers(live.place())));
+        counts.filter(|(channel, count)| told.get(channel).copied().unwrap_or(0) != *count).collect()
+    }
+
+    /// Ends sessions whose process is gone, and removes old ones.
+    pub(crate) async fn sweep_once(&self) -> Result<(), Error> {
+        let lost = self.db().system(Reason("stream.sweep"), session::lost).await?;
+        for (tenant, id) in lost {
+            let closing = Closing { id, reason: session::LOST, reading: None };
+            let close = move |tx: &mut TenantTx<'_>| session::close(tx, &closing);
+            self.db().tenant(&Caller::system(tenant), close).await?;
+        }
+        let days = self.config().keep_sessions_days;
+        self.db().system(Reason("stream.sweep"), move |tx| session::forget(tx, days)).await?;
+        Ok(())
+    }
+}
+
+fn is_beyond(before: Reading, now: Reading, milliseconds: i64, max_kbps: u32) -> bool {
+    // Bits in a millisecond are kbit in a second.
+    let bits = now.received.saturating_sub(before.received).saturating_mul(8);
+    let (most, of) = TOLERANCE;
+    milliseconds >= 1_000
+        && bits.saturating_mul(of) > milliseconds.saturating_mul(i64::from(max_kbps)).saturating_mul(most)
+}
+
+fn gauges(all: &HashMap<TenantId, Vec<Arc<Live>>>) {
+    for kind in [SessionKind::Publisher, SessionKind::Viewer] {
+        let count = all.values().flatten().filter(|live| live.side.kind() == kind).count();
+        let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        metrics::gauge!("veza_stream_sessions", "kind" => kind.as_str()).set(count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_third_beyond_the_bit_rate_is_too_much() {
+        let read = |received| Reading { received, ..Reading::default() };
+        // 1,000 kbit/s are 1,250,000 bytes in ten seconds.
+        assert!(!is_beyond(read(0), read(1_250_000), 10_000, 1_000));
+        assert!(!is_beyond(read(0), read(1_666_666), 10_000, 1_000));
+        assert!(is_beyond(read(0), read(1_666_668), 10_000, 1_000));
+        assert!(!is_beyond(read(5_000_000), read(6_250_000), 10_000, 1_000));
+        assert!(!is_beyond(read(0), read(i64::MAX), 999, 1), "too short to tell");
+    }
+}
