@@ -23,7 +23,7 @@ const RUN: [Need; 4] = [
     Need { what: "setpriv and flock", packages: &["util-linux"], present: util_linux },
 ];
 
-const TEST: [Need; 7] = [
+const TEST: [Need; 8] = [
     Need {
         what: "the Redis server",
         packages: &["redis-server"],
@@ -35,6 +35,11 @@ const TEST: [Need; 7] = [
         what: "a browser and its driver",
         packages: &["chromium", "chromium-driver"],
         present: || shell::on_path("chromium") && shell::on_path("chromedriver"),
+    },
+    Need {
+        what: "ffmpeg",
+        packages: &["ffmpeg"],
+        present: || shell::on_path("ffmpeg") && shell::on_path("ffprobe"),
     },
     Need { what: "Nix, to read", packages: &["nix-bin"], present: || shell::on_path("nix-instantiate") },
     Need { what: "promtool", packages: &["prometheus"], present: || shell::on_path("promtool") },

@@ -38,7 +38,7 @@ const TEST: &str = "\
 cargo xtask test [filter…] [--only step,…] [--skip step,…] [--keep-going] [--no-install] [--dry-run]
 
 Installs what tests need (what `up` needs, and redis-server, python3, python3-aiosmtpd, chromium,
-chromium-driver, nix-bin, prometheus, systemd; nixfmt and deadnix with cargo), then runs, fastest
+chromium-driver, ffmpeg, nix-bin, prometheus, systemd; nixfmt and deadnix with cargo), then runs, fastest
 first:
 
     fmt       cargo fmt --all --check

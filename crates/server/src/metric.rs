@@ -191,6 +191,18 @@ pub const METRICS: &[Metric] = &[
         meaning: "Packets that a recorder did not take in time.",
     },
     Metric {
+        name: "veza_stream_recording_retries_total",
+        kind: "counter",
+        labels: &[],
+        meaning: "Parts of recordings that could not be stored, and are tried again.",
+    },
+    Metric {
+        name: "veza_stream_recordings_total",
+        kind: "counter",
+        labels: &[],
+        meaning: "Recordings that began.",
+    },
+    Metric {
         name: "veza_stream_refused_connections_total",
         kind: "counter",
         labels: &[],

@@ -103,4 +103,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-23-090000_stream_create_channels",
         sql: include_str!("../../../../migrations/2026-11-23-090000_stream_create_channels/up.sql"),
     },
+    Migration {
+        name: "2026-11-23-100000_stream_create_recordings",
+        sql: include_str!("../../../../migrations/2026-11-23-100000_stream_create_recordings/up.sql"),
+    },
 ];

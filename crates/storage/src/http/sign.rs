@@ -77,10 +77,11 @@ async fn sign(
     };
     let signed = state.storage.sign(&caller, new).await?;
     let (method, expires_at) = (signed.grant.action, signed.expires_at);
-    Ok(HttpResponse::Ok().json(SignedUrl { url: url(&signed), method, expires_at }))
+    Ok(HttpResponse::Ok().json(SignedUrl { url: signed_url(&signed), method, expires_at }))
 }
 
-fn url(signed: &SignedGrant) -> String {
+/// The URL of a grant, without scheme and host. Who has it may do what it says.
+pub fn signed_url(signed: &SignedGrant) -> String {
     let grant = &signed.grant;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte);
     let mut url = format!(

@@ -4,6 +4,7 @@ mod channels;
 mod cors;
 mod description;
 mod entry;
+pub mod recordings;
 mod resource;
 mod sessions;
 mod tokens;

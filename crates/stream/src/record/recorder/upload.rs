@@ -1,0 +1,167 @@
+//! Segments of a log on their way to where they are kept.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Busy, blocking};
+use crate::record::Error;
+use crate::record::log::{self, Abandoned, End, Head, Log};
+use crate::record::shelf::Shelf;
+
+/// The first pause after a failure. Each further one is twice as long,
+const FIRST: Duration = Duration::from_millis(500);
+/// and none is longer than this.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// What a recording tells whoever stores it.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// A segment is complete.
+    Segment(u32),
+    /// Nothing follows. The log is held until all is stored.
+    End(End, Log),
+}
+
+/// Why storing was given up.
+enum Abort {
+    /// The recording was deleted.
+    Deleted,
+    /// The process stops. The log stays for the next one.
+    Stopped,
+}
+
+pub(super) struct Upload {
+    pub(super) shelf: Shelf,
+    pub(super) directory: PathBuf,
+    pub(super) head: Head,
+    /// Until it is dropped, the recorder is not idle.
+    pub(super) _busy: Busy,
+}
+
+impl Upload {
+    /// Stores segments as they are completed.
+    pub(super) async fn segments(self, mut steps: mpsc::UnboundedReceiver<Step>, stop: CancellationToken) {
+        let mut outcome = Ok(());
+        while let Some(step) = steps.recv().await {
+            outcome = match step {
+                _ if matches!(outcome, Err(Abort::Stopped)) => break,
+                Step::Segment(number) => self.segment(number, &stop).await,
+                Step::End(end, held) => {
+                    let ended = self.end(Some(end), outcome, &stop).await;
+                    drop(held);
+                    ended
+                }
+            };
+        }
+    }
+
+    async fn segment(&self, number: u32, stop: &CancellationToken) -> Result<(), Abort> {
+        let path = log::segment_path(&self.directory, number);
+        self.persist("a segment is not stored", stop, async || {
+            let path = path.clone();
+            if let Some(segment) = blocking(move || log::read_segment(&path)).await? {
+                self.shelf.put(&self.head, number, segment).await?;
+            }
+            let directory = self.directory.clone();
+            Ok(blocking(move || log::remove_segment(&directory, number)).await?)
+        })
+        .await
+    }
+
+    /// Ends the recording, all of whose segments are stored, unless it was deleted.
+    async fn end(
+        &self,
+        end: Option<End>,
+        segments: Result<(), Abort>,
+        stop: &CancellationToken,
+    ) -> Result<(), Abort> {
+        match segments {
+            Err(Abort::Stopped) => return Err(Abort::Stopped),
+            Err(Abort::Deleted) => {
+                self.persist("a log is not removed", stop, async || self.shelf.dropped(&self.head).await)
+                    .await?;
+            }
+            Ok(()) => {
+                self.persist("a recording is not ended", stop, async || {
+                    match end {
+                        Some(end) => self.shelf.end(&self.head, end).await?,
+                        None => self.shelf.interrupted(&self.head).await?,
+                    }
+                    self.shelf.stored(&self.head).await
+                })
+                .await?;
+            }
+        }
+        self.persist("a log is not removed", stop, async || {
+            let directory = self.directory.clone();
+            Ok(blocking(move || log::remove(&directory)).await?)
+        })
+        .await
+    }
+
+    /// Tries until it succeeds; when the process stops, once more.
+    async fn persist<F: Future<Output = Result<(), Error>>>(
+        &self,
+        what: &'static str,
+        stop: &CancellationToken,
+        work: impl Fn() -> F,
+    ) -> Result<(), Abort> {
+        let mut pause = FIRST;
+        loop {
+            let last = stop.is_cancelled();
+            match work().await {
+                Ok(()) => return Ok(()),
+                Err(Error::Absent(_)) => return Err(Abort::Deleted),
+                Err(error) => {
+                    metrics::counter!("veza_stream_recording_retries_total").increment(1);
+                    tracing::warn!(%error, recording.id = %self.head.recording, "{what}");
+                }
+            }
+            if last {
+                return Err(Abort::Stopped);
+            }
+            let _stops = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+            pause = pause.saturating_mul(2).min(LONGEST);
+        }
+    }
+}
+
+/// Stores and ends what another process left.
+pub(super) async fn recovered(shelf: Shelf, abandoned: Abandoned, busy: Busy, stop: CancellationToken) {
+    let directory = abandoned.directory.clone();
+    let read = {
+        let directory = directory.clone();
+        blocking(move || {
+            Ok((log::read_head(&directory)?, log::segments(&directory)?, log::read_end(&directory)))
+        })
+    };
+    let (head, segments, end) = match read.await {
+        Ok(read) => read,
+        Err(error) => {
+            tracing::error!(%error, directory = %directory.display(), "the log of a recording cannot be read");
+            return;
+        }
+    };
+    // A process that was killed before it wrote down whose it is has recorded nothing.
+    let Some(head) = head else {
+        if let Err(error) = blocking(move || log::remove(&directory)).await {
+            tracing::warn!(%error, "an empty log is not removed");
+        }
+        return;
+    };
+    tracing::info!(recording.id = %head.recording, segments = segments.len(), "a recording is brought to its end");
+    let upload = Upload { shelf, directory, head, _busy: busy };
+    let begun = async || upload.shelf.begin(&upload.head).await;
+    let mut outcome = upload.persist("a recording is not noted", &stop, begun).await;
+    for number in segments {
+        if outcome.is_ok() {
+            outcome = upload.segment(number, &stop).await;
+        }
+    }
+    let _left_for_the_next_start = upload.end(end, outcome, &stop).await;
+    drop(abandoned);
+}
