@@ -132,6 +132,7 @@ impl Config {
         config.jobs.read_files()?;
         config.chat.read_files()?;
         config.storage.read_files()?;
+        config.stream.read_files()?;
         Ok(config)
     }
 
@@ -197,6 +198,7 @@ impl Config {
                 ("storage.s3.secret_access_key", &self.storage.s3.secret_access_key),
                 ("storage.kms.secret_access_key", &self.storage.kms.secret_access_key),
                 ("storage.vault.token", &self.storage.vault.token),
+                ("stream.turn_password", &self.stream.turn_password),
             ] {
                 let shown = secret.as_ref().is_some_and(|secret| secret.expose() == "[secret]");
                 let problem = format!("{key} is [secret], which `veza config show` prints in its place");

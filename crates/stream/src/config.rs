@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use veza_core::config::{ConfigError, Secret, read_secret};
 
 use crate::plane::PlaneConfig;
 
@@ -23,25 +24,17 @@ pub struct StreamConfig {
     pub publish_minutes_per_month: Option<u32>,
     /// Minutes that all viewers of an organisation may watch in a month (UTC). Unset, there is no limit.
     pub watch_minutes_per_month: Option<u32>,
-    /// STUN and TURN servers that clients are told, such as `stun:stun.example.org:3478`. Veza needs none; clients whose
-    /// network lets neither UDP nor the media port through need one of TURN.
-    pub ice_servers: Vec<IceServer>,
+    /// URLs of STUN and TURN servers that clients are told, such as `stun:stun.example.org:3478` (RFC 7064, RFC 7065). Veza
+    /// needs none; clients whose network lets neither UDP nor the media port through need one of TURN.
+    pub ice_servers: Vec<String>,
+    /// The user name at the TURN servers.
+    pub turn_username: Option<String>,
+    /// The password at the TURN servers. Every client is told.
+    pub turn_password: Option<Secret>,
+    /// Instead of `turn_password`: a file that holds it.
+    pub turn_password_file: Option<std::path::PathBuf>,
     /// Days for which ended sessions are kept.
     pub keep_sessions_days: u32,
-}
-
-/// A STUN or TURN server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct IceServer {
-    /// `stun:`, `turn:` or `turns:` and the host (RFC 7064, RFC 7065).
-    pub url: String,
-    /// The user name, for TURN.
-    #[serde(default)]
-    pub username: Option<String>,
-    /// Its password. Every client is told.
-    #[serde(default)]
-    pub credential: Option<String>,
 }
 
 impl Default for StreamConfig {
@@ -55,12 +48,20 @@ impl Default for StreamConfig {
             publish_minutes_per_month: None,
             watch_minutes_per_month: None,
             ice_servers: Vec::new(),
+            turn_username: None,
+            turn_password: None,
+            turn_password_file: None,
             keep_sessions_days: 90,
         }
     }
 }
 
 impl StreamConfig {
+    /// Reads the secrets that are in files.
+    pub fn read_files(&mut self) -> Result<(), ConfigError> {
+        read_secret("stream.turn_password", &mut self.turn_password, self.turn_password_file.as_deref())
+    }
+
     /// What cannot work, in sentences.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -79,23 +80,28 @@ impl StreamConfig {
         );
         check(self.media.max_sessions > 0, "stream.media.max_sessions must be at least 1");
         check(
-            self.ice_servers.iter().all(IceServer::is_possible),
-            "stream.ice_servers must have URLs such as stun:host:3478 and turns:host:5349, and no quotes or spaces",
+            self.ice_servers.iter().all(|url| is_possible(url)),
+            "stream.ice_servers must be URLs such as stun:host:3478 and turns:host:5349, without quotes and spaces",
+        );
+        let password = self.turn_password.as_ref().map(Secret::expose);
+        check(
+            [self.turn_username.as_deref(), password].into_iter().flatten().all(is_plain),
+            "stream.turn_username and stream.turn_password must be visible ASCII characters without quotes",
+        );
+        check(
+            self.turn_username.is_some() == password.is_some(),
+            "stream.turn_username and stream.turn_password belong together",
         );
         problems
     }
 }
 
-impl IceServer {
-    /// It is written into a header.
-    fn is_possible(&self) -> bool {
-        let plain =
-            |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\<>,;".contains(&byte));
-        let scheme = self.url.split_once(':').map(|(scheme, _)| scheme);
-        matches!(scheme, Some("stun" | "stuns" | "turn" | "turns"))
-            && [Some(self.url.as_str()), self.username.as_deref(), self.credential.as_deref()]
-                .into_iter()
-                .flatten()
-                .all(plain)
-    }
+/// It is written into a header, in quotes.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\<>,;".contains(&byte))
+}
+
+fn is_possible(url: &str) -> bool {
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme);
+    is_plain(url) && matches!(scheme, Some("stun" | "stuns" | "turn" | "turns"))
 }

@@ -31,7 +31,7 @@ pub use self::{
     agreed::{Agreed, Credentials, Fingerprint},
     boundary::CATALOGUE_EXCEPTIONS,
     codec::{Codec, Kind},
-    config::{IceServer, StreamConfig},
+    config::StreamConfig,
     error::{CODES, Error},
     extension::{Extension, ExtensionMap},
     ice::{Candidate, Protocol},

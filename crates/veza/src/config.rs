@@ -41,6 +41,8 @@ impl Config {
         config.chat.read_files()?;
         #[cfg(feature = "storage")]
         config.storage.read_files()?;
+        #[cfg(feature = "stream")]
+        config.stream.read_files()?;
         Ok(config)
     }
 }

@@ -187,18 +187,10 @@ async fn roles_decide(t: DbTest) {
 #[db_test]
 async fn servers_for_turn_are_told(t: DbTest) {
     let servers = |config: &mut veza::Config| {
-        config.stream.ice_servers = vec![
-            veza::stream::IceServer {
-                url: "stun:s.example:3478".to_owned(),
-                username: None,
-                credential: None,
-            },
-            veza::stream::IceServer {
-                url: "turns:t.example:5349".to_owned(),
-                username: Some("u".to_owned()),
-                credential: Some("p".to_owned()),
-            },
-        ];
+        let urls = ["stun:s.example:3478", "turns:t.example:5349"];
+        config.stream.ice_servers = urls.map(str::to_owned).to_vec();
+        config.stream.turn_username = Some("u".to_owned());
+        config.stream.turn_password = Some(veza::core::config::Secret::new("p"));
     };
     let app = AppBuilder::new(&t.database).configure(servers).start().await;
     let path = channel(&app.alice.client).await;

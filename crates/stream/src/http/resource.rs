@@ -10,7 +10,7 @@ use veza_web::{IfMatch, Problem, etag};
 use super::description::{ACCEPT_PATCH, FRAGMENT, require, text};
 use super::entry::Holder;
 use super::{State, problem};
-use crate::config::IceServer;
+use crate::config::StreamConfig;
 use crate::error::Error;
 use crate::live::Live;
 use crate::service::{Condition, Patched, Started};
@@ -24,17 +24,18 @@ pub(super) fn created(state: &State, location: String, started: &Started) -> Htt
         .insert_header((header::LOCATION, location))
         .insert_header((header::ETAG, etag(started.version)))
         .insert_header((ACCEPT_PATCH, FRAGMENT));
-    links(&mut response, &state.streams.config().ice_servers);
+    links(&mut response, state.streams.config());
     response.body(started.answer.clone())
 }
 
 /// The STUN and TURN servers that a client may use (RFC 9725 section 4.6).
-pub(super) fn links(response: &mut HttpResponseBuilder, servers: &[IceServer]) {
-    for server in servers {
-        let url = &server.url;
-        let link = match server.username.as_ref().zip(server.credential.as_ref()) {
+pub(super) fn links(response: &mut HttpResponseBuilder, config: &StreamConfig) {
+    let known = config.turn_username.as_ref().zip(config.turn_password.as_ref());
+    for url in &config.ice_servers {
+        let link = match known.filter(|_| url.starts_with("turn")) {
             Some((user, password)) => format!(
-                "<{url}>; rel=\"ice-server\"; username=\"{user}\"; credential=\"{password}\"; credential-type=\"password\""
+                "<{url}>; rel=\"ice-server\"; username=\"{user}\"; credential=\"{}\"; credential-type=\"password\"",
+                password.expose(),
             ),
             None => format!("<{url}>; rel=\"ice-server\""),
         };

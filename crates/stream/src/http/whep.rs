@@ -66,7 +66,7 @@ async fn watched(
                 .content_type(SDP)
                 .insert_header((header::LOCATION, location(&resource)))
                 .insert_header((ACCEPT_PATCH, BOTH));
-            resource::links(&mut response, &state.streams.config().ice_servers);
+            resource::links(&mut response, state.streams.config());
             Ok(response.body(offer))
         }
     }

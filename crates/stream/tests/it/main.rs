@@ -12,6 +12,7 @@ mod attack;
 mod catalogue;
 mod channels;
 mod forward;
+mod metering;
 mod peer;
 mod rig;
 mod road;

@@ -1,0 +1,82 @@
+//! What sessions use is counted once, and their topic hears of them.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use str0m::media::Direction;
+use veza_core::{Caller, TenantTx};
+use veza_jobs::topic::{self, ExchangeKind, NewExchange};
+use veza_stream::session::SessionsOf;
+use veza_stream::{ChannelId, Error, StreamConfig, Streams, Watched};
+use veza_testing::{DbTest, db_test};
+
+use crate::peer::{Peer, until};
+use crate::rig::{config, create, new, node_with, offer, sessions};
+
+/// A publisher and a viewer that are there, also as the database has it.
+async fn both(t: &DbTest, streams: &Streams, alice: &Caller, id: ChannelId) -> (Peer, Peer) {
+    let (mut sender, pending, offer) = Peer::offering(Direction::SendOnly);
+    let started = streams.publish(&alice.permit().unwrap(), None, id, &offer).await.unwrap();
+    sender.answered(pending, &started.answer);
+    let (mut receiver, pending, offer) = Peer::offering(Direction::RecvOnly);
+    let watched = streams.watch(&alice.permit().unwrap(), None, id, &offer).await.unwrap();
+    let Watched::Started(started) = watched else { panic!("{watched:?}") };
+    receiver.answered(pending, &started.answer);
+    until("both connections", &mut [&mut sender, &mut receiver], |all| all.iter().all(|peer| peer.connected));
+    for _ in 0..1_000 {
+        let now = sessions(&t.db, alice, id, SessionsOf::Now).await;
+        if now.iter().all(|session| session.connected_at.is_some()) {
+            return (sender, receiver);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it was not written down that both came");
+}
+
+#[db_test(clock = "manual")]
+async fn each_second_counts_once_and_the_topic_hears(t: DbTest) {
+    let alice = &t.alice.caller;
+    let permit = alice.permit().unwrap();
+    let exchange = NewExchange { name: "stream".to_owned(), kind: ExchangeKind::Topic, keep_days: 1 };
+    let make = move |tx: &mut TenantTx<'_>| topic::create_exchange(tx, &permit, &exchange).map(drop);
+    t.db.tenant(alice, make).await.unwrap();
+    let id = create(&t.db, alice, new("one")).await.unwrap().id;
+    let (streams, tasks) = node_with(&t.db, config());
+    let (_sender, _receiver) = Box::pin(both(&t, &streams, alice, id)).await;
+    t.clock.advance(TimeDelta::seconds(30));
+    assert!(tasks.stop(Duration::from_secs(10)).await);
+    let ended = sessions(&t.db, alice, id, SessionsOf::Ever).await;
+    assert!(ended.iter().all(|session| session.seconds == 30 && session.ended_at.is_some()), "{ended:?}");
+    let mut superuser = t.database.superuser();
+    let mut used = |kind: &str| {
+        superuser.count(&format!(
+            "SELECT coalesce(sum(quantity), 0)::bigint FROM core.usage_events WHERE kind = 'stream.{kind}'"
+        ))
+    };
+    assert_eq!((used("published_seconds"), used("watched_seconds")), (30, 30));
+    let received: i64 = ended.iter().map(|session| session.received_bytes).sum();
+    let sent: i64 = ended.iter().map(|session| session.sent_bytes).sum();
+    assert_eq!((used("received_bytes"), used("sent_bytes")), (received, sent));
+    let told = "(SELECT string_agg(routing_key, ' ' ORDER BY event_id) FROM jobs.events WHERE routing_key <> 'stream.viewers')";
+    assert_eq!(superuser.text(told).as_deref(), Some("stream.started stream.stopped"));
+    let month = "SELECT (published_seconds * 1000 + watched_seconds)::bigint FROM stream.months";
+    assert_eq!(superuser.count(month), 30_030);
+}
+
+/// What is used up in a month is refused until the next.
+#[db_test(clock = "manual")]
+async fn a_month_has_so_many_minutes(t: DbTest) {
+    let alice = &t.alice.caller;
+    let id = create(&t.db, alice, new("one")).await.unwrap().id;
+    let limited = StreamConfig { watch_minutes_per_month: Some(1), ..config() };
+    let (streams, tasks) = node_with(&t.db, limited.clone());
+    let (_sender, _receiver) = Box::pin(both(&t, &streams, alice, id)).await;
+    t.clock.advance(TimeDelta::seconds(61));
+    assert!(tasks.stop(Duration::from_secs(10)).await);
+    let (streams, _tasks) = node_with(&t.db, limited);
+    streams.publish(&alice.permit().unwrap(), None, id, &offer("sendonly")).await.unwrap();
+    let refused = streams.watch(&alice.permit().unwrap(), None, id, &offer("recvonly")).await;
+    assert!(matches!(refused, Err(Error::LimitReached { max: 1, .. })), "{refused:?}");
+    t.clock.advance(TimeDelta::days(32));
+    streams.watch(&alice.permit().unwrap(), None, id, &offer("recvonly")).await.unwrap();
+}
