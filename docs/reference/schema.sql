@@ -2333,6 +2333,59 @@ ALTER TABLE ONLY stream.months FORCE ROW LEVEL SECURITY;
 ALTER TABLE stream.months OWNER TO veza_owner;
 COMMENT ON TABLE stream.months IS 'For how long a tenant published and watched in a month (UTC), for its limits.';
 
+CREATE TABLE stream.recording_segments (
+    tenant_id uuid NOT NULL,
+    recording_id uuid NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    number integer NOT NULL,
+    header integer NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    bytes bigint NOT NULL,
+    begin_ms bigint NOT NULL,
+    duration_ms bigint NOT NULL,
+    keyframe boolean NOT NULL,
+    CONSTRAINT recording_segments_begin_ms_check CHECK ((begin_ms >= 0)),
+    CONSTRAINT recording_segments_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT recording_segments_duration_ms_check CHECK ((duration_ms >= 0)),
+    CONSTRAINT recording_segments_header_check CHECK ((header > 0)),
+    CONSTRAINT recording_segments_kind_check CHECK ((kind = ANY (ARRAY['header'::text, 'media'::text]))),
+    CONSTRAINT recording_segments_number_check CHECK ((number > 0))
+);
+ALTER TABLE ONLY stream.recording_segments FORCE ROW LEVEL SECURITY;
+ALTER TABLE stream.recording_segments OWNER TO veza_owner;
+COMMENT ON TABLE stream.recording_segments IS 'The objects that a recording is kept as: media, by number in the order of time from begin_ms on, and the headers that stand before them. A header serves all media that came before it as well. keyframe: a player can begin with it.';
+
+CREATE TABLE stream.recordings (
+    tenant_id uuid NOT NULL,
+    recording_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    bucket text NOT NULL COLLATE pg_catalog."C",
+    container text NOT NULL COLLATE pg_catalog."C",
+    tracks jsonb NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    duration_ms bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    reason text COLLATE pg_catalog."C",
+    stored_at timestamp with time zone,
+    file_key text COLLATE pg_catalog."C",
+    file_bytes bigint,
+    file_version uuid,
+    deleted_at timestamp with time zone,
+    CONSTRAINT recordings_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT recordings_check CHECK (((ended_at IS NULL) = (reason IS NULL))),
+    CONSTRAINT recordings_check1 CHECK (((stored_at IS NULL) OR (ended_at IS NOT NULL))),
+    CONSTRAINT recordings_check2 CHECK (((deleted_at IS NULL) OR (ended_at IS NOT NULL))),
+    CONSTRAINT recordings_check3 CHECK ((((file_key IS NULL) = (file_bytes IS NULL)) AND ((file_key IS NULL) = (file_version IS NULL)))),
+    CONSTRAINT recordings_container_check CHECK ((container = ANY (ARRAY['mp4'::text, 'webm'::text, 'matroska'::text]))),
+    CONSTRAINT recordings_duration_ms_check CHECK ((duration_ms >= 0)),
+    CONSTRAINT recordings_file_bytes_check CHECK ((file_bytes >= 0)),
+    CONSTRAINT recordings_tracks_check CHECK ((jsonb_typeof(tracks) = 'array'::text))
+);
+ALTER TABLE ONLY stream.recordings FORCE ROW LEVEL SECURITY;
+ALTER TABLE stream.recordings OWNER TO veza_owner;
+COMMENT ON TABLE stream.recordings IS 'A recording of what was published on a channel. bytes and duration_ms are of the segments that are stored. ended_at: nothing more is recorded; stored_at: all of it is stored; file_key: it is one file. deleted_at: a job removes it.';
+
 CREATE TABLE stream.sessions (
     tenant_id uuid NOT NULL,
     session_id uuid NOT NULL,
@@ -2686,6 +2739,10 @@ ALTER TABLE ONLY stream.channels
     ADD CONSTRAINT channels_pkey PRIMARY KEY (tenant_id, channel_id);
 ALTER TABLE ONLY stream.months
     ADD CONSTRAINT months_pkey PRIMARY KEY (tenant_id, month);
+ALTER TABLE ONLY stream.recording_segments
+    ADD CONSTRAINT recording_segments_pkey PRIMARY KEY (tenant_id, recording_id, kind, number);
+ALTER TABLE ONLY stream.recordings
+    ADD CONSTRAINT recordings_pkey PRIMARY KEY (tenant_id, recording_id);
 ALTER TABLE ONLY stream.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (tenant_id, session_id);
 ALTER TABLE ONLY tenant.api_keys
@@ -2837,6 +2894,8 @@ CREATE INDEX versions_current ON storage.versions USING btree (tenant_id, bucket
 
 CREATE INDEX versions_ended ON storage.versions USING btree (tenant_id, bucket_id, ended_at, version_id) WHERE ((ended_at IS NOT NULL) AND (deleted_at IS NULL));
 
+CREATE INDEX recordings_by_channel ON stream.recordings USING btree (tenant_id, channel_id, recording_id) WHERE (deleted_at IS NULL);
+
 CREATE INDEX sessions_by_end ON stream.sessions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 
 CREATE INDEX sessions_of_channel ON stream.sessions USING btree (tenant_id, channel_id, session_id);
@@ -2932,6 +2991,8 @@ ALTER TABLE ONLY storage.versions
     ADD CONSTRAINT versions_bucket_exists FOREIGN KEY (tenant_id, bucket_id) REFERENCES storage.buckets(tenant_id, bucket_id);
 ALTER TABLE ONLY storage.versions
     ADD CONSTRAINT versions_content_exists FOREIGN KEY (tenant_id, content_id) REFERENCES storage.contents(tenant_id, content_id);
+ALTER TABLE ONLY stream.recording_segments
+    ADD CONSTRAINT recording_segments_recording_exists FOREIGN KEY (tenant_id, recording_id) REFERENCES stream.recordings(tenant_id, recording_id);
 ALTER TABLE ONLY stream.sessions
     ADD CONSTRAINT sessions_tenant_id_channel_id_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES stream.channels(tenant_id, channel_id);
 ALTER TABLE ONLY tenant.api_keys
@@ -3220,6 +3281,8 @@ ALTER TABLE storage.usage ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE stream.channels ENABLE ROW LEVEL SECURITY;
 ALTER TABLE stream.months ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stream.recording_segments ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stream.recordings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE stream.sessions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY system ON stream.sessions TO veza_system USING (true) WITH CHECK (true);
@@ -3227,6 +3290,10 @@ CREATE POLICY system ON stream.sessions TO veza_system USING (true) WITH CHECK (
 CREATE POLICY tenant ON stream.channels TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON stream.months TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON stream.recording_segments TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
+
+CREATE POLICY tenant ON stream.recordings TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON stream.sessions TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 ALTER TABLE tenant.api_keys ENABLE ROW LEVEL SECURITY;
@@ -3620,6 +3687,17 @@ GRANT UPDATE(deleted_at) ON TABLE stream.channels TO veza_app;
 GRANT SELECT,INSERT ON TABLE stream.months TO veza_app;
 GRANT UPDATE(published_seconds) ON TABLE stream.months TO veza_app;
 GRANT UPDATE(watched_seconds) ON TABLE stream.months TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE stream.recording_segments TO veza_app;
+GRANT SELECT,INSERT,DELETE ON TABLE stream.recordings TO veza_app;
+GRANT UPDATE(bytes) ON TABLE stream.recordings TO veza_app;
+GRANT UPDATE(duration_ms) ON TABLE stream.recordings TO veza_app;
+GRANT UPDATE(ended_at) ON TABLE stream.recordings TO veza_app;
+GRANT UPDATE(reason) ON TABLE stream.recordings TO veza_app;
+GRANT UPDATE(stored_at) ON TABLE stream.recordings TO veza_app;
+GRANT UPDATE(file_key) ON TABLE stream.recordings TO veza_app;
+GRANT UPDATE(file_bytes) ON TABLE stream.recordings TO veza_app;
+GRANT UPDATE(file_version) ON TABLE stream.recordings TO veza_app;
+GRANT UPDATE(deleted_at) ON TABLE stream.recordings TO veza_app;
 GRANT SELECT,INSERT ON TABLE stream.sessions TO veza_app;
 GRANT SELECT,DELETE ON TABLE stream.sessions TO veza_system;
 GRANT UPDATE(seen_at) ON TABLE stream.sessions TO veza_app;

@@ -105,6 +105,11 @@ impl DataDir {
         self.0.join("storage")
     }
 
+    /// Where recordings are written before they are stored.
+    pub(crate) fn recordings(&self) -> PathBuf {
+        self.0.join("recordings")
+    }
+
     /// Where the root key of stored files is, if one was made.
     pub(crate) fn storage_key(&self) -> PathBuf {
         self.0.join("storage_root_key")

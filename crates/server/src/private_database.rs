@@ -5,6 +5,7 @@ use std::time::Duration;
 use veza_core::config::Secret;
 use veza_core::db::{Migrator, Progress, bootstrap};
 use veza_postgres::{Binaries, Cluster, SUPERUSER, Settings};
+use veza_stream::record::RecordConfig;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -41,6 +42,10 @@ pub(crate) fn start(config: &mut Config, data: &DataDir) -> Result<Cluster, Erro
         if storage.root_key_file.is_none() && storage.kms.key.is_none() && storage.vault.url.is_none() {
             config.storage.root_key_file = Some(data.create_storage_key()?);
         }
+    }
+    let recorded = &mut config.stream.record.directory;
+    if *recorded == RecordConfig::default().directory {
+        *recorded = data.recordings();
     }
     bootstrap(&cluster.url(SUPERUSER, SUPERUSER), DATABASE)?;
     migrate(&cluster.url("veza_owner", DATABASE))?;

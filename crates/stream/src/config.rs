@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use veza_core::config::{ConfigError, Secret, read_secret};
 
 use crate::plane::PlaneConfig;
+use crate::record::RecordConfig;
 
 /// Live sound and pictures.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -12,6 +13,8 @@ use crate::plane::PlaneConfig;
 pub struct StreamConfig {
     /// Where and how media comes and goes.
     pub media: PlaneConfig,
+    /// Where recordings are written before they are stored.
+    pub record: RecordConfig,
     /// Channels that an organisation may have.
     pub max_channels: u32,
     /// Viewers of an organisation at once, to one process.
@@ -41,6 +44,7 @@ impl Default for StreamConfig {
     fn default() -> Self {
         Self {
             media: PlaneConfig::default(),
+            record: RecordConfig::default(),
             max_channels: 1_000,
             max_viewers: 10_000,
             max_viewers_per_channel: 10_000,

@@ -50,6 +50,8 @@ pub(crate) const DEFAULT_ROLES: [(&str, &[&str]); 3] = [
             "stream.channels.publish",
             "stream.channels.read",
             "stream.channels.watch",
+            "stream.recordings.delete",
+            "stream.recordings.read",
             "stream.tokens.create",
         ],
     ),
@@ -63,6 +65,7 @@ pub(crate) const DEFAULT_ROLES: [(&str, &[&str]); 3] = [
             "chat.rooms.use",
             "stream.channels.read",
             "stream.channels.watch",
+            "stream.recordings.read",
         ],
     ),
 ];

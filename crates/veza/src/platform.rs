@@ -163,6 +163,13 @@ impl Platform {
     /// [`Error::Stream`] when the port cannot be opened.
     #[cfg(feature = "stream")]
     pub fn start_media(&self) -> Result<(), Error> {
+        #[cfg(feature = "storage")]
+        if let Some(storage) = &self.storage {
+            let shelf = veza_stream::record::Shelf::new(storage.clone());
+            let config = self.streams.config().record.clone();
+            let recorder = veza_stream::record::Recorder::new(shelf, config, self.tasks.clone());
+            self.streams.record_with(recorder, &self.tasks);
+        }
         Ok(self.streams.start_media(&self.tasks)?)
     }
 
@@ -197,6 +204,13 @@ impl Platform {
                 .handler::<veza_storage::Collect, _>(storage.clone())
                 .handler::<veza_storage::lifecycle::ApplyLifecycle, _>(storage.clone())
                 .handler::<veza_storage::keys::RewrapKeys, _>(storage.clone()),
+            None => runtime,
+        };
+        #[cfg(all(feature = "storage", feature = "stream"))]
+        let runtime = match self.storage.clone().map(veza_stream::record::Shelf::new) {
+            Some(shelf) => runtime
+                .handler::<veza_stream::record::JoinRecording, _>(shelf.clone())
+                .handler::<veza_stream::record::RemoveRecording, _>(shelf),
             None => runtime,
         };
         runtime
@@ -263,6 +277,8 @@ mod http {
             let chat = veza_chat::http::routes(self.chat.clone());
             #[cfg(feature = "stream")]
             let stream = veza_stream::http::routes(self.streams.clone());
+            #[cfg(all(feature = "storage", feature = "stream"))]
+            let recordings = self.storage.clone().map(veza_stream::http::recordings::routes);
             move |routes| {
                 tenant(routes);
                 jobs(routes);
@@ -273,6 +289,10 @@ mod http {
                 #[cfg(feature = "storage")]
                 if let Some(storage) = &storage {
                     storage(routes);
+                }
+                #[cfg(all(feature = "storage", feature = "stream"))]
+                if let Some(recordings) = &recordings {
+                    recordings(routes);
                 }
             }
         }

@@ -28,6 +28,7 @@ fn codes() -> Vec<CodeDoc> {
         veza_storage::CODES,
         veza_chat::CODES,
         veza_stream::CODES,
+        veza_stream::record::CODES,
     ]
     .concat();
     codes.sort_by_key(|doc| doc.code);
@@ -56,6 +57,7 @@ pub(super) fn openapi() -> Result<ExitCode, Error> {
             chat(routes);
             stream(routes);
             veza_storage::http::describe(routes);
+            veza_stream::http::recordings::describe(routes);
         };
         let site = Web::new(config.web.clone(), Arc::new(SystemClock), Arc::new(SystemRandom))
             .metrics(Arc::new(String::new))

@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 use veza_testing::{Client, TestDirectory};
 
+use crate::person::{PASSWORD, Person, email};
 use crate::process::{wait, wait_for};
-use crate::up::Home;
+use crate::up::{Home, Up};
 
 /// A browser window. It closes when it is dropped.
 struct Browser {
@@ -18,7 +19,7 @@ struct Browser {
 }
 
 /// A test's browser talks to nobody but the test.
-const ARGUMENTS: [&str; 9] = [
+const ARGUMENTS: [&str; 13] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -28,6 +29,11 @@ const ARGUMENTS: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
     "--proxy-server=direct://",
+    // A camera and a microphone that are not there, and media that stays on this machine.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
 ];
 
 impl Browser {
@@ -230,4 +236,100 @@ fn two_people_chat_and_a_cut_connection_loses_nothing() {
         (!text.as_str().unwrap().contains("back again")).then_some(())
     });
     his.wait_for_text("#state", "0 reconnects · 0 lost · 0 doubled");
+}
+
+/// What a browser's peer connection counts, of the kind `inbound-rtp` or `outbound-rtp`.
+fn counted(browser: &Browser, which: &str, direction: &str, kind: &str, what: &str) -> f64 {
+    let script = format!(
+        "const done = arguments[0]; const it = {which};
+         if (!it) return done(null);
+         it.peer.getStats().then((all) => {{
+           let found = null;
+           all.forEach((one) => {{ if (one.type === '{direction}' && one.kind === '{kind}') found = one.{what}; }});
+           done(found);
+         }});"
+    );
+    let body = json!({ "script": script, "args": [] });
+    browser.command("execute/async", &body).as_f64().unwrap_or_default()
+}
+
+fn streams(codec: &str) {
+    let home = Home::used();
+    let mut command = home.up_command();
+    command.env("VEZA_STREAM__MEDIA__PORT", "0").env("VEZA_STREAM__MEDIA__LISTEN", "[\"127.0.0.1\"]");
+    let up = Up::start(&mut command);
+    let owner = Person::new(&up.client(), "acme");
+    let channel = json!({ "name": "stage", "recording": true });
+    wait(owner.client.post("/v1/stream/channels", &channel)).expect(201);
+    let (hers, his) = (Browser::open(), Browser::open());
+    for browser in [&hers, &his] {
+        browser.go(&format!("{}/stream", up.url));
+        browser.write("#enter [name=email]", &email("acme"));
+        browser.write("#enter [name=password]", PASSWORD);
+        browser.click("#enter button");
+        browser.wait_for_text("#channel", "stage");
+    }
+    // Whoever comes first waits.
+    his.click("#watch");
+    his.wait_for_text("#state", "nothing is live yet");
+    hers.evaluate(&format!("(document.querySelector('#codec').value = {})", json!(codec)));
+    hers.click("#publish");
+    wait_for("pictures", || {
+        (counted(&his, "watching", "inbound-rtp", "video", "framesDecoded") > 50.0).then_some(())
+    });
+    wait_for("sound", || {
+        (counted(&his, "watching", "inbound-rtp", "audio", "totalAudioEnergy") > 0.0).then_some(())
+    });
+    his.wait_for_text("#received", codec);
+    hers.wait_for_text("#state", "live · 1 watch");
+    let lost = counted(&his, "watching", "inbound-rtp", "video", "packetsLost");
+    assert!(lost < 1.0, "{lost} packets were lost on one machine");
+    let cipher = "const done = arguments[0]; watching.peer.getStats().then((all) => {
+        all.forEach((one) => { if (one.srtpCipher) done(one.srtpCipher); }); });";
+    let cipher = his.command("execute/async", &json!({ "script": cipher, "args": [] }));
+    assert_eq!(cipher, "SRTP_AEAD_AES_128_GCM", "the cheapest that both know");
+    // Who comes late begins at once.
+    his.click("#watch");
+    his.wait_for_text("#state", "0 watch");
+    his.click("#watch");
+    wait_for("pictures again", || {
+        (counted(&his, "watching", "inbound-rtp", "video", "framesDecoded") > 10.0).then_some(())
+    });
+    hers.click("#publish");
+    his.wait_for_text("#state", "nothing is live");
+    // What was published is there to be played.
+    wait_for("the recording", || {
+        hers.evaluate("recordings()");
+        let there = hers.evaluate("document.querySelector('#recordings button') !== null");
+        (there == true).then_some(())
+    });
+    hers.click("#recordings button");
+    wait_for("it plays", || {
+        let seen = hers.evaluate("document.querySelector('#recordings video')?.currentTime ?? 0");
+        (seen.as_f64().unwrap_or_default() > 1.0).then_some(())
+    });
+    let size = hers.evaluate("document.querySelector('#recordings video').videoWidth");
+    assert_eq!(size, 640);
+    let duration = hers.evaluate("document.querySelector('#recordings video').duration");
+    assert!(duration.as_f64().unwrap_or_default() > 2.0, "{duration}");
+}
+
+#[test]
+fn a_page_publishes_and_another_watches() {
+    streams("VP8");
+}
+
+#[test]
+fn a_page_publishes_vp9() {
+    streams("VP9");
+}
+
+#[test]
+fn a_page_publishes_h264() {
+    streams("H264");
+}
+
+#[test]
+fn a_page_publishes_av1() {
+    streams("AV1");
 }

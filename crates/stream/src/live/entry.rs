@@ -14,8 +14,8 @@ use crate::{Credentials, Track};
 /// What it is for.
 #[derive(Debug, Clone)]
 pub(crate) enum Side {
-    /// It sends, so much at most, in kbit/s.
-    Publisher { max_kbps: u32 },
+    /// It sends, so much at most, in kbit/s; and whether that is recorded.
+    Publisher { max_kbps: u32, records: bool },
     /// It receives what another sends.
     Viewer { source: SessionId },
 }

@@ -10,10 +10,13 @@ use super::Streams;
 use super::sessions::count_end;
 use crate::error::Error;
 use crate::id::SessionId;
-use crate::live::Live;
+use crate::live::{Live, Side};
 use crate::plane::{EndReason, Event};
+use crate::record::{NewRecording, Recorder};
 use crate::session;
 
+/// Packets that a recorder may be behind: two seconds of much.
+const TAPPED: usize = 4_096;
 /// How long the end of all sessions may take when the process stops.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -71,7 +74,29 @@ impl Streams {
         let kind = live.side.kind().as_str();
         metrics::counter!("veza_stream_sessions_connected_total", "kind" => kind).increment(1);
         let caller = Caller::system(live.tenant);
-        self.db().tenant(&caller, move |tx: &mut TenantTx<'_>| session::connected(tx, id)).await
+        self.db().tenant(&caller, move |tx: &mut TenantTx<'_>| session::connected(tx, id)).await?;
+        if let Side::Publisher { records: true, .. } = live.side
+            && let Some(recorder) = self.inner.recorder.get()
+        {
+            self.record(recorder, &live, &caller).await;
+        }
+        Ok(())
+    }
+
+    /// Begins to record. That it cannot be done must not cost anybody the live picture.
+    async fn record(&self, recorder: &Recorder, live: &Live, caller: &Caller) {
+        let Some(plane) = self.inner.plane.get() else { return };
+        let (plane, id) = (plane.clone(), live.id);
+        let new = NewRecording { channel: live.channel, bucket: None, tracks: live.tracks.clone() };
+        let begun = match plane.tap(id, TAPPED) {
+            Ok(tap) => recorder.start(caller, new, tap, move |track| plane.want_keyframe(id, track)).await,
+            // It has ended meanwhile.
+            Err(_ended) => return,
+        };
+        match begun {
+            Ok(recording) => tracing::info!(recording.id = %recording, session.id = %id, "recording"),
+            Err(error) => tracing::error!(%error, session.id = %id, "what is published is not recorded"),
+        }
     }
 
     async fn ended(&self, id: SessionId, reason: EndReason) -> Result<(), Error> {

@@ -23,6 +23,7 @@ use crate::config::StreamConfig;
 use crate::error::Error;
 use crate::live::{Offered, Registry};
 use crate::plane::Plane;
+use crate::record::Recorder;
 use crate::token::Tokens;
 
 /// The channels of one deployment. Cheap to clone.
@@ -41,6 +42,7 @@ struct Inner {
     registry: Registry,
     offered: Offered,
     plane: OnceLock<Plane>,
+    recorder: OnceLock<Recorder>,
 }
 
 impl Streams {
@@ -62,8 +64,27 @@ impl Streams {
             registry: Registry::default(),
             offered: Offered::default(),
             plane: OnceLock::new(),
+            recorder: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Records with `recorder` what is published to channels that say so, and ends what was left of recordings by
+    /// processes that were killed. To be called before [`Self::start_media`]; without it nothing is recorded.
+    pub fn record_with(&self, recorder: Recorder, tasks: &Tasks) {
+        let left = recorder.clone();
+        tasks.spawn("stream.recover", move |_stop| async move {
+            match left.recover().await {
+                Ok(0) => {}
+                Ok(found) => {
+                    tracing::info!(found, "recordings of processes that were killed are being ended")
+                }
+                Err(error) => tracing::error!(%error, "recordings that were left cannot be read"),
+            }
+        });
+        if self.inner.recorder.set(recorder).is_err() {
+            tracing::error!("there is a recorder already");
+        }
     }
 
     /// Opens the media port, and serves sessions from now on. Without it, channels can be seen and changed here, and

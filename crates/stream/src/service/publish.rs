@@ -35,7 +35,8 @@ impl Streams {
         let local = self.local()?;
         let max_kbps = channel.settings.max_kbps.unwrap_or(u32::MAX).min(self.config().max_kbps);
         let answer = publishing.answer(&local, Some(max_kbps));
-        let live = self.publisher(caller, grant, id, max_kbps, &publishing, &local);
+        let side = Side::Publisher { max_kbps, records: channel.settings.recording };
+        let live = self.publisher(caller, grant, id, side, &publishing, &local);
         // Media first: what has no place there begins nothing.
         self.registry().add_publisher(&live);
         let agreed = publishing.agreed(local.credentials);
@@ -58,14 +59,14 @@ impl Streams {
         caller: &Caller,
         grant: Option<&Grant>,
         channel: ChannelId,
-        max_kbps: u32,
+        side: Side,
         publishing: &Publishing,
         local: &Local,
     ) -> Arc<Live> {
         let new = NewLive {
             tenant: caller.tenant(),
             channel,
-            side: Side::Publisher { max_kbps },
+            side,
             epoch: grant.map(|grant| grant.epoch),
             tracks: publishing.tracks.clone(),
             local: local.credentials.clone(),

@@ -145,7 +145,7 @@ impl Streams {
             (state.reading, state.read_at)
         };
         let now = self.read_session(live).await;
-        let (Side::Publisher { max_kbps }, Some(since)) = (&live.side, since) else { return };
+        let (Side::Publisher { max_kbps, .. }, Some(since)) = (&live.side, since) else { return };
         let milliseconds = (self.db().clock().now() - since).num_milliseconds();
         if is_beyond(before, now, milliseconds, *max_kbps) {
             self.end_live(live, EndReason::LimitReached);
