@@ -12,6 +12,7 @@ mod extension;
 pub mod http;
 mod ice;
 mod id;
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only requests ask for all of it"))]
 mod live;
 mod packet;
 pub mod permission;
@@ -21,6 +22,7 @@ mod rtcp;
 mod rtp;
 mod schema;
 pub mod sdp;
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only requests ask for all of it"))]
 mod service;
 pub mod session;
 mod srtp;
