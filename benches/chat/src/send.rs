@@ -86,6 +86,7 @@ fn veza(options: &Options, stage: &Stage, rooms: usize, senders: usize) -> Outco
                         client_id: Some(Uuid::from_u128(u128::from(count.fetch_add(1, Ordering::Relaxed)))),
                         reply_to: None,
                         body: Body::text(TEXT),
+                        ..NewMessage::default()
                     };
                     let began = Instant::now();
                     let permit = caller.permit().map_err(|error| error.to_string())?;

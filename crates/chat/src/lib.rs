@@ -34,7 +34,7 @@ pub use self::{
     hub::SignalKind,
     id::{MemberId, RoomId},
     log::events,
-    message::Body,
+    message::{Attachment, Body, MAX_ATTACHMENTS, NewAttachment, NewMessage},
     presence::{MAX_WATCHED, Presence},
-    service::{Chat, NewMessage},
+    service::Chat,
 };

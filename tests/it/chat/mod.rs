@@ -1,5 +1,6 @@
 //! Rooms over HTTP, server-sent events and WebSocket.
 
+mod attachments;
 mod http;
 mod peer;
 mod socket;

@@ -1,5 +1,7 @@
 //! The routes below `/v1/chat`.
 
+#[cfg(feature = "storage")]
+mod attachments;
 mod events;
 mod members;
 mod messages;
@@ -37,6 +39,8 @@ pub fn routes(chat: Chat) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
         rooms::routes(routes);
         members::routes(routes);
         messages::routes(routes);
+        #[cfg(feature = "storage")]
+        attachments::routes(routes);
         reactions::routes(routes);
         events::routes(routes);
         socket::routes(routes);

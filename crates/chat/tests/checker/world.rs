@@ -71,7 +71,7 @@ pub(crate) async fn fill(db: &Db, organisations: &[Organisation; 2], history: &H
             for _ in 0..OLD {
                 let client = uuid::Builder::from_random_bytes(veza_core::bytes(dice.random())).into_uuid();
                 let body = Body::text(format!("{client} {}", "x".repeat(LENGTH)));
-                let message = NewMessage { client_id: Some(client), reply_to: None, body };
+                let message = NewMessage { client_id: Some(client), reply_to: None, body, ..NewMessage::default() };
                 let permit = dice.pick(&organisation.people).caller().permit().unwrap();
                 let (chat, room) = (chat.clone(), *room);
                 history.begin(client, room);

@@ -8,8 +8,7 @@ use super::answers::Wrong;
 use super::bodies::{At, Behind, Editing, InRoom, Nothing, Of, Sending, Token, With};
 use super::writing::text;
 use crate::id::{MemberId, RoomId};
-use crate::message::Body;
-use crate::service::NewMessage;
+use crate::message::{Body, NewMessage};
 
 /// Numbers that JSON's numbers hold exactly.
 const MAX_ID: u64 = 1 << 53;
@@ -53,8 +52,9 @@ impl Head {
                 parse_json(text).map(|Behind { room, after, .. }| Request::Subscribe { room, after })?
             }
             "unsubscribe" => parse_json(text).map(|InRoom { room, .. }| Request::Unsubscribe { room })?,
-            "send" => parse_json(text).map(|Sending { room, body, client_id, reply_to, .. }| {
-                Request::Send { room, message: NewMessage { client_id, reply_to, body } }
+            "send" => parse_json(text).map(|sending: Sending| {
+                let Sending { room, body, attachments, client_id, reply_to, .. } = sending;
+                Request::Send { room, message: NewMessage { client_id, reply_to, body, attachments } }
             })?,
             "edit" => {
                 parse_json(text).map(|Editing { room, seq, body, .. }| Request::Edit { room, seq, body })?
