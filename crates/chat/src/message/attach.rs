@@ -127,7 +127,8 @@ pub(crate) async fn url(
     seq: i64,
     number: usize,
 ) -> Result<String, Error> {
-    let (caller, permit) = (permit.caller(), permit.clone());
+    let caller = permit.caller();
+    let permit: Permit<UseRooms> = caller.permit()?;
     let look = move |tx: &mut TenantTx<'_>| {
         let message = get(tx, &permit, room, seq)?;
         message.attachments.into_iter().nth(number).ok_or(Error::NotFound("attachment"))

@@ -20,6 +20,7 @@ mod dice;
 mod follower;
 mod history;
 mod node;
+mod person;
 mod proxy;
 mod raw;
 mod schedule;
@@ -39,7 +40,7 @@ const TIME: Duration = Duration::from_secs(35);
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
-        Some("node") => node::run(&arguments[1], &arguments[2]),
+        Some("node") => node::run(&arguments[1], Some(&arguments[2])),
         Some("--list") => println!("checker: test"),
         _ => check(number(&arguments, "--schedules"), number(&arguments, "--seed").unwrap_or(1)),
     }

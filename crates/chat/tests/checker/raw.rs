@@ -15,7 +15,7 @@ use veza_chat::{Body, Delivery, RoomId};
 use crate::dice::Dice;
 use crate::follower::Follower;
 use crate::history::Wrong;
-use crate::world::Person;
+use crate::person::Person;
 
 /// Messages on their way at once.
 const AT_ONCE: usize = 8;

@@ -20,7 +20,8 @@ use crate::raw::Raw;
 use crate::services::Services;
 use crate::steady::{Steady, in_time};
 use crate::verdict::{self, Verdict};
-use crate::world::{self, Organisation, Person};
+use crate::person::Person;
+use crate::world::{self, Organisation};
 
 /// Pieces of trouble.
 const TROUBLES: u64 = 4;

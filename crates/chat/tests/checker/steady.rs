@@ -13,7 +13,7 @@ use veza_chat::{Body, Delivery, Event, NewMessage, RoomId};
 use crate::dice::Dice;
 use crate::follower::Follower;
 use crate::history::{History, Wrong};
-use crate::world::Person;
+use crate::person::Person;
 
 /// Tokens hold for so long, so that they are renewed within a schedule.
 const HOLDS: Duration = Duration::from_millis(1_500);

@@ -1,55 +1,18 @@
 //! Two tenants, people in them, and rooms.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use futures_util::future::join_all;
-use uuid::Uuid;
-use veza_chat::permission::{CreateRooms, UseRooms};
 use veza_chat::room::{self, NewRoom, RoomKind};
 use veza_chat::{Body, Chat, ChatConfig, MemberId, NewMessage, RoomId};
-use veza_core::{Caller, Db, Permission, Principal, Scopes, TenantId, TenantTx};
+use veza_core::{Db, TenantId, TenantTx};
 
 use crate::dice::Dice;
 use crate::history::History;
+use crate::person::Person;
 
 /// People of a tenant.
 pub(crate) const PEOPLE: u64 = 4;
 /// Rooms of a tenant.
 const ROOMS: u64 = 2;
-
-/// Somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Person {
-    pub(crate) tenant: TenantId,
-    pub(crate) number: u64,
-}
-
-impl Person {
-    fn id(self) -> Uuid {
-        Uuid::from_u128(0x1000 + u128::from(self.number))
-    }
-
-    pub(crate) fn caller(self) -> Caller {
-        let scopes = Scopes::new([UseRooms::NAME, CreateRooms::NAME]);
-        Caller::verified(self.tenant, Principal::Person(self.id()), scopes)
-    }
-
-    /// A token that holds for so long; [`Person::shown`] reads it.
-    pub(crate) fn token(self, holds: Duration) -> String {
-        let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + holds;
-        format!("{}.{}.{}", self.tenant.as_uuid(), self.number, until.as_millis())
-    }
-
-    /// Whose token it is, if it holds.
-    pub(crate) fn shown(token: &str) -> Option<Self> {
-        let mut parts = token.split('.');
-        let tenant = TenantId::from_verified(parts.next()?.parse().ok()?);
-        let number = parts.next()?.parse().ok()?;
-        let until = Duration::from_millis(parts.next()?.parse().ok()?);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        (now < until).then_some(Self { tenant, number })
-    }
-}
 
 /// A tenant with its people and rooms.
 #[derive(Debug, Clone)]
