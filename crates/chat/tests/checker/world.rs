@@ -9,8 +9,6 @@ use crate::dice::Dice;
 use crate::history::History;
 use crate::person::Person;
 
-/// People of a tenant.
-pub(crate) const PEOPLE: u64 = 4;
 /// Rooms of a tenant.
 const ROOMS: u64 = 2;
 
@@ -21,17 +19,22 @@ pub(crate) struct Organisation {
     pub(crate) rooms: Vec<RoomId>,
 }
 
-/// So many messages are in each room from the beginning, of this many characters: more than waits for one connection.
-const OLD: u64 = 150;
+/// Characters of a message that is there from the beginning.
 const LENGTH: usize = 2_000;
 
-/// Sends what is there before anybody listens, all at once.
-pub(crate) async fn fill(db: &Db, organisations: &[Organisation; 2], history: &History, dice: &mut Dice) {
+/// Sends what is there before anybody listens, all at once: so many messages in each room.
+pub(crate) async fn fill(
+    db: &Db,
+    organisations: &[Organisation; 2],
+    old: u64,
+    history: &History,
+    dice: &mut Dice,
+) {
     let chat = Chat::new(db.clone(), ChatConfig::default()).unwrap();
     let mut sendings = Vec::new();
     for organisation in organisations {
         for room in &organisation.rooms {
-            for _ in 0..OLD {
+            for _ in 0..old {
                 let client = uuid::Builder::from_random_bytes(veza_core::bytes(dice.random())).into_uuid();
                 let body = Body::text(format!("{client} {}", "x".repeat(LENGTH)));
                 let message = NewMessage { client_id: Some(client), reply_to: None, body, ..NewMessage::default() };
@@ -48,14 +51,14 @@ pub(crate) async fn fill(db: &Db, organisations: &[Organisation; 2], history: &H
 }
 
 /// Makes the two of a schedule.
-pub(crate) async fn make(db: &Db, seed: u64) -> [Organisation; 2] {
-    [organisation(db, 2 * seed).await, organisation(db, 2 * seed + 1).await]
+pub(crate) async fn make(db: &Db, seed: u64, people: u64) -> [Organisation; 2] {
+    [organisation(db, 2 * seed, people).await, organisation(db, 2 * seed + 1, people).await]
 }
 
-async fn organisation(db: &Db, number: u64) -> Organisation {
+async fn organisation(db: &Db, number: u64, people: u64) -> Organisation {
     let id = veza_core::id::uuid_v7(db.clock().now(), &**db.random());
     let tenant = TenantId::from_verified(id);
-    let people: Vec<Person> = (0..PEOPLE).map(|number| Person { tenant, number }).collect();
+    let people: Vec<Person> = (0..people).map(|number| Person { tenant, number }).collect();
     let mut rooms = Vec::new();
     for room in 0..ROOMS {
         let new = NewRoom {

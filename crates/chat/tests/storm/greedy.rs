@@ -11,7 +11,7 @@ use crate::server::{Server, ask, enter};
 /// Subscriptions that are asked for.
 const ASKED: u64 = 10_000;
 /// KiB that they may cost the server: each that it grants keeps a room, without events, and the listener.
-const MEMORY: u64 = 24 * 1024;
+const MEMORY: u64 = 8 * 1024;
 
 pub(crate) fn run() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
