@@ -92,10 +92,10 @@ impl Schedule {
     }
 
     fn act(&self) -> Acting {
-        let (people, stop) = (self.people(), self.stop.subscribe());
-        let raws = people.raws(&self.proxy.endpoint()).map(|raw| tokio::spawn(raw.run(stop.clone()))).collect();
-        let steady = people.steady(&self.proxy.endpoint()).map(|one| tokio::spawn(one.run(stop.clone())));
-        Acting { raws, steady: steady.collect() }
+        let (people, stop, proxy) = (self.people(), self.stop.subscribe(), self.proxy.endpoint());
+        let raws = people.raws(&proxy).map(|raw| tokio::spawn(raw.run(stop.clone()))).collect();
+        let steady = people.steady(&proxy).map(|one| tokio::spawn(one.run(stop.clone()))).collect();
+        Acting { raws, steady }
     }
 
     /// Lets all come to an end, and everybody see everything.

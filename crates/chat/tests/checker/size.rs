@@ -20,7 +20,7 @@ pub(crate) struct Size {
 impl Size {
     /// Many schedules in little time.
     pub(crate) const SHORT: Self =
-        Self { at_once: 10, troubles: 2, people: 3, pace: Duration::from_millis(40), full: 10 };
+        Self { at_once: 5, troubles: 2, people: 3, pace: Duration::from_millis(40), full: 10 };
     /// As much in each as a machine can take.
     pub(crate) const LONG: Self =
         Self { at_once: 1, troubles: 4, people: 4, pace: Duration::from_millis(12), full: 1 };

@@ -1,5 +1,5 @@
-//! Thousands of connections to one server, over real sockets: all are cut and come back at once; and one of them asks for
-//! more subscriptions than it may have.
+//! What is too much for a server, and what is none of the protocol, over real sockets: thousands of connections are cut
+//! and come back at once, one asks for more subscriptions than it may have, requests are odd ones, and frames are broken.
 //!
 //! The server is a process of its own, so that what it needs can be measured: its memory by the kernel, and what it asks
 //! PostgreSQL by PostgreSQL.
@@ -14,8 +14,12 @@
     reason = "a test may stop and tell"
 )]
 
+mod broken;
 mod crowd;
+#[path = "../checker/dice.rs"]
+mod dice;
 mod greedy;
+mod mangled;
 #[path = "../checker/node.rs"]
 mod node;
 #[path = "../checker/person.rs"]
@@ -28,10 +32,15 @@ fn main() {
         Some("node") => node::run(&arguments[1], None),
         Some("--list") => println!("storm: test"),
         _ => {
-            let clients = arguments.iter().position(|argument| argument == "--clients");
-            let clients = clients.map(|place| arguments[place + 1].parse().expect("a number of clients"));
+            let number = |name: &str| {
+                let place = arguments.iter().position(|argument| argument == name)?;
+                Some(arguments[place + 1].parse::<u64>().expect("a number"))
+            };
+            let (cases, seed) = (number("--cases"), number("--seed").unwrap_or(1));
+            mangled::run(cases.unwrap_or(mangled::CASES), seed);
+            broken::run(cases.unwrap_or(broken::CASES), seed);
             greedy::run();
-            crowd::run(clients.unwrap_or(crowd::CLIENTS));
+            crowd::run(number("--clients").unwrap_or(crowd::CLIENTS));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A server, its database, and what they are asked for.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,16 +10,18 @@ use veza_chat::room::{self, NewRoom, RoomKind};
 use veza_chat::{ChatConfig, Delivery, RoomId};
 use veza_core::db::{Migrator, Role};
 use veza_core::{Db, TenantId, TenantTx};
-use veza_testing::{PrivateCluster, Superuser, TestDatabase};
+use veza_testing::{PrivateCluster, Superuser, TestDatabase, TestDirectory};
 
 use crate::person::Person;
 
 /// Longer than any test here takes.
-const HOLDS: Duration = Duration::from_hours(1);
+pub(crate) const HOLDS: Duration = Duration::from_hours(1);
 
 pub(crate) struct Server {
     cluster: PrivateCluster,
     process: Process,
+    /// Where the process writes what goes wrong.
+    errors: TestDirectory,
     port: u16,
     pub(crate) tenant: TenantId,
     pub(crate) db: Db,
@@ -29,18 +32,31 @@ impl Server {
         let cluster = PrivateCluster::new(&Migrator::veza());
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["node", &cluster.database().url(Role::App)]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let errors = TestDirectory::new();
+        let log = File::create(errors.path().join("stderr")).unwrap();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         let mut process = Process(command.spawn().unwrap());
         let mut line = String::new();
         BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().parse().expect("a server says its port");
         let db = cluster.database().open(TestDatabase::small_pool());
         let tenant = TenantId::from_verified(veza_core::id::uuid_v7(db.clock().now(), &**db.random()));
-        Self { cluster, process, port, tenant, db }
+        Self { cluster, process, errors, port, tenant, db }
     }
 
     pub(crate) fn endpoint(&self) -> Endpoint {
         format!("http://127.0.0.1:{}", self.port).parse().unwrap()
+    }
+
+    pub(crate) fn address(&self) -> (&'static str, u16) {
+        ("127.0.0.1", self.port)
+    }
+
+    /// The process is there, and none of its threads fell.
+    pub(crate) fn never_panicked(&self) {
+        self.memory();
+        let errors = std::fs::read_to_string(self.errors.path().join("stderr")).unwrap();
+        assert!(!errors.contains("panicked"), "{errors}");
     }
 
     pub(crate) fn person(&self, number: u64) -> Person {
