@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use diesel::sql_types::Date;
 use tokio::sync::oneshot;
-use uuid::Uuid;
 use veza_core::{Caller, Db, DbError, DispatchTx, Permit, Principal, Query, Reason, Tasks, Timestamp, Write};
 
 use crate::batch::{Batches, Pending, Sent};
@@ -51,7 +50,7 @@ struct Inner {
 #[derive(Debug)]
 struct Bus {
     client: redis::Client,
-    id: Uuid,
+    id: uuid::Uuid,
     outgoing: std::sync::Mutex<Option<tokio::sync::mpsc::Receiver<News>>>,
 }
 

@@ -179,7 +179,9 @@ impl Talk {
         match self.dice.below(8) {
             0 => drop(fields.remove(&name)),
             1 => drop(fields.insert("more".to_owned(), odd)),
-            2 => *request = json!([request.clone()]),
+            // The fields without their names.
+            2 => *request = fields.values().rev().cloned().collect(),
+            3 if self.dice.chance(50) => *request = json!([7, "ping"]),
             3 => *request = odd,
             // Within a field.
             4 => match fields.get_mut(&name) {

@@ -38,9 +38,11 @@ pub(super) enum Request {
 }
 
 impl Head {
-    /// None for what has no `id` that an answer could have.
+    /// None for what is no object, or has no `id` that an answer could have.
     pub(super) fn read(text: &str) -> Option<Self> {
-        serde_json::from_str::<Self>(text).ok().filter(|head| head.id <= MAX_ID)
+        // An array of the fields would be read, too.
+        let is_object = text.trim_start().starts_with('{');
+        serde_json::from_str::<Self>(text).ok().filter(|head| is_object && head.id <= MAX_ID)
     }
 
     /// The whole request.
