@@ -218,6 +218,8 @@ impl Platform {
                 .handler::<veza_stream::record::RemoveRecording, _>(shelf),
             None => runtime,
         };
+        #[cfg(feature = "chat")]
+        let runtime = runtime.subscribe(veza_chat::DEPARTURES, self.chat.clone());
         runtime
     }
 

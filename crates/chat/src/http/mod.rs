@@ -5,6 +5,7 @@ mod attachments;
 mod events;
 mod members;
 mod messages;
+mod presence;
 mod reactions;
 mod rooms;
 mod sends;
@@ -43,6 +44,7 @@ pub fn routes(chat: Chat) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
         attachments::routes(routes);
         reactions::routes(routes);
         events::routes(routes);
+        presence::routes(routes);
         socket::routes(routes);
     }
 }
