@@ -232,6 +232,7 @@ impl Chat {
     }
 
     /// Finds what a message is to carry, before it waits with others.
+    #[cfg_attr(not(feature = "storage"), allow(clippy::unused_async, reason = "storage waits"))]
     async fn attached(
         &self,
         permit: &Permit<UseRooms>,
@@ -245,7 +246,8 @@ impl Chat {
         if let Some(storage) = &self.storage {
             return message::attach(storage, permit, room, message).await;
         }
-        let _unused = (permit, room);
+        #[cfg(not(feature = "storage"))]
+        let _ = (permit, room);
         Err(Error::field("/attachments", "unavailable", "none, for this deployment keeps no files"))
     }
 

@@ -60,7 +60,9 @@ impl Services {
         match dice.below(100) {
             0..40 => self.murder(victim, Duration::from_millis(dice.below(150))),
             40..60 => {
-                proxies.iter().for_each(|proxy| proxy.cut());
+                for proxy in proxies {
+                    proxy.cut();
+                }
                 self.cuts += 1;
             }
             60..70 => {

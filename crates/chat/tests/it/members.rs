@@ -3,7 +3,7 @@
 use veza_chat::member::{self, Role};
 use veza_chat::room::RoomKind;
 use veza_chat::{ChatConfig, Error, EventKind, RoomId};
-use veza_core::{Caller, Db};
+use veza_core::{Caller, Db, Query, TenantTx};
 use veza_testing::{TenantTest, tenant_test};
 
 use crate::rig::{chat, get, id, log, manager, page, permit, person, remove, room, send, set_role, texts};

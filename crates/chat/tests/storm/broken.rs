@@ -57,7 +57,7 @@ fn frame(dice: &mut Dice, opcode: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         length @ 0..126 => frame.push(128 | u8::try_from(length).unwrap()),
         length => {
-            frame.push(128 | 126);
+            frame.push(0x80 | 0x7e);
             frame.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
     }

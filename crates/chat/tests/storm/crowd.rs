@@ -17,7 +17,7 @@ const MISSED: i64 = 20;
 /// Files that are open beside the connections.
 const OTHERS: u64 = 200;
 /// Something hangs when it takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Transactions that do not depend on how many come: the messages, and rooms compared every five seconds.
 const TRANSACTIONS: u64 = 1_000;
 /// Looks into the log's sixteen parts: a few of who comes first in each process, none of all others.
