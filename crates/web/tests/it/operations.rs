@@ -129,7 +129,7 @@ fn who_reads_nothing_is_given_up() {
     let site = Web::new(config, Arc::new(SystemClock), Arc::new(SystemRandom)).site();
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let (ends, ended) = mpsc::channel();
+    let (ends, ended) = mpsc::channel::<()>();
     std::thread::spawn(move || {
         let ends = Data::new(Mutex::new(ends));
         let mount = move |routes: &mut Routes<'_>| {
