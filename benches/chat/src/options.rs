@@ -29,16 +29,15 @@ impl Options {
     /// Reads the command line; `parts` are the words that may stand alone.
     pub fn read(parts: &[&str]) -> Outcome<Self> {
         let mut words = std::env::args().skip(1);
-        let mut options =
-            Self {
-                only: Vec::new(),
-                rounds: 3,
-                seconds: 6,
-                senders: 512,
-                clients: 1_000,
-                idle: 8_000,
-                dir: std::env::temp_dir(),
-            };
+        let mut options = Self {
+            only: Vec::new(),
+            rounds: 3,
+            seconds: 6,
+            senders: 512,
+            clients: 1_000,
+            idle: 8_000,
+            dir: std::env::temp_dir(),
+        };
         while let Some(name) = words.next() {
             if parts.contains(&name.as_str()) {
                 options.only.push(name);

@@ -9,9 +9,7 @@ use uuid::Uuid;
 use veza_chat::{Chat, ChatConfig};
 use veza_core::config::Secret;
 use veza_core::db::DatabaseConfig;
-use veza_core::{
-    Caller, CodeDoc, Db, Kind, Principal, Scopes, SystemClock, SystemRandom, Tasks, TenantId,
-};
+use veza_core::{Caller, CodeDoc, Db, Kind, Principal, Scopes, SystemClock, SystemRandom, Tasks, TenantId};
 use veza_web::{Admission, Authenticate, Client, Credentials, Problem, Web, WebConfig};
 
 use crate::Outcome;

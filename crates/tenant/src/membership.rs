@@ -122,7 +122,13 @@ pub fn remove(
     let old = changeable(tx, permit, person, versions)?;
     keep_an_owner(tx, &old)?;
     tx.execute(diesel::delete(memberships::table.find((tx.tenant(), person))))?;
-    topic::publish(tx, EXCHANGE, "member.removed", &json!({ "person_id": person }), PublishOptions::default())?;
+    topic::publish(
+        tx,
+        EXCHANGE,
+        "member.removed",
+        &json!({ "person_id": person }),
+        PublishOptions::default(),
+    )?;
     end_rights(tx, person)
 }
 

@@ -185,21 +185,25 @@ async fn sockets_carry_files_as_well(t: TenantTest) {
     let token = app.alice.session["access_token"].as_str().unwrap();
     let mut peer = Peer::enter(&app, token);
     peer.ask(json!({ "method": "subscribe", "room": super::id(&room) }));
-    let send = |key: &str| {
-        json!({ "method": "send", "room": super::id(&room), "body": {}, "attachments": [file(key)] })
-    };
+    let send = |key: &str| json!({ "method": "send", "room": super::id(&room), "body": {}, "attachments": [file(key)] });
     let refused = peer.ask(send("missing"));
     assert_eq!(refused["error"]["errors"][0]["field"], "/attachments/0", "{refused}");
     let sent = peer.ask(send("x"));
     let event = peer.push();
-    assert_eq!((&event["seq"], &event["body"]["attachments"][0]["name"]), (&sent["result"]["seq"], &json!("x")));
+    assert_eq!(
+        (&event["seq"], &event["body"]["attachments"][0]["name"]),
+        (&sent["result"]["seq"], &json!("x"))
+    );
     let carried = format!("{room}/messages/{}/attachments/0", sent["result"]["seq"]);
     assert_eq!(bytes(&app, &app.alice.client, &carried).await.text, "hello");
     // The longest names that there are go into one request.
     let longest: Vec<Value> = (0..10).map(|_| file(&"\u{1F600}".repeat(256))).collect();
     let request =
         json!({ "method": "send", "room": super::id(&room), "body": {}, "attachments": longest }).to_string();
-    let escaped: String = request.chars().map(|c| if c.is_ascii() { c.to_string() } else { "\\ud83d\\ude00".to_owned() }).collect();
+    let escaped: String = request
+        .chars()
+        .map(|c| if c.is_ascii() { c.to_string() } else { "\\ud83d\\ude00".to_owned() })
+        .collect();
     peer.text(&escaped.replacen('{', "{\"id\":1000000,", 1));
     assert_eq!(peer.answer(1_000_000)["error"]["code"], "chat.invalid");
 }

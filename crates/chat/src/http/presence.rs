@@ -56,11 +56,7 @@ struct PresenceList {
     (status = OK, description = "How they are.", body = PresenceList)
 ))]
 #[get("/v1/chat/presence")]
-async fn get(
-    caller: Authenticated,
-    state: Data<State>,
-    whom: Query<Whom>,
-) -> Result<HttpResponse, Problem> {
+async fn get(caller: Authenticated, state: Data<State>, whom: Query<Whom>) -> Result<HttpResponse, Problem> {
     let (permit, members) = (caller.permit()?, whom.read()?);
     let items = state.chat.presence(&permit, &members).await?;
     Ok(HttpResponse::Ok().json(PresenceList { items }))

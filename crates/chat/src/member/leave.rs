@@ -31,9 +31,9 @@ pub fn leave_rooms(
     joined_by: Timestamp,
 ) -> Result<usize, Error> {
     let query = members::table
-        .inner_join(rooms::table.on(
-            rooms::tenant_id.eq(members::tenant_id).and(rooms::room_id.eq(members::room_id)),
-        ))
+        .inner_join(
+            rooms::table.on(rooms::tenant_id.eq(members::tenant_id).and(rooms::room_id.eq(members::room_id))),
+        )
         .filter(members::tenant_id.eq(tx.tenant()).and(members::member_id.eq(who)))
         .filter(members::joined_at.le(joined_by).and(rooms::kind.ne(RoomKind::Direct.as_str())))
         // In the order in which batches lock them.

@@ -100,12 +100,7 @@ struct Row {
 }
 
 /// The message that somebody sent before under this name.
-fn known(
-    tx: &mut TenantTx<'_>,
-    room: RoomId,
-    sender: MemberId,
-    client: Uuid,
-) -> Result<Option<Sent>, Error> {
+fn known(tx: &mut TenantTx<'_>, room: RoomId, sender: MemberId, client: Uuid) -> Result<Option<Sent>, Error> {
     let query = diesel::sql_query(
         "SELECT seq, at FROM chat.sends \
          WHERE tenant_id = $1 AND room_id = $2 AND sender_id = $3 AND client_id = $4 AND at > $5 ORDER BY seq LIMIT 1",

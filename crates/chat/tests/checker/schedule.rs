@@ -18,13 +18,13 @@ use veza_testing::TestDatabase;
 use crate::dice::Dice;
 use crate::follower::Follower;
 use crate::history::History;
+use crate::person::Person;
 use crate::proxy::Proxy;
 use crate::raw::Raw;
 use crate::services::{Ports, Services};
 use crate::size::Size;
 use crate::steady::{Steady, in_time};
 use crate::verdict::{self, Verdict};
-use crate::person::Person;
 use crate::world::{self, Organisation};
 
 /// Some schedules leave it to each process to find out what others wrote, which takes it longer.
@@ -177,6 +177,18 @@ impl People<'_> {
         let follower = Follower::new(name, Arc::clone(self.history), &rooms);
         let foreign = self.organisations[1 - place].rooms.clone();
         let (pending, done, open) = (Vec::new(), Vec::new(), HashMap::new());
-        Raw { me, proxy: endpoint, rooms, foreign, follower, dice, pending, done, open, last: 0, pace: self.pace }
+        Raw {
+            me,
+            proxy: endpoint,
+            rooms,
+            foreign,
+            follower,
+            dice,
+            pending,
+            done,
+            open,
+            last: 0,
+            pace: self.pace,
+        }
     }
 }

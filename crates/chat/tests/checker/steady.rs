@@ -63,7 +63,8 @@ impl Steady {
             let client = uuid::Builder::from_random_bytes(veza_core::bytes(self.dice.random())).into_uuid();
             self.history.begin(client, room);
             let body = Body::text(format!("{client} steadily"));
-            let message = NewMessage { client_id: Some(client), reply_to: None, body, ..NewMessage::default() };
+            let message =
+                NewMessage { client_id: Some(client), reply_to: None, body, ..NewMessage::default() };
             match self.client.send(room, message).await {
                 Ok(sent) => self.history.acknowledge(client, sent.seq),
                 Err(error) => self.forgive("send", &error),

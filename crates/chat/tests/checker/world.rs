@@ -37,7 +37,8 @@ pub(crate) async fn fill(
             for _ in 0..old {
                 let client = uuid::Builder::from_random_bytes(veza_core::bytes(dice.random())).into_uuid();
                 let body = Body::text(format!("{client} {}", "x".repeat(LENGTH)));
-                let message = NewMessage { client_id: Some(client), reply_to: None, body, ..NewMessage::default() };
+                let message =
+                    NewMessage { client_id: Some(client), reply_to: None, body, ..NewMessage::default() };
                 let permit = dice.pick(&organisation.people).caller().permit().unwrap();
                 let (chat, room) = (chat.clone(), *room);
                 history.begin(client, room);

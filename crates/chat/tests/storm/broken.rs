@@ -44,7 +44,9 @@ pub(crate) fn run(cases: u64, seed: u64) {
         }
     }
     let grown = server.memory().saturating_sub(before.unwrap_or_default());
-    println!("storm: {cases} connections of broken frames from seed {seed}: {texts} messages, {closes} close frames; {grown} KiB");
+    println!(
+        "storm: {cases} connections of broken frames from seed {seed}: {texts} messages, {closes} close frames; {grown} KiB"
+    );
     assert!(texts > cases && closes > 0, "too little happened");
     assert!(grown < MEMORY, "{grown} KiB more than before");
     server.never_panicked();
@@ -158,7 +160,10 @@ fn judge(said: &[u8]) -> (u64, bool) {
                 let code = payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
                 let defined = [1_000, 1_001, 1_002, 1_003, 1_007, 1_009, 4_400, 4_401, 4_403];
                 // A close frame that came back is what the client said.
-                assert!(code.is_none_or(|code| defined.contains(&code) || code >= 3_000), "closed with {code:?}");
+                assert!(
+                    code.is_none_or(|code| defined.contains(&code) || code >= 3_000),
+                    "closed with {code:?}"
+                );
                 assert!(rest.is_empty(), "something after the close frame");
                 return (texts, true);
             }

@@ -35,9 +35,15 @@ pub(crate) fn run(wanted: u64) {
         took.as_secs_f64()
     );
     // Whether somebody may listen is looked up each time: once when they come, once when they come back.
-    assert!(u64::try_from(transactions).unwrap() <= 2 * clients + TRANSACTIONS, "{transactions} transactions");
+    assert!(
+        u64::try_from(transactions).unwrap() <= 2 * clients + TRANSACTIONS,
+        "{transactions} transactions"
+    );
     assert!(looks <= LOOKS, "what they missed was not served from memory: {looks} looks into the log");
-    assert_eq!(clients, wanted, "only {open} files may be open here: raise the limit (ulimit -Hn) above {wanted}");
+    assert_eq!(
+        clients, wanted,
+        "only {open} files may be open here: raise the limit (ulimit -Hn) above {wanted}"
+    );
 }
 
 /// How many files may be open, after asking for as many as are allowed. Servers started from now on have the same limit.

@@ -75,6 +75,10 @@ fn rooms(server: &Server, first: RoomId) -> Vec<RoomId> {
     );
     let mut superuser = server.superuser();
     superuser.execute(&copies);
-    let list = superuser.text("(SELECT string_agg(room_id::text, ',' ORDER BY room_id <> '{first}', room_id) FROM chat.rooms)".replace("{first}", &first.to_string()).as_str());
+    let list = superuser.text(
+        "(SELECT string_agg(room_id::text, ',' ORDER BY room_id <> '{first}', room_id) FROM chat.rooms)"
+            .replace("{first}", &first.to_string())
+            .as_str(),
+    );
     list.unwrap().split(',').map(|id| id.parse().unwrap()).collect()
 }

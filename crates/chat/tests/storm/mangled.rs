@@ -31,9 +31,8 @@ struct Head {
 pub(crate) fn run(cases: u64, seed: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = Server::start();
-    let rooms = runtime.block_on(async {
-        [server.room("one".to_owned()).await, server.room("two".to_owned()).await]
-    });
+    let rooms = runtime
+        .block_on(async { [server.room("one".to_owned()).await, server.room("two".to_owned()).await] });
     let mut talk = Talk {
         endpoint: server.endpoint(),
         token: server.person(0).token(HOLDS),
@@ -155,8 +154,12 @@ impl Talk {
             0 => json!({ "method": "hello", "token": self.token }),
             1 => json!({ "method": "subscribe", "room": room, "after": seq }),
             2 => json!({ "method": "unsubscribe", "room": room }),
-            3 => json!({ "method": "send", "room": room, "body": { "text": "x" }, "client_id": client, "reply_to": seq }),
-            4 => json!({ "method": "send", "room": room, "body": { "data": { "n": [seq] } }, "attachments": [] }),
+            3 => {
+                json!({ "method": "send", "room": room, "body": { "text": "x" }, "client_id": client, "reply_to": seq })
+            }
+            4 => {
+                json!({ "method": "send", "room": room, "body": { "data": { "n": [seq] } }, "attachments": [] })
+            }
             5 => json!({ "method": "edit", "room": room, "seq": seq, "body": { "text": "y" } }),
             6 => json!({ "method": "delete", "room": room, "seq": seq }),
             7 => json!({ "method": "react", "room": room, "seq": seq, "emoji": "👍" }),
@@ -209,7 +212,10 @@ impl Talk {
             10 => json!("\u{0}"),
             11 => json!("a\u{202e}\u{feff}b\u{10ffff}"),
             12 => json!("x".repeat(usize::try_from(self.dice.below(20_000)).unwrap())),
-            13 => json!(vec!["00000000-0000-0000-0000-000000000001"; usize::try_from(self.dice.below(300)).unwrap()]),
+            13 => json!(vec![
+                "00000000-0000-0000-0000-000000000001";
+                usize::try_from(self.dice.below(300)).unwrap()
+            ]),
             14 => deep(self.dice.below(200)),
             15 => json!({}),
             16 => json!([]),
@@ -225,7 +231,8 @@ impl Talk {
         for _ in 0..=self.dice.below(3) {
             let length = u64::try_from(characters.len()).unwrap();
             let place = usize::try_from(self.dice.below(length + 1)).unwrap();
-            let odd = *self.dice.pick(&['{', '}', '"', '\\', ',', ':', '[', ']', '0', 'e', '\u{0}', 'ü', ' ']);
+            let odd =
+                *self.dice.pick(&['{', '}', '"', '\\', ',', ':', '[', ']', '0', 'e', '\u{0}', 'ü', ' ']);
             match self.dice.below(4) {
                 0 => characters.truncate(place),
                 1 => characters.insert(place, odd),
@@ -255,7 +262,9 @@ fn is_defined(code: &str) -> bool {
 async fn answer(link: &mut Link) -> Result<(u64, Option<String>), Option<u16>> {
     loop {
         match link.next().await {
-            Ok(Incoming::Answer { id, outcome }) => return Ok((id, outcome.err().map(|refusal| refusal.code))),
+            Ok(Incoming::Answer { id, outcome }) => {
+                return Ok((id, outcome.err().map(|refusal| refusal.code)));
+            }
             Ok(Incoming::Delivery(_)) => {}
             Ok(other) => panic!("{other:?}"),
             Err(error @ LinkError::Closed(_)) => return Err(error.close_code()),

@@ -97,7 +97,8 @@ impl Server {
         while superuser.count(&connected) > 0 {
             std::thread::sleep(Duration::from_millis(20));
         }
-        let transactions = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+        let transactions =
+            "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
         let looks = "SELECT coalesce(sum(seq_scan + idx_scan), 0)::bigint FROM pg_stat_all_tables \
                      WHERE schemaname = 'chat' AND relname ~ '^events_'";
         (superuser.count(transactions), superuser.count(looks))

@@ -155,13 +155,14 @@ pub(crate) fn place_of(
     _: &Permit<ReadObjects>,
     version: VersionId,
 ) -> Result<(String, ObjectKey), Error> {
-    let query = versions::table
-        .inner_join(buckets::table.on(
-            buckets::tenant_id.eq(versions::tenant_id).and(buckets::bucket_id.eq(versions::bucket_id)),
-        ))
-        .filter(versions::tenant_id.eq(tx.tenant()).and(versions::version_id.eq(version)))
-        .filter(versions::deleted_at.is_null().and(buckets::deleted_at.is_null()))
-        .select((buckets::name, versions::key));
+    let query =
+        versions::table
+            .inner_join(buckets::table.on(
+                buckets::tenant_id.eq(versions::tenant_id).and(buckets::bucket_id.eq(versions::bucket_id)),
+            ))
+            .filter(versions::tenant_id.eq(tx.tenant()).and(versions::version_id.eq(version)))
+            .filter(versions::deleted_at.is_null().and(buckets::deleted_at.is_null()))
+            .select((buckets::name, versions::key));
     let found = tx.find_result::<(String, String), _>(query)?;
     let (bucket, key) = found.ok_or(Error::Absent("version"))?;
     Ok((bucket, ObjectKey::new(key)?))

@@ -135,7 +135,8 @@ fn who_reads_nothing_is_given_up() {
         let mount = move |routes: &mut Routes<'_>| {
             routes.app_data(ends.clone()).service(endless);
         };
-        actix_web::rt::System::new().block_on(async { site.serve(vec![listener], mount).unwrap().await.unwrap() });
+        actix_web::rt::System::new()
+            .block_on(async { site.serve(vec![listener], mount).unwrap().await.unwrap() });
     });
     let mut client = TcpStream::connect(address).unwrap();
     client.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
