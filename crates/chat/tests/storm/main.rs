@@ -24,6 +24,8 @@ mod mangled;
 mod node;
 #[path = "../checker/person.rs"]
 mod person;
+#[cfg(feature = "tls")]
+mod secure;
 mod server;
 
 fn main() {
@@ -37,6 +39,8 @@ fn main() {
                 Some(arguments[place + 1].parse::<u64>().expect("a number"))
             };
             let (cases, seed) = (number("--cases"), number("--seed").unwrap_or(1));
+            #[cfg(feature = "tls")]
+            secure::run();
             mangled::run(cases.unwrap_or(mangled::CASES), seed);
             broken::run(cases.unwrap_or(broken::CASES), seed);
             greedy::run();
