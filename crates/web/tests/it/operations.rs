@@ -130,14 +130,20 @@ fn who_reads_nothing_is_given_up() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let (ends, ended) = mpsc::channel::<()>();
+    let (starts, started) = mpsc::channel();
     std::thread::spawn(move || {
         let ends = Data::new(Mutex::new(ends));
         let mount = move |routes: &mut Routes<'_>| {
             routes.app_data(ends.clone()).service(endless);
         };
-        actix_web::rt::System::new()
-            .block_on(async { site.serve(vec![listener], mount).unwrap().await.unwrap() });
+        actix_web::rt::System::new().block_on(async {
+            let server = site.serve(vec![listener], mount).unwrap();
+            starts.send(()).unwrap();
+            server.await.unwrap();
+        });
     });
+    // Connections that came before that have no limit.
+    started.recv().unwrap();
     let mut client = TcpStream::connect(address).unwrap();
     client.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     // It stays connected, and takes nothing.
