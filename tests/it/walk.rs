@@ -31,7 +31,8 @@ async fn victims(app: &App) -> BTreeMap<&'static str, String> {
     let object = alice.send("PUT", object, Some("canary-bytes".into())).await.expect(201);
     let room = json!({ "kind": "public", "name": "canary-room" });
     let room = alice.post("/v1/chat/rooms", &room).await.expect(201);
-    let message = json!({ "body": { "text": "canary-text" } });
+    let file = json!({ "bucket": "canary-bucket", "key": "canary-key" });
+    let message = json!({ "body": { "text": "canary-text" }, "attachments": [file, file] });
     let said = format!("/v1/chat/rooms/{}/messages", id(&room));
     let message = alice.post(&said, &message).await.expect(201);
     let channel = json!({ "name": "canary-channel" });

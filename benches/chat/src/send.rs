@@ -31,7 +31,7 @@ pub fn run(options: &Options, stage: &Stage) -> Outcome {
         stage.clear()?;
         let rooms = if [HOT, LOCK].contains(&name) { 1 } else { usize::MAX };
         let (sent, _) = if [MANY, HOT].contains(&name) {
-            veza(options, stage, rooms, options.senders)?
+            veza(options, stage, rooms, options.senders, None)?
         } else {
             alone(options, stage, rooms, 8)?
         };
@@ -49,27 +49,48 @@ pub fn latency(options: &Options, stage: &Stage) -> Outcome {
         stage.clear()?;
         let (_, single) = alone(options, stage, usize::MAX, 1)?;
         stage.clear()?;
-        let (_, one) = veza(options, stage, usize::MAX, 1)?;
+        let (_, one) = veza(options, stage, usize::MAX, 1, None)?;
         stage.clear()?;
-        let (_, many) = veza(options, stage, usize::MAX, 32)?;
+        let (most, _) = veza(options, stage, usize::MAX, options.senders, None)?;
+        stage.clear()?;
+        let (half, times) = veza(options, stage, usize::MAX, options.senders, Some(most / 2.0))?;
         let cell = |values: &[f64]| {
             format!("{} / {}", number(quantile(values, 0.5)), number(quantile(values, 0.99)))
         };
-        rows.push(vec![(round + 1).to_string(), cell(&single), cell(&one), cell(&many)]);
+        let load = format!("{} of {}", number(half), number(most));
+        let ratio = number(quantile(&times, 0.5) / quantile(&single, 0.5));
+        rows.push(vec![(round + 1).to_string(), cell(&single), cell(&one), cell(&times), ratio, load]);
     }
-    print(&["round", "a commit alone, p50 / p99", "veza, one sender", "veza, 32 senders"], &rows);
+    let head = [
+        "round",
+        "a commit alone, p50 / p99",
+        "veza, one sender",
+        "veza, half load",
+        "p50, ratio",
+        "messages/s",
+    ];
+    print(&head, &rows);
     Ok(())
 }
 
-/// Messages per second through the library, and how long each took, in milliseconds.
-fn veza(options: &Options, stage: &Stage, rooms: usize, senders: usize) -> Outcome<(f64, Vec<f64>)> {
+/// Messages per second through the library, and how long each took, in milliseconds. With a `rate` senders send so many
+/// together, each when it is due; else each sends when it is answered.
+fn veza(
+    options: &Options,
+    stage: &Stage,
+    rooms: usize,
+    senders: usize,
+    rate: Option<f64>,
+) -> Outcome<(f64, Vec<f64>)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let config =
             DatabaseConfig { url: Some(Secret::new(stage.url("veza_app"))), ..DatabaseConfig::default() };
         let chat = Chat::new(Db::open(&config)?, ChatConfig::default())?;
         let (places, count) = (places(), Arc::new(AtomicU64::new(0)));
+        let begin = tokio::time::Instant::now();
         let end = Instant::now() + Duration::from_secs(options.seconds.into());
+        let period = rate.map(|rate| Duration::from_secs_f64(senders as f64 / rate));
         let mut tasks = tokio::task::JoinSet::new();
         for sender in 0..senders {
             let place = places[sender % rooms.min(places.len())];
@@ -81,11 +102,18 @@ fn veza(options: &Options, stage: &Stage, rooms: usize, senders: usize) -> Outco
                     Scopes::new(["chat.rooms.use"]),
                 );
                 let mut times = Vec::new();
+                // They take turns.
+                let mut due = begin + period.unwrap_or_default().mul_f64(sender as f64 / senders as f64);
                 while Instant::now() < end {
+                    if let Some(period) = period {
+                        tokio::time::sleep_until(due).await;
+                        due += period;
+                    }
                     let message = NewMessage {
                         client_id: Some(Uuid::from_u128(u128::from(count.fetch_add(1, Ordering::Relaxed)))),
                         reply_to: None,
                         body: Body::text(TEXT),
+                        ..NewMessage::default()
                     };
                     let began = Instant::now();
                     let permit = caller.permit().map_err(|error| error.to_string())?;

@@ -21,6 +21,15 @@ pub struct Stage {
     dir: PathBuf,
 }
 
+/// The tenant and the room of those who hear each other.
+pub const TENANT: Uuid = Uuid::from_u128(0x4_0000);
+pub const TENANT_ROOM: Uuid = Uuid::from_u128(0x5_0000);
+
+/// Somebody there: who sends is a member, and others read, as everybody may in a public room.
+pub fn member(number: u64) -> Uuid {
+    Uuid::from_u128(0x6_0000_0000 + u128::from(number))
+}
+
 /// A room, and its one member, who is its owner.
 #[derive(Clone, Copy)]
 pub struct Place {
@@ -74,6 +83,13 @@ impl Stage {
                  INSERT INTO chat.members VALUES ('{tenant}', '{room}', '{member}', 'owner', now(), 0, 0)"
             ))?;
         }
+        connection.batch_execute(&format!(
+            "INSERT INTO chat.rooms (tenant_id, room_id, kind, name, created_by, created_at, updated_at) \
+             VALUES ('{TENANT}', '{TENANT_ROOM}', 'public', 'x', '{TENANT}', now(), now()); \
+             INSERT INTO chat.members \
+             SELECT '{TENANT}', '{TENANT_ROOM}', ('00000000-0000-0000-0000-' || lpad(to_hex(25769803776 + n), 12, '0'))::uuid, 'member', now(), 0, 0 \
+             FROM generate_series(0, 20000) AS n"
+        ))?;
         connection.batch_execute("VACUUM (ANALYZE)")?;
         Ok(connection.batch_execute("CHECKPOINT")?)
     }

@@ -74,6 +74,10 @@ pub enum Error {
     /// An `Idempotency-Key`.
     #[error(transparent)]
     Idempotency(#[from] veza_core::idempotency::IdempotencyError),
+    /// Files.
+    #[cfg(feature = "storage")]
+    #[error(transparent)]
+    Storage(#[from] veza_storage::Error),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -95,7 +99,7 @@ impl Error {
 }
 
 veza_core::codes! {
-    of Forbidden, Page, Idempotency, Db; uncoded;
+    of Forbidden, Page, Idempotency, Db, #[cfg(feature = "storage")] Storage; uncoded;
     Error::Invalid(_) => Invalid, "chat.invalid", "Fields break rules; `errors` names each field and rule.";
     Error::NotFound(_) => NotFound, "chat.not_found", "It does not exist, or not for you.";
     Error::NotMember => Forbidden, "chat.member.needed", "Join the room first.";
@@ -128,6 +132,8 @@ impl Fault for Error {
         match self {
             Error::Invalid(fields) => fields,
             Error::Page(error) => error.fields(),
+            #[cfg(feature = "storage")]
+            Error::Storage(error) => error.fields(),
             _ => &[],
         }
     }
@@ -135,6 +141,8 @@ impl Fault for Error {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::Db(error) => error.retry_after(),
+            #[cfg(feature = "storage")]
+            Error::Storage(error) => error.retry_after(),
             Error::TooOften(wait) => Some(*wait),
             Error::Overloaded | Error::Unknown => Some(Duration::from_secs(1)),
             _ => None,

@@ -18,9 +18,10 @@ use crate::id::{MemberId, RoomId};
 pub enum EventKind {
     /// The room was made, or its settings changed. `body` has what it is called, its topic, whether it is archived.
     Room,
-    /// A message was sent. `body` is its; `target` the message that it replies to.
+    /// A message was sent. `body` is its, with the files that it carries as `attachments`; `target` the message that it
+    /// replies to.
     Message,
-    /// The message `target` was edited. `body` is its new one.
+    /// The message `target` was edited. `body` is its new one, with the same files.
     Edit,
     /// The message `target` was deleted.
     Delete,

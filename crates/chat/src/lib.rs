@@ -7,6 +7,8 @@ mod bus;
 pub mod client;
 mod config;
 mod connection;
+#[cfg(feature = "jobs")]
+mod departure;
 mod error;
 mod event;
 pub mod frame;
@@ -24,6 +26,8 @@ mod schema;
 mod service;
 mod standing;
 
+#[cfg(feature = "jobs")]
+pub use self::departure::DEPARTURES;
 pub use self::{
     batch::Sent,
     boundary::CATALOGUE_EXCEPTIONS,
@@ -34,7 +38,7 @@ pub use self::{
     hub::SignalKind,
     id::{MemberId, RoomId},
     log::events,
-    message::Body,
+    message::{Attachment, Body, MAX_ATTACHMENTS, NewAttachment, NewMessage},
     presence::{MAX_WATCHED, Presence},
-    service::{Chat, NewMessage},
+    service::Chat,
 };

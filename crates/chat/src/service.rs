@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use diesel::sql_types::Date;
 use tokio::sync::oneshot;
-use uuid::Uuid;
 use veza_core::{Caller, Db, DbError, DispatchTx, Permit, Principal, Query, Reason, Tasks, Timestamp, Write};
 
 use crate::batch::{Batches, Pending, Sent};
@@ -18,7 +17,7 @@ use crate::event::{Event, Place};
 use crate::hub::{self, Hub, Outbox, Signal};
 use crate::id::{self, MemberId, RoomId};
 use crate::log::CHANNEL;
-use crate::message::{self, Body};
+use crate::message::{self, Attached, NewMessage};
 use crate::permission::UseRooms;
 use crate::presence::{self, Board, Presence};
 
@@ -29,6 +28,9 @@ const ROTATE: Duration = Duration::from_mins(30);
 #[derive(Debug, Clone)]
 pub struct Chat {
     inner: Arc<Inner>,
+    /// Where the files are that messages carry.
+    #[cfg(feature = "storage")]
+    storage: Option<veza_storage::Storage>,
 }
 
 #[derive(Debug)]
@@ -48,19 +50,8 @@ struct Inner {
 #[derive(Debug)]
 struct Bus {
     client: redis::Client,
-    id: Uuid,
+    id: uuid::Uuid,
     outgoing: std::sync::Mutex<Option<tokio::sync::mpsc::Receiver<News>>>,
-}
-
-/// A message to be sent.
-#[derive(Debug, Clone, Default)]
-pub struct NewMessage {
-    /// What the sender calls it. Sent again within seven days with the same name, it gives the first one.
-    pub client_id: Option<Uuid>,
-    /// The message of the room that it replies to, which is no reply itself.
-    pub reply_to: Option<i64>,
-    /// What it says.
-    pub body: Body,
 }
 
 impl Chat {
@@ -103,7 +94,34 @@ impl Chat {
                 #[cfg(feature = "redis")]
                 bus,
             }),
+            #[cfg(feature = "storage")]
+            storage: None,
         })
+    }
+
+    /// The same, whose messages may carry objects of `storage`. Without this none can.
+    #[cfg(feature = "storage")]
+    #[must_use]
+    pub fn with_storage(mut self, storage: veza_storage::Storage) -> Self {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// Where who may read a message gets the bytes of a file that it carries, the first of which is 0: a signed URL of
+    /// storage, without scheme and host, that holds for a minute.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] also when the message or the object was deleted, [`Error::NotMember`]; storage's own.
+    #[cfg(feature = "storage")]
+    pub async fn attachment_url(
+        &self,
+        permit: &Permit<UseRooms>,
+        room: RoomId,
+        seq: i64,
+        number: usize,
+    ) -> Result<String, Error> {
+        let storage = self.storage.as_ref().ok_or(Error::NotFound("attachment"))?;
+        message::url(storage, permit, room, seq, number).await
     }
 
     /// Starts what connections need: fetching what they lack, and looking for what nobody told of.
@@ -210,19 +228,47 @@ impl Chat {
         room: RoomId,
         message: &NewMessage,
     ) -> Result<Sent, Error> {
-        self.submit(permit, room, message)?.await.unwrap_or(Err(Error::Unknown))
+        self.submit(permit, room, message).await?.await.unwrap_or(Err(Error::Unknown))
+    }
+
+    /// Finds what a message is to carry, before it waits with others.
+    #[cfg_attr(not(feature = "storage"), allow(clippy::unused_async, reason = "storage waits"))]
+    async fn attached(
+        &self,
+        permit: &Permit<UseRooms>,
+        room: RoomId,
+        message: &NewMessage,
+    ) -> Result<Attached, Error> {
+        if message.attachments.is_empty() {
+            return Ok(Attached::Files(Vec::new()));
+        }
+        #[cfg(feature = "storage")]
+        if let Some(storage) = &self.storage {
+            return message::attach(storage, permit, room, message).await;
+        }
+        #[cfg(not(feature = "storage"))]
+        let _ = (permit, room);
+        Err(Error::field("/attachments", "unavailable", "none, for this deployment keeps no files"))
     }
 
     /// Takes a message in, behind those that were taken in before; its answer comes later.
-    pub(crate) fn submit(
+    pub(crate) async fn submit(
         &self,
         permit: &Permit<UseRooms>,
         room: RoomId,
         message: &NewMessage,
     ) -> Result<oneshot::Receiver<Result<Sent, Error>>, Error> {
-        let body = message::checked(&message.body, self.inner.config.max_message_bytes)?;
-        let caller = permit.caller();
         let (answer, outcome) = oneshot::channel();
+        let attachments = match self.attached(permit, room, message).await? {
+            Attached::Files(attachments) => attachments,
+            #[cfg(feature = "storage")]
+            Attached::Known(sent) => {
+                let _gone = answer.send(Ok(sent));
+                return Ok(outcome);
+            }
+        };
+        let body = message::checked(&message.body, &attachments, self.inner.config.max_message_bytes)?;
+        let caller = permit.caller();
         self.inner.batches.push(Pending {
             place: Place { tenant: caller.tenant(), room },
             by: id::member(caller),

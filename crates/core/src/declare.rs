@@ -56,14 +56,14 @@ macro_rules! ids {
 #[macro_export]
 macro_rules! codes {
     (
-        of $($inner:ident),*; uncoded $($fault:ident),*;
+        of $($(#[$meta:meta])* $inner:ident),*; uncoded $($fault:ident),*;
         $($pattern:pat => $kind:ident, $code:literal, $meaning:literal;)*
     ) => {
         impl Error {
             fn kind_and_code(&self) -> ($crate::Kind, &'static str) {
                 match self {
                     $($pattern => ($crate::Kind::$kind, $code),)*
-                    $(Error::$inner(error) => ($crate::Fault::kind(error), $crate::Fault::code(error)),)*
+                    $($(#[$meta])* Error::$inner(error) => ($crate::Fault::kind(error), $crate::Fault::code(error)),)*
                     $(Error::$fault(_) => ($crate::Kind::Internal, "core.internal"),)*
                 }
             }

@@ -103,6 +103,9 @@ pub enum Error {
     /// A bad idempotency key.
     #[error(transparent)]
     Idempotency(#[from] IdempotencyError),
+    /// The queues.
+    #[error(transparent)]
+    Jobs(#[from] veza_jobs::Error),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -130,7 +133,7 @@ impl Error {
 }
 
 veza_core::codes! {
-    of Forbidden, Page, Idempotency, Db; uncoded Crypto;
+    of Forbidden, Page, Idempotency, Jobs, Db; uncoded Crypto;
     Error::Invalid(_) => Invalid, "tenant.invalid", "Fields break rules; `errors` names each field and rule.";
     Error::NotFound(_) => NotFound, "tenant.not_found", "It does not exist, or not in this organisation.";
     Error::SlugTaken => Conflict, "tenant.organization.slug_taken", "Choose another slug.";
@@ -182,6 +185,7 @@ impl Fault for Error {
         match self {
             Error::TooManyAttempts(wait) | Error::TooManyInvitations(wait) => Some(*wait),
             Error::Busy => Some(Duration::from_secs(1)),
+            Error::Jobs(error) => error.retry_after(),
             Error::Db(error) => error.retry_after(),
             _ => None,
         }

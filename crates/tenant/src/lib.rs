@@ -48,3 +48,6 @@ pub use self::{
     sign_in::{PasswordChange, SignIn, TokenPair},
     signing_key::{Jwk, JwkSet},
 };
+
+/// The exchange that hears of members: `member.removed`, with `person_id`.
+pub const EXCHANGE: &str = "tenant";

@@ -3,15 +3,17 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Principal, Query, TenantScope, TenantTx, Write};
+use veza_jobs::topic::{self, PublishOptions};
 
 use crate::error::Error;
 use crate::id::{PersonId, RoleId};
 use crate::permission::{ReadMembers, RemoveMembers, UpdateMembers};
 use crate::revocation::{self, Subject};
 use crate::schema::{memberships, people, roles};
-use crate::{invitation, organization, role};
+use crate::{EXCHANGE, invitation, organization, role};
 
 /// A member of the organisation.
 #[derive(Debug, Clone, Serialize, Queryable)]
@@ -109,7 +111,8 @@ pub fn update(
     row(tx, person)
 }
 
-/// Removes a member, with all their sessions here. The person stays, and so do other memberships.
+/// Removes a member, with all their sessions here. The person stays, and so do other memberships. The exchange
+/// [`EXCHANGE`](crate::EXCHANGE) hears of it.
 pub fn remove(
     tx: &mut TenantTx<'_>,
     permit: &Permit<RemoveMembers>,
@@ -119,6 +122,13 @@ pub fn remove(
     let old = changeable(tx, permit, person, versions)?;
     keep_an_owner(tx, &old)?;
     tx.execute(diesel::delete(memberships::table.find((tx.tenant(), person))))?;
+    topic::publish(
+        tx,
+        EXCHANGE,
+        "member.removed",
+        &json!({ "person_id": person }),
+        PublishOptions::default(),
+    )?;
     end_rights(tx, person)
 }
 

@@ -124,6 +124,11 @@ impl Platform {
         let storage = veza_storage::Storage::configured(db.clone(), config.storage, &tasks).await?;
         #[cfg(feature = "chat")]
         let chat = veza_chat::Chat::new(db.clone(), config.chat)?;
+        #[cfg(all(feature = "chat", feature = "storage"))]
+        let chat = match &storage {
+            Some(storage) => chat.with_storage(storage.clone()),
+            None => chat,
+        };
         #[cfg(feature = "stream")]
         let streams = veza_stream::Streams::new(db.clone(), config.stream, &root_secret)?;
         Ok(Self {
@@ -213,6 +218,8 @@ impl Platform {
                 .handler::<veza_stream::record::RemoveRecording, _>(shelf),
             None => runtime,
         };
+        #[cfg(feature = "chat")]
+        let runtime = runtime.subscribe(veza_chat::DEPARTURES, self.chat.clone());
         runtime
     }
 

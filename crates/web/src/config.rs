@@ -39,6 +39,8 @@ pub struct WebConfig {
     pub keep_alive: Period,
     /// How long a client may take to send the head of a request; then it gets 408.
     pub client_request_timeout: Period,
+    /// How long a client may take nothing of what is on its way to it; then its connection is ended.
+    pub unread_timeout: Period,
     /// How many threads serve requests; 0 means one per core.
     pub workers: u16,
     /// How many connections may be open per worker; more wait to be accepted.
@@ -69,6 +71,7 @@ impl Default for WebConfig {
             request_timeout: Period::from_secs(30),
             keep_alive: Period::from_secs(75),
             client_request_timeout: Period::from_secs(10),
+            unread_timeout: Period::from_secs(120),
             workers: 0,
             max_connections: 25_000,
         }

@@ -49,8 +49,16 @@ impl Site {
             server = server.workers(usize::from(config.workers));
         }
         for listener in listeners {
+            limit_unread(&listener, config.unread_timeout.as_duration())?;
             server = server.listen(listener)?;
         }
         Ok(server.run())
     }
+}
+
+/// Who reads nothing keeps what waits for it in memory, and the kernel asks it for ever whether it reads again. Connections
+/// have this limit from their listener (tcp(7), `TCP_USER_TIMEOUT`), but for those that it took before.
+fn limit_unread(listener: &TcpListener, limit: Duration) -> io::Result<()> {
+    let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(listener, milliseconds)?)
 }

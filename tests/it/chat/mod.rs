@@ -1,7 +1,10 @@
 //! Rooms over HTTP, server-sent events and WebSocket.
 
+mod attachments;
+mod departure;
 mod http;
 mod peer;
+mod presence;
 mod socket;
 mod stream;
 

@@ -15,9 +15,8 @@ use super::push::Push;
 use super::request::Request;
 use crate::batch::Sent;
 use crate::id::{MemberId, RoomId};
-use crate::message::Body;
+use crate::message::{Body, NewMessage};
 use crate::presence::Presence;
-use crate::service::NewMessage;
 
 /// Requests that wait to be taken by the connection; more wait where they are made.
 const COMMANDS: usize = 64;
@@ -100,9 +99,9 @@ impl Client {
             at: DateTime<Utc>,
             known: bool,
         }
-        let NewMessage { client_id, reply_to, body } = message;
+        let NewMessage { client_id, reply_to, body, attachments } = message;
         let client_id = client_id.or_else(|| Some(id::uuid_v7(self.clock.now(), &*self.random)));
-        let stored: Stored = self.ask(Request::Send { room, body, client_id, reply_to }).await?;
+        let stored: Stored = self.ask(Request::Send { room, body, attachments, client_id, reply_to }).await?;
         Ok(Sent { seq: stored.seq, at: stored.at, known: stored.known })
     }
 

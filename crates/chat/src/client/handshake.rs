@@ -21,6 +21,7 @@ pub(super) async fn upgrade(wire: &mut Wire, endpoint: &Endpoint) -> Result<(), 
          Sec-WebSocket-Version: {VERSION}\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n"
     );
     wire.write_all(request.as_bytes()).await?;
+    wire.flush().await?;
     let head = head(wire).await?;
     judge(&head, &accept_key(&key))
 }

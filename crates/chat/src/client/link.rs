@@ -92,6 +92,8 @@ impl Link {
             }
             self.output.advance(written);
         }
+        // TLS keeps what the socket did not take.
+        ready!(Pin::new(&mut self.wire).poll_flush(cx))?;
         Poll::Ready(Ok(()))
     }
 

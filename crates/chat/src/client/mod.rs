@@ -44,7 +44,12 @@ mod push;
 mod request;
 mod retry;
 mod rooms;
+#[cfg(feature = "tls")]
+mod tls;
 mod token;
+
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
 
 pub use self::endpoint::{BadEndpoint, Endpoint};
 pub use self::error::{BadField, ClientError, LinkError, Refusal};

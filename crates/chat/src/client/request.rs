@@ -4,7 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::id::{MemberId, RoomId};
-use crate::message::Body;
+use crate::message::{Body, NewAttachment};
 
 /// A request of the protocol.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +35,9 @@ pub enum Request {
         room: RoomId,
         /// What.
         body: Body,
+        /// Objects of storage that it carries.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<NewAttachment>,
         /// What the client calls it, so that it can be sent again.
         #[serde(skip_serializing_if = "Option::is_none")]
         client_id: Option<Uuid>,
@@ -117,7 +120,9 @@ mod tests {
     #[test]
     fn is_what_the_protocol_says() {
         let room = RoomId::from_uuid(Uuid::from_u128(7));
-        let send = Request::Send { room, body: Body::text("hi"), client_id: None, reply_to: Some(3) };
+        let attachments = Vec::new();
+        let send =
+            Request::Send { room, body: Body::text("hi"), attachments, client_id: None, reply_to: Some(3) };
         let expected =
             format!(r#"{{"id":7,"method":"send","room":"{room}","body":{{"text":"hi"}},"reply_to":3}}"#);
         assert_eq!(send.text(7), expected);

@@ -11,8 +11,7 @@ use veza_web::{Authenticated, Json, List, PageParams, PageQuery, PathOf, Problem
 
 use super::{NoRoom, State};
 use crate::id::RoomId;
-use crate::message::{self, Body, Direction, HistoryOf, Message, Revision};
-use crate::service::NewMessage;
+use crate::message::{self, Body, Direction, HistoryOf, Message, NewAttachment, NewMessage, Revision};
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
     routes.service(send).service(list).service(get).service(edit).service(remove).service(edits);
@@ -28,13 +27,18 @@ pub(crate) struct Sending {
     /// The message of the room that it replies to, which is no reply itself.
     #[serde(default)]
     pub(crate) reply_to: Option<i64>,
-    /// What it says.
+    /// What it says; `{}` for a message of files alone.
     pub(crate) body: Body,
+    /// Objects of storage that it carries, as their keys show them now; at most 10. The sender must be allowed to read them,
+    /// and whoever may read the message may then.
+    #[serde(default)]
+    pub(crate) attachments: Vec<NewAttachment>,
 }
 
 impl From<Sending> for NewMessage {
     fn from(sending: Sending) -> Self {
-        Self { client_id: sending.client_id, reply_to: sending.reply_to, body: sending.body }
+        let Sending { client_id, reply_to, body, attachments } = sending;
+        Self { client_id, reply_to, body, attachments }
     }
 }
 

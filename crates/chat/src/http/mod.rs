@@ -1,8 +1,11 @@
 //! The routes below `/v1/chat`.
 
+#[cfg(feature = "storage")]
+mod attachments;
 mod events;
 mod members;
 mod messages;
+mod presence;
 mod reactions;
 mod rooms;
 mod sends;
@@ -37,8 +40,11 @@ pub fn routes(chat: Chat) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
         rooms::routes(routes);
         members::routes(routes);
         messages::routes(routes);
+        #[cfg(feature = "storage")]
+        attachments::routes(routes);
         reactions::routes(routes);
         events::routes(routes);
+        presence::routes(routes);
         socket::routes(routes);
     }
 }

@@ -112,9 +112,7 @@ fn arrived(hub: &Hub, place: Place, after: i64, events: Vec<Event>) -> bool {
     let mut shard = hub.shard(place);
     let Some(room) = shard.get_mut(&place) else { return false };
     room.begin(after);
-    for event in events {
-        room.publish(Arc::new(Entry::new(place, event)));
-    }
+    room.publish(events.into_iter().map(|event| Arc::new(Entry::new(place, event))));
     room.stir();
     full || room.has_hole()
 }

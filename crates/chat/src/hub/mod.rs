@@ -87,11 +87,15 @@ impl Hub {
         self.connections.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Passes on events that are committed.
+    /// Passes on events that are committed, those of a room all at once.
     pub(crate) fn publish(&self, events: Vec<(Place, Event)>) {
+        let mut rooms: HashMap<Place, Vec<Arc<Entry>>> = HashMap::new();
         for (place, event) in events {
+            rooms.entry(place).or_default().push(Arc::new(Entry::new(place, event)));
+        }
+        for (place, entries) in rooms {
             if let Some(room) = self.shard(place).get_mut(&place)
-                && room.publish(Arc::new(Entry::new(place, event)))
+                && room.publish(entries)
             {
                 self.news.note(place);
             }

@@ -89,20 +89,27 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues an event, or says that there is no room; then its room lags until it is caught up.
-    pub(crate) fn offer(&self, entry: &Arc<Entry>) -> bool {
+    /// Queues events of one room, and answers for how many there was room; for those behind them the room lags until it
+    /// is caught up.
+    pub(crate) fn offer(&self, entries: &[Arc<Entry>]) -> usize {
         let mut state = self.lock();
         if state.closed {
-            return false;
+            return 0;
         }
-        if state.is_full() {
-            state.lagging.insert(entry.place);
-            return false;
+        let mut taken = 0;
+        for entry in entries {
+            if state.is_full() {
+                state.lagging.insert(entry.place);
+                break;
+            }
+            state.push(Item::Entry(Arc::clone(entry)));
+            taken += 1;
         }
-        state.push(Item::Entry(Arc::clone(entry)));
         drop(state);
-        self.writer.wake();
-        true
+        if taken > 0 {
+            self.writer.wake();
+        }
+        taken
     }
 
     /// Queues what may be lost.

@@ -21,6 +21,9 @@ const SHORT_BYTES: usize = 8 * 1024;
 /// Events that may wait for those before them; behind these, a hole is filled from the database anyway.
 const MAX_PENDING: usize = 1_024;
 
+/// Events that are passed on at once: a part of what one connection takes, so that who reads quickly need not lag.
+const RUN: usize = 64;
+
 /// With more listeners than this nobody is told who types: everybody would, all the time.
 const CROWD: usize = 200;
 
@@ -108,17 +111,26 @@ impl Room {
         }
     }
 
-    /// Takes an event in and passes on what is complete; answers whether events before it are missing.
-    pub(crate) fn publish(&mut self, entry: Arc<Entry>) -> bool {
-        let seq = entry.event.seq;
-        if self.head.is_some_and(|head| seq <= head) {
-            return false;
-        }
-        if self.pending.len() < MAX_PENDING {
-            self.pending.entry(seq).or_insert(entry);
+    /// Takes events in and passes on what is complete; answers whether events before them are missing.
+    pub(crate) fn publish(&mut self, entries: impl IntoIterator<Item = Arc<Entry>>) -> bool {
+        let mut is_news = false;
+        for entry in entries {
+            let seq = entry.event.seq;
+            if self.head.is_some_and(|head| seq <= head) {
+                continue;
+            }
+            is_news = true;
+            if self.pending.len() >= MAX_PENDING {
+                self.advance();
+            }
+            // What all others wait for is always taken.
+            let is_next = self.head.is_some_and(|head| seq == head + 1);
+            if is_next || self.pending.len() < MAX_PENDING {
+                self.pending.entry(seq).or_insert(entry);
+            }
         }
         self.advance();
-        self.has_hole()
+        is_news && self.has_hole()
     }
 
     /// Whether events wait for some that are missing.
@@ -133,6 +145,7 @@ impl Room {
 
     fn advance(&mut self) {
         let Some(mut head) = self.head else { return };
+        let mut run = Vec::new();
         while let Some(first) = self.pending.first_entry() {
             match first.key().cmp(&(head + 1)) {
                 std::cmp::Ordering::Less => drop(first.remove()),
@@ -141,34 +154,51 @@ impl Room {
                     head += 1;
                     let entry = first.remove();
                     self.head = Some(head);
-                    self.pass_on(&entry);
-                    self.keep(entry);
+                    let expelled = self.expelled(&entry);
+                    run.push(entry);
+                    // Who is expelled gets nothing behind that.
+                    if let Some(member) = expelled {
+                        self.pass_on(&mut run);
+                        self.expel(member, head);
+                    } else if run.len() >= RUN {
+                        self.pass_on(&mut run);
+                    }
                 }
             }
+        }
+        self.pass_on(&mut run);
+    }
+
+    /// Gives events to all who have those before: each wakes once for all of them. Then they are kept.
+    fn pass_on(&mut self, run: &mut Vec<Arc<Entry>>) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
+        let (first, last) = (first.event.seq, last.event.seq);
+        for listener in self.listeners.values_mut().filter(|listener| listener.live && listener.cursor < last)
+        {
+            // It may have got some of them from a page that was fetched.
+            let known = usize::try_from(listener.cursor + 1 - first).unwrap_or(0);
+            let new = run.get(known..).unwrap_or_default();
+            let taken = listener.outbox.offer(new);
+            if let Some(got) = taken.checked_sub(1).and_then(|place| new.get(place)) {
+                listener.cursor = got.event.seq;
+            }
+            listener.live = taken == new.len();
+        }
+        for entry in run.drain(..) {
+            self.keep(entry);
         }
     }
 
-    /// Gives the event to all who have the one before.
-    fn pass_on(&mut self, entry: &Arc<Entry>) {
-        let seq = entry.event.seq;
-        for listener in self.listeners.values_mut().filter(|listener| listener.live && listener.cursor < seq)
-        {
-            if listener.outbox.offer(entry) {
-                listener.cursor = seq;
-            } else {
-                listener.live = false;
+    /// Ends what somebody listens to, who may not any more since the event `seq`.
+    fn expel(&mut self, member: MemberId, seq: i64) {
+        let place = self.place;
+        self.listeners.retain(|_, listener| {
+            let goes = listener.live && listener.who == member && listener.checked < seq;
+            if goes {
+                listener.outbox.push(Item::Ended(place));
             }
-        }
-        if let Some(member) = self.expelled(entry) {
-            let (place, seq) = (self.place, entry.event.seq);
-            self.listeners.retain(|_, listener| {
-                let goes = listener.live && listener.who == member && listener.checked < seq;
-                if goes {
-                    listener.outbox.push(Item::Ended(place));
-                }
-                !goes
-            });
-        }
+            !goes
+        });
     }
 
     /// Who may not listen any more after this event.
@@ -267,7 +297,7 @@ impl Room {
             if seq != listener.cursor + 1 {
                 continue;
             }
-            if !listener.outbox.offer(entry) {
+            if listener.outbox.offer(std::slice::from_ref(entry)) == 0 {
                 return Some(CatchUp::Full);
             }
             listener.cursor = seq;

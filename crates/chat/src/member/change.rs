@@ -120,11 +120,21 @@ pub fn remove_member(
         needs(standing.power().unwrap_or(Role::Reader), above(before.role))?;
     }
     keeps_an_owner(tx, room, &before, None)?;
+    take_out(tx, room, who, standing.me)
+}
+
+/// Removes a member; whether that may be was checked.
+pub(super) fn take_out(
+    tx: &mut TenantTx<'_>,
+    room: RoomId,
+    who: MemberId,
+    by: MemberId,
+) -> Result<(), Error> {
     tx.execute(diesel::delete(members::table.find((tx.tenant(), room, who))))?;
     let place = rooms::table.find((tx.tenant(), room));
     tx.execute(diesel::update(place).set(rooms::members.eq(rooms::members - 1)))?;
     let body = json!({ "member": who });
-    record(tx, room, Entry { kind: EventKind::Leave, by: standing.me, target: None, body: Some(body) })?;
+    record(tx, room, Entry { kind: EventKind::Leave, by, target: None, body: Some(body) })?;
     Ok(())
 }
 

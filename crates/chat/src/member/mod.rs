@@ -2,6 +2,7 @@
 
 mod change;
 mod cursor;
+mod leave;
 mod list;
 
 use chrono::{DateTime, Utc};
@@ -12,6 +13,7 @@ use veza_core::{Query, TenantScope, TenantTx, Write};
 
 pub use self::change::{add_member, join, remove_member, set_role};
 pub use self::cursor::{Cursor, read};
+pub use self::leave::leave_rooms;
 pub use self::list::list;
 use crate::error::Error;
 use crate::event::EventKind;

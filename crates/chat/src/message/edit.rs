@@ -8,6 +8,7 @@ use serde_json::Value;
 use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Query, TenantScope, TenantTx, Timestamp, Write};
 
+use super::body::Stored;
 use super::{Body, Message, checked, find, find_present};
 use crate::config::ChatConfig;
 use crate::error::Error;
@@ -30,7 +31,8 @@ pub struct Revision {
     pub body: Option<Body>,
 }
 
-/// Gives a message another body, as only who sent it may. What it said before stays in its history.
+/// Gives a message another body, as only who sent it may. What it said before stays in its history, and what it carries
+/// stays with it.
 ///
 /// # Errors
 /// [`Error::NotSender`], [`Error::Deleted`], [`Error::Archived`], [`Error::NotMember`].
@@ -42,10 +44,10 @@ pub fn edit(
     seq: i64,
     body: &Body,
 ) -> Result<Message, Error> {
-    let json = checked(body, config.max_message_bytes)?;
     let standing = standing::hold(tx, permit, room)?;
     standing.reader()?;
     let message = find_present(tx, room, standing.me, seq)?;
+    let json = checked(body, &message.attachments, config.max_message_bytes)?;
     standing.member()?;
     if message.by != standing.me {
         return Err(Error::NotSender);
@@ -109,7 +111,7 @@ pub fn edits(
     let revision = |row: Row| Revision {
         seq: row.seq,
         at: row.at,
-        body: row.body.and_then(|body| serde_json::from_str(&body).ok()),
+        body: row.body.as_deref().and_then(Stored::read).map(|stored| stored.parts().0),
     };
     Ok(Page::new(page, rows.into_iter().map(revision).collect(), |revision: &Revision| revision.seq))
 }

@@ -1,8 +1,12 @@
 //! Messages, as they are now. The log has what they were.
 
+#[cfg(feature = "storage")]
+mod attach;
+mod attachment;
 mod body;
 mod edit;
 mod history;
+mod new;
 mod react;
 mod remove;
 
@@ -15,10 +19,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use veza_core::{TenantScope, Timestamp};
 
+#[cfg(feature = "storage")]
+pub(crate) use self::attach::{attach, url};
+#[cfg(feature = "http")]
+pub(crate) use self::attachment::NAMED;
+pub use self::attachment::{Attachment, MAX_ATTACHMENTS, NewAttachment};
 pub use self::body::Body;
+use self::body::Stored;
 pub(crate) use self::body::checked;
 pub use self::edit::{Revision, edit, edits};
 pub use self::history::{Direction, HistoryOf, get, history};
+pub(crate) use self::new::Attached;
+pub use self::new::NewMessage;
 pub use self::react::{react, unreact};
 pub use self::remove::delete;
 use crate::error::Error;
@@ -41,6 +53,9 @@ pub struct Message {
     /// What it says. A deleted message says nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Body>,
+    /// The files that it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
     /// When it was edited last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<DateTime<Utc>>,
@@ -96,13 +111,16 @@ struct Row {
 
 impl From<Row> for Message {
     fn from(row: Row) -> Self {
+        let stored = row.body.as_deref().and_then(Stored::read).map(Stored::parts);
+        let (body, attachments) = stored.map_or((None, Vec::new()), |(body, files)| (Some(body), files));
         let own = row.own.iter().flat_map(|own| own.lines()).map(str::to_owned).collect();
         Self {
             seq: row.seq,
             by: row.actor_id,
             at: row.at,
             reply_to: row.target_seq,
-            body: row.body.and_then(|body| serde_json::from_str(&body).ok()),
+            body,
+            attachments,
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
             replies: row.replies,

@@ -11,7 +11,7 @@ use veza_core::db::{DatabaseConfig, PoolConfig};
 use veza_core::{CodeDoc, Db, Kind, SystemClock, SystemRandom, Tasks, TenantId};
 use veza_web::{Admission, Authenticate, Client, Credentials, Problem, Web, WebConfig};
 
-use crate::world::Person;
+use crate::person::Person;
 
 const UNKNOWN: CodeDoc = CodeDoc { code: "test.token.unknown", kind: Kind::Unauthenticated, meaning: "" };
 
@@ -39,7 +39,7 @@ impl Authenticate for Believer {
 }
 
 /// Serves until it is killed; says its port first.
-pub(crate) fn run(url: &str, redis: &str) {
+pub(crate) fn run(url: &str, redis: Option<&str>) {
     // The parent's end is our end.
     std::thread::spawn(|| {
         let _closed = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -50,7 +50,7 @@ pub(crate) fn run(url: &str, redis: &str) {
     let config = DatabaseConfig { url: Some(Secret::new(url)), pool, ..DatabaseConfig::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let redis_url = Some(Secret::new(redis));
+        let redis_url = redis.map(Secret::new);
         let limits = ChatConfig { messages_per_minute: 1_000_000, redis_url, ..ChatConfig::default() };
         let chat = Chat::new(Db::open(&config).unwrap(), limits).unwrap();
         let tasks = Tasks::new();

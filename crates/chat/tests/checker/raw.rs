@@ -15,7 +15,7 @@ use veza_chat::{Body, Delivery, RoomId};
 use crate::dice::Dice;
 use crate::follower::Follower;
 use crate::history::Wrong;
-use crate::world::Person;
+use crate::person::Person;
 
 /// Messages on their way at once.
 const AT_ONCE: usize = 8;
@@ -36,6 +36,8 @@ pub(crate) struct Raw {
     pub(crate) done: Vec<(Message, i64)>,
     pub(crate) open: HashMap<u64, Purpose>,
     pub(crate) last: u64,
+    /// Microseconds of the longest pause.
+    pub(crate) pace: u64,
 }
 
 /// A message that is being sent.
@@ -130,7 +132,7 @@ impl Raw {
         }
         let mut heard = Instant::now();
         loop {
-            let pause = Duration::from_millis(self.dice.below(12));
+            let pause = Duration::from_micros(self.dice.below(self.pace));
             match timeout(pause, link.next_text()).await {
                 Ok(text) => {
                     heard = Instant::now();
@@ -164,7 +166,8 @@ impl Raw {
 
     fn send(&mut self, link: &mut Link, message: &Message) {
         let Message { client, room, body } = message.clone();
-        let request = Request::Send { room, body, client_id: Some(client), reply_to: None };
+        let attachments = Vec::new();
+        let request = Request::Send { room, body, attachments, client_id: Some(client), reply_to: None };
         self.ask(link, request, Purpose::Send(client));
     }
 
@@ -183,7 +186,8 @@ impl Raw {
                 let emoji = "👍".to_owned();
                 let (request, purpose) = match chance {
                     70..76 => {
-                        let request = Request::Send { room, body, client_id: Some(client), reply_to: None };
+                        let (attachments, client_id) = (Vec::new(), Some(client));
+                        let request = Request::Send { room, body, attachments, client_id, reply_to: None };
                         (request, Purpose::Repeat(client, seq))
                     }
                     76..80 => (Request::React { room, seq, emoji }, Purpose::Other),
@@ -199,7 +203,8 @@ impl Raw {
                 let request = if self.dice.chance(50) {
                     Request::Subscribe { room, after: Some(0) }
                 } else {
-                    Request::Send { room, body: Body::text("let me in"), client_id: None, reply_to: None }
+                    let (body, attachments) = (Body::text("let me in"), Vec::new());
+                    Request::Send { room, body, attachments, client_id: None, reply_to: None }
                 };
                 self.ask(link, request, Purpose::Attack);
             }

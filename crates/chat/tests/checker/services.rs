@@ -55,12 +55,14 @@ impl Services {
     }
 
     /// One piece of trouble.
-    pub(crate) fn trouble(&mut self, dice: &mut Dice, proxy: &Proxy) {
+    pub(crate) fn trouble(&mut self, dice: &mut Dice, proxies: &[&Proxy]) {
         let victim = usize::try_from(dice.below(3)).unwrap();
         match dice.below(100) {
             0..40 => self.murder(victim, Duration::from_millis(dice.below(150))),
             40..60 => {
-                proxy.cut();
+                for proxy in proxies {
+                    proxy.cut();
+                }
                 self.cuts += 1;
             }
             60..70 => {

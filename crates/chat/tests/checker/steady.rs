@@ -13,7 +13,7 @@ use veza_chat::{Body, Delivery, Event, NewMessage, RoomId};
 use crate::dice::Dice;
 use crate::follower::Follower;
 use crate::history::{History, Wrong};
-use crate::world::Person;
+use crate::person::Person;
 
 /// Tokens hold for so long, so that they are renewed within a schedule.
 const HOLDS: Duration = Duration::from_millis(1_500);
@@ -26,6 +26,8 @@ pub(crate) struct Steady {
     name: String,
     history: Arc<History>,
     dice: Dice,
+    /// Microseconds of the longest pause.
+    pace: u64,
     heads: watch::Sender<Option<HashMap<RoomId, i64>>>,
     listening: JoinHandle<()>,
 }
@@ -37,6 +39,7 @@ impl Steady {
         rooms: &[RoomId],
         follower: Follower,
         dice: Dice,
+        pace: u64,
     ) -> Self {
         let tokens = move || async move { Ok::<_, TokenError>(Token::new(me.token(HOLDS), HOLDS)) };
         let backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_millis(200) };
@@ -44,7 +47,7 @@ impl Steady {
         let (heads, known) = watch::channel(None);
         let (name, history) = (follower.name.clone(), Arc::clone(&follower.history));
         let listening = tokio::spawn(listen(pushes, follower, known));
-        Self { client, rooms: rooms.to_vec(), name, history, dice, heads, listening }
+        Self { client, rooms: rooms.to_vec(), name, history, dice, pace, heads, listening }
     }
 
     /// Sends, one after the other, until it is told to stop.
@@ -60,12 +63,13 @@ impl Steady {
             let client = uuid::Builder::from_random_bytes(veza_core::bytes(self.dice.random())).into_uuid();
             self.history.begin(client, room);
             let body = Body::text(format!("{client} steadily"));
-            let message = NewMessage { client_id: Some(client), reply_to: None, body };
+            let message =
+                NewMessage { client_id: Some(client), reply_to: None, body, ..NewMessage::default() };
             match self.client.send(room, message).await {
                 Ok(sent) => self.history.acknowledge(client, sent.seq),
                 Err(error) => self.forgive("send", &error),
             }
-            sleep(Duration::from_millis(self.dice.below(10))).await;
+            sleep(Duration::from_micros(self.dice.below(self.pace))).await;
         }
         self
     }

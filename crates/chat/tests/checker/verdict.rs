@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 use veza_chat::RoomId;
-use veza_testing::TestDatabase;
+use veza_testing::{Superuser, TestDatabase};
 
 use crate::history::{Inner, Wrong};
 use crate::world::Organisation;
@@ -78,12 +78,11 @@ struct Row {
     text: String,
 }
 
-fn log(database: &TestDatabase, room: RoomId) -> Vec<Row> {
+fn log(superuser: &mut Superuser, room: RoomId) -> Vec<Row> {
     let query = diesel::sql_query(
         "SELECT seq, kind::text AS kind, left(coalesce(body::jsonb ->> 'text', ''), 36) AS text FROM chat.events \
          WHERE room_id = $1 ORDER BY seq",
     );
-    let mut superuser = database.superuser();
     query.bind::<SqlUuid, _>(room.as_uuid()).load(superuser.connection()).unwrap()
 }
 
@@ -93,7 +92,8 @@ fn rooms(organisations: &[Organisation; 2]) -> impl Iterator<Item = RoomId> {
 
 /// The last event of each room.
 pub(crate) fn heads(database: &TestDatabase, organisations: &[Organisation; 2]) -> HashMap<RoomId, i64> {
-    let last = |room| log(database, room).last().map_or(0, |row| row.seq);
+    let mut superuser = database.superuser();
+    let mut last = |room| log(&mut superuser, room).last().map_or(0, |row| row.seq);
     rooms(organisations).map(|room| (room, last(room))).collect()
 }
 
@@ -104,9 +104,10 @@ pub(crate) fn judge(database: &TestDatabase, organisations: &[Organisation; 2], 
         verdict.note(*wrong, what.clone());
     }
     let mut stored: HashMap<(RoomId, Uuid), Vec<i64>> = HashMap::new();
+    let mut superuser = database.superuser();
     for room in rooms(organisations) {
         let mut expected = 1;
-        for row in log(database, room) {
+        for row in log(&mut superuser, room) {
             if row.seq != expected {
                 verdict
                     .note(Wrong::Lost, format!("the log of {room} has {} where {expected} belongs", row.seq));

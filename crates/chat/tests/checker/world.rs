@@ -1,55 +1,16 @@
 //! Two tenants, people in them, and rooms.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use futures_util::future::join_all;
-use uuid::Uuid;
-use veza_chat::permission::{CreateRooms, UseRooms};
 use veza_chat::room::{self, NewRoom, RoomKind};
 use veza_chat::{Body, Chat, ChatConfig, MemberId, NewMessage, RoomId};
-use veza_core::{Caller, Db, Permission, Principal, Scopes, TenantId, TenantTx};
+use veza_core::{Db, TenantId, TenantTx};
 
 use crate::dice::Dice;
 use crate::history::History;
+use crate::person::Person;
 
-/// People of a tenant.
-pub(crate) const PEOPLE: u64 = 4;
 /// Rooms of a tenant.
 const ROOMS: u64 = 2;
-
-/// Somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Person {
-    pub(crate) tenant: TenantId,
-    pub(crate) number: u64,
-}
-
-impl Person {
-    fn id(self) -> Uuid {
-        Uuid::from_u128(0x1000 + u128::from(self.number))
-    }
-
-    pub(crate) fn caller(self) -> Caller {
-        let scopes = Scopes::new([UseRooms::NAME, CreateRooms::NAME]);
-        Caller::verified(self.tenant, Principal::Person(self.id()), scopes)
-    }
-
-    /// A token that holds for so long; [`Person::shown`] reads it.
-    pub(crate) fn token(self, holds: Duration) -> String {
-        let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + holds;
-        format!("{}.{}.{}", self.tenant.as_uuid(), self.number, until.as_millis())
-    }
-
-    /// Whose token it is, if it holds.
-    pub(crate) fn shown(token: &str) -> Option<Self> {
-        let mut parts = token.split('.');
-        let tenant = TenantId::from_verified(parts.next()?.parse().ok()?);
-        let number = parts.next()?.parse().ok()?;
-        let until = Duration::from_millis(parts.next()?.parse().ok()?);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        (now < until).then_some(Self { tenant, number })
-    }
-}
 
 /// A tenant with its people and rooms.
 #[derive(Debug, Clone)]
@@ -58,20 +19,26 @@ pub(crate) struct Organisation {
     pub(crate) rooms: Vec<RoomId>,
 }
 
-/// So many messages are in each room from the beginning, of this many characters: more than waits for one connection.
-const OLD: u64 = 150;
+/// Characters of a message that is there from the beginning.
 const LENGTH: usize = 2_000;
 
-/// Sends what is there before anybody listens, all at once.
-pub(crate) async fn fill(db: &Db, organisations: &[Organisation; 2], history: &History, dice: &mut Dice) {
+/// Sends what is there before anybody listens, all at once: so many messages in each room.
+pub(crate) async fn fill(
+    db: &Db,
+    organisations: &[Organisation; 2],
+    old: u64,
+    history: &History,
+    dice: &mut Dice,
+) {
     let chat = Chat::new(db.clone(), ChatConfig::default()).unwrap();
     let mut sendings = Vec::new();
     for organisation in organisations {
         for room in &organisation.rooms {
-            for _ in 0..OLD {
+            for _ in 0..old {
                 let client = uuid::Builder::from_random_bytes(veza_core::bytes(dice.random())).into_uuid();
                 let body = Body::text(format!("{client} {}", "x".repeat(LENGTH)));
-                let message = NewMessage { client_id: Some(client), reply_to: None, body };
+                let message =
+                    NewMessage { client_id: Some(client), reply_to: None, body, ..NewMessage::default() };
                 let permit = dice.pick(&organisation.people).caller().permit().unwrap();
                 let (chat, room) = (chat.clone(), *room);
                 history.begin(client, room);
@@ -85,14 +52,14 @@ pub(crate) async fn fill(db: &Db, organisations: &[Organisation; 2], history: &H
 }
 
 /// Makes the two of a schedule.
-pub(crate) async fn make(db: &Db, seed: u64) -> [Organisation; 2] {
-    [organisation(db, 2 * seed).await, organisation(db, 2 * seed + 1).await]
+pub(crate) async fn make(db: &Db, seed: u64, people: u64) -> [Organisation; 2] {
+    [organisation(db, 2 * seed, people).await, organisation(db, 2 * seed + 1, people).await]
 }
 
-async fn organisation(db: &Db, number: u64) -> Organisation {
+async fn organisation(db: &Db, number: u64, people: u64) -> Organisation {
     let id = veza_core::id::uuid_v7(db.clock().now(), &**db.random());
     let tenant = TenantId::from_verified(id);
-    let people: Vec<Person> = (0..PEOPLE).map(|number| Person { tenant, number }).collect();
+    let people: Vec<Person> = (0..people).map(|number| Person { tenant, number }).collect();
     let mut rooms = Vec::new();
     for room in 0..ROOMS {
         let new = NewRoom {

@@ -3,7 +3,7 @@
 use veza_chat::member::{self, Role};
 use veza_chat::room::RoomKind;
 use veza_chat::{ChatConfig, Error, EventKind, RoomId};
-use veza_core::{Caller, Db};
+use veza_core::{Caller, Db, Query, TenantTx};
 use veza_testing::{TenantTest, tenant_test};
 
 use crate::rig::{chat, get, id, log, manager, page, permit, person, remove, room, send, set_role, texts};
@@ -140,4 +140,30 @@ async fn members_come_page_by_page(t: TenantTest) {
         }
     }
     assert_eq!(found, people.iter().map(id).collect::<Vec<_>>());
+}
+
+#[tenant_test]
+async fn who_came_back_stays_where_they_joined_since(t: TenantTest) {
+    let (ada, bob) = (person(t.alice.tenant, 1), person(t.alice.tenant, 2));
+    let mut before = Vec::new();
+    for _ in 0..3 {
+        before.push(room(&t.db, RoomKind::Public, &bob, &[&ada]).await.id);
+    }
+    let removed = t.db.tenant(&ada, |tx| Ok::<_, Error>(tx.now())).await.unwrap();
+    let since = room(&t.db, RoomKind::Public, &ada, &[&bob]).await.id;
+    let system = Caller::system(t.alice.tenant);
+    // Somebody with the same id in another organisation is somebody else.
+    let mallory = person(t.mallory.tenant, 2);
+    let theirs = room(&t.db, RoomKind::Public, &mallory, &[]).await.id;
+    for expected in [3, 0] {
+        let (permit, who) = (system.permit().unwrap(), id(&bob));
+        let leave = move |tx: &mut TenantTx<'_>| member::leave_rooms(tx, &permit, who, removed);
+        assert_eq!(t.db.tenant(&system, leave).await.unwrap(), expected);
+    }
+    for left in before {
+        let seen = get(&t.db, &ada, left).await.unwrap();
+        assert_eq!((seen.members, seen.membership.unwrap().role), (1, Role::Owner));
+    }
+    assert_eq!(get(&t.db, &ada, since).await.unwrap().members, 2);
+    assert_eq!(get(&t.db, &mallory, theirs).await.unwrap().members, 1);
 }

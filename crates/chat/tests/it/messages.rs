@@ -104,7 +104,8 @@ async fn history_goes_both_ways_and_into_threads(t: TenantTest) {
     let root = send(&chat, &ada, room, "0").await.unwrap().seq;
     for number in 1..10 {
         let reply_to = (number % 3 == 0).then_some(root);
-        let message = NewMessage { body: Body::text(number.to_string()), reply_to, client_id: None };
+        let body = Body::text(number.to_string());
+        let message = NewMessage { body, reply_to, ..NewMessage::default() };
         chat.send(&permit(&ada), room, &message).await.unwrap();
     }
     let read = async |of, direction| {

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 use veza_chat::member::Role;
 use veza_chat::room::RoomKind;
-use veza_chat::{Body, ChatConfig, Error, EventKind, NewMessage};
+use veza_chat::{Body, ChatConfig, Error, EventKind, NewAttachment, NewMessage};
 use veza_testing::{DbTest, TenantTest, db_test, tenant_test};
 
 use crate::rig::{chat, get, id, log, message, permit, person, room, send, set_role, texts};
@@ -144,6 +144,11 @@ async fn what_breaks_a_rule_is_refused_and_stored_nowhere(t: TenantTest) {
         let refused = chat.send(&permit(&ada), room.id, &message).await.unwrap_err();
         assert!(matches!(&refused, Error::Invalid(fields) if fields[0].field == "/reply_to"), "{refused:?}");
     }
+    // A program without storage has nothing to attach.
+    let attachments = vec![NewAttachment { bucket: "files".to_owned(), key: "x".to_owned() }];
+    let message = NewMessage { body: Body::text("x"), attachments, ..NewMessage::default() };
+    let refused = chat.send(&permit(&ada), room.id, &message).await.unwrap_err();
+    assert!(matches!(&refused, Error::Invalid(fields) if fields[0].field == "/attachments"), "{refused:?}");
     assert_eq!(get(&t.db, &ada, room.id).await.unwrap().last_seq, room.last_seq);
 }
 

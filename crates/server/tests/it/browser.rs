@@ -158,6 +158,9 @@ fn the_page_of_the_api_shows_every_route_and_loads_nothing_from_elsewhere() {
     }
 }
 
+/// One pixel, as PNG.
+const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\xdac\xf8\xcf\xc0\0\0\x03\x01\x01\0\xf7\x03AC\0\0\0\0IEND\xaeB`\x82";
+
 /// Signs in at the page of the chat.
 fn enter(browser: &Browser, url: &str, email: &str, password: &str) {
     browser.go(&format!("{url}/chat"));
@@ -215,6 +218,18 @@ fn two_people_chat_and_a_cut_connection_loses_nothing() {
     his.click("#log li:nth-last-child(2) .answer");
     say(&his, "in the thread");
     hers.wait_for_text("#log .reply", "in the thread");
+
+    // A file goes with a message, and he needs no right to files to see it.
+    let picture = veza_testing::TestDirectory::new();
+    let picture = picture.path().join("dot ü.png");
+    std::fs::write(&picture, PICTURE).unwrap();
+    hers.write("#say [name=file]", picture.to_str().unwrap());
+    say(&hers, "look");
+    his.wait_for_text("#log", "look");
+    wait_for("the picture", || {
+        let shown = "[...document.querySelectorAll('#log img')].some((one) => one.title === 'dot ü.png' && one.naturalWidth === 1)";
+        (his.evaluate(shown) == true).then_some(())
+    });
 
     // What comes meanwhile is there when the connection is back.
     hers.click("#cut");

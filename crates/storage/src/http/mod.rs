@@ -36,7 +36,6 @@ use serde_json::Value;
 use veza_core::FieldError;
 use veza_web::{Problem, Routes};
 
-pub use self::sign::signed_url;
 use crate::{Error, Storage};
 
 /// What the handlers share.

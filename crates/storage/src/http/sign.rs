@@ -2,17 +2,15 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, delete, post};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use veza_web::{Authenticated, Json, PathOf, Problem, Routes};
 
 use super::{NoBucket, State};
+use crate::ObjectKey;
 use crate::id::VersionId;
-use crate::signed::{Action, NewGrant, SignedGrant};
-use crate::{ObjectKey, percent};
+use crate::signed::{Action, NewGrant};
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
     routes.service(sign).service(end);
@@ -77,34 +75,7 @@ async fn sign(
     };
     let signed = state.storage.sign(&caller, new).await?;
     let (method, expires_at) = (signed.grant.action, signed.expires_at);
-    Ok(HttpResponse::Ok().json(SignedUrl { url: signed_url(&signed), method, expires_at }))
-}
-
-/// The URL of a grant, without scheme and host. Who has it may do what it says.
-pub fn signed_url(signed: &SignedGrant) -> String {
-    let grant = &signed.grant;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte);
-    let mut url = format!(
-        "/v1/storage/signed/{}/{}/{}?expires={}&by={}&key_id={}",
-        signed.tenant,
-        grant.bucket,
-        percent::path(grant.key.as_str()),
-        grant.expires,
-        percent::encode(&grant.by, plain),
-        grant.key_id,
-    );
-    let others = [
-        ("version", grant.version.map(|version| version.to_string())),
-        ("content_type", grant.content_type.clone()),
-        ("max_bytes", grant.max_bytes.map(|most| most.to_string())),
-        ("signature", Some(BASE64.encode(&signed.signature))),
-    ];
-    for (name, value) in others {
-        if let Some(value) = value {
-            url.extend(["&", name, "=", &percent::encode(&value, plain)]);
-        }
-    }
-    url
+    Ok(HttpResponse::Ok().json(SignedUrl { url: signed.url(), method, expires_at }))
 }
 
 /// End all URLs that the organisation signed so far.

@@ -26,7 +26,7 @@ pub use self::retention::{release, retain, set_legal_hold};
 pub use self::row::get;
 #[cfg(feature = "http")]
 pub(crate) use self::row::key_of;
-pub(crate) use self::row::{current, find};
+pub(crate) use self::row::{current, find, place_of};
 use crate::bucket::RetentionMode;
 use crate::id::{ContentId, VersionId};
 

@@ -12,7 +12,7 @@ use crate::id::{ContentId, VersionId};
 use crate::input::{hex, pairs};
 use crate::key::ObjectKey;
 use crate::permission::ReadObjects;
-use crate::schema::{contents, objects, versions};
+use crate::schema::{buckets, contents, objects, versions};
 
 /// A version and what it shows.
 pub(super) type Row = (VersionRow, ContentRow);
@@ -144,6 +144,28 @@ pub(crate) fn key_of(
         .filter(versions::bucket_id.eq(bucket.id))
         .select(versions::key);
     ObjectKey::new(tx.find_result::<String, _>(query)?.ok_or(Error::Absent("version"))?)
+}
+
+/// The bucket's name and the key of a version, unless it is only there to be restored.
+///
+/// # Errors
+/// [`Error::Absent`].
+pub(crate) fn place_of(
+    tx: &mut impl TenantScope,
+    _: &Permit<ReadObjects>,
+    version: VersionId,
+) -> Result<(String, ObjectKey), Error> {
+    let query =
+        versions::table
+            .inner_join(buckets::table.on(
+                buckets::tenant_id.eq(versions::tenant_id).and(buckets::bucket_id.eq(versions::bucket_id)),
+            ))
+            .filter(versions::tenant_id.eq(tx.tenant()).and(versions::version_id.eq(version)))
+            .filter(versions::deleted_at.is_null().and(buckets::deleted_at.is_null()))
+            .select((buckets::name, versions::key));
+    let found = tx.find_result::<(String, String), _>(query)?;
+    let (bucket, key) = found.ok_or(Error::Absent("version"))?;
+    Ok((bucket, ObjectKey::new(key)?))
 }
 
 /// What a key shows now.

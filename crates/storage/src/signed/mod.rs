@@ -6,7 +6,10 @@
 mod grant;
 mod key;
 mod verify;
+mod version;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use veza_core::{Caller, TenantId};
@@ -17,7 +20,7 @@ use crate::bucket;
 use crate::id::{BucketId, VersionId};
 use crate::input::{Rules, is_media_type};
 use crate::permission::{ManageBuckets, ReadObjects, WriteObjects};
-use crate::{Error, ObjectKey, Storage};
+use crate::{Error, ObjectKey, Storage, percent};
 
 /// A URL holds for at most so long.
 pub const LONGEST: TimeDelta = TimeDelta::days(7);
@@ -89,6 +92,35 @@ pub struct SignedGrant {
     pub expires_at: DateTime<Utc>,
     /// The signature: 32 bytes.
     pub signature: Vec<u8>,
+}
+
+impl SignedGrant {
+    /// The URL, without scheme and host, as the routes of the feature `http` read it. Who has it may do what it says.
+    pub fn url(&self) -> String {
+        let grant = &self.grant;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte);
+        let mut url = format!(
+            "/v1/storage/signed/{}/{}/{}?expires={}&by={}&key_id={}",
+            self.tenant,
+            grant.bucket,
+            percent::path(grant.key.as_str()),
+            grant.expires,
+            percent::encode(&grant.by, plain),
+            grant.key_id,
+        );
+        let others = [
+            ("version", grant.version.map(|version| version.to_string())),
+            ("content_type", grant.content_type.clone()),
+            ("max_bytes", grant.max_bytes.map(|most| most.to_string())),
+            ("signature", Some(BASE64.encode(&self.signature))),
+        ];
+        for (name, value) in others {
+            if let Some(value) = value {
+                url.extend(["&", name, "=", &percent::encode(&value, plain)]);
+            }
+        }
+        url
+    }
 }
 
 impl Storage {

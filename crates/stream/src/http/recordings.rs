@@ -105,7 +105,7 @@ async fn file(
     // Who may read recordings may read this object, and need not read all others.
     let system = Caller::system(caller.tenant());
     let signed = state.storage.sign(&system, grant).await.map_err(Error::from)?;
-    let url = veza_storage::http::signed_url(&signed);
+    let url = signed.url();
     let mut answer = HttpResponse::TemporaryRedirect();
     Ok(answer
         .insert_header((header::LOCATION, url))

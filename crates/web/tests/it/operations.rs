@@ -1,11 +1,18 @@
 //! Health, metrics, documentation.
 
-use std::sync::Arc;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
-use futures_util::FutureExt;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpResponse, get};
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, stream};
 use metrics_exporter_prometheus::PrometheusBuilder;
-use veza_web::{Check, Web, WebConfig};
+use veza_core::config::Period;
+use veza_core::{SystemClock, SystemRandom};
+use veza_web::{Check, Routes, Web, WebConfig};
 
 use crate::server::{Server, routes};
 
@@ -93,4 +100,53 @@ fn the_page_needs_nothing_from_elsewhere() {
     assert!(!page.contains("http://") && !page.contains("https://"));
     let policy = reply.header("content-security-policy");
     assert!(policy.contains("script-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+}
+
+/// Tells when it is dropped.
+struct Told(mpsc::Sender<()>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.send(()).unwrap();
+    }
+}
+
+/// An answer without an end.
+#[utoipa::path(responses((status = OK, description = "Zeros.")))]
+#[get("/endless")]
+async fn endless(ends: Data<Mutex<mpsc::Sender<()>>>) -> HttpResponse {
+    let told = Told(ends.lock().unwrap().clone());
+    let piece = stream::repeat_with(move || {
+        let _kept = &told;
+        Ok::<_, actix_web::Error>(Bytes::from_static(&[0; 4_096]))
+    });
+    HttpResponse::Ok().streaming(piece)
+}
+
+#[test]
+fn who_reads_nothing_is_given_up() {
+    let config = WebConfig { unread_timeout: Period::from_secs(1), workers: 1, ..WebConfig::default() };
+    let site = Web::new(config, Arc::new(SystemClock), Arc::new(SystemRandom)).site();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (ends, ended) = mpsc::channel::<()>();
+    let (starts, started) = mpsc::channel();
+    std::thread::spawn(move || {
+        let ends = Data::new(Mutex::new(ends));
+        let mount = move |routes: &mut Routes<'_>| {
+            routes.app_data(ends.clone()).service(endless);
+        };
+        actix_web::rt::System::new().block_on(async {
+            let server = site.serve(vec![listener], mount).unwrap();
+            starts.send(()).unwrap();
+            server.await.unwrap();
+        });
+    });
+    // Connections that came before that have no limit.
+    started.recv().unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    // It stays connected, and takes nothing.
+    ended.recv_timeout(Duration::from_mins(1)).expect("the answer is given up");
+    drop(client);
 }

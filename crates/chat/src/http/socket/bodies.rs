@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::id::{MemberId, RoomId};
-use crate::message::Body;
+use crate::message::{Body, NewAttachment};
 
 macro_rules! bodies {
     ($($(#[$doc:meta])* $name:ident as $schema:ident { $($(#[$meta:meta])* $field:ident: $type:ty),* })*) => {
@@ -54,8 +54,11 @@ bodies! {
         /// The room.
         #[schema(value_type = Uuid)]
         room: RoomId,
-        /// What it says.
+        /// What it says; `{}` for a message of files alone.
         body: Body,
+        /// Objects of storage that it carries, at most 10.
+        #[serde(default)]
+        attachments: Vec<NewAttachment>,
         /// What the sender calls it. Sent again within seven days, it gives the first one.
         #[serde(default)]
         client_id: Option<Uuid>,

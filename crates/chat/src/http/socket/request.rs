@@ -8,8 +8,7 @@ use super::answers::Wrong;
 use super::bodies::{At, Behind, Editing, InRoom, Nothing, Of, Sending, Token, With};
 use super::writing::text;
 use crate::id::{MemberId, RoomId};
-use crate::message::Body;
-use crate::service::NewMessage;
+use crate::message::{Body, NewMessage};
 
 /// Numbers that JSON's numbers hold exactly.
 const MAX_ID: u64 = 1 << 53;
@@ -39,9 +38,11 @@ pub(super) enum Request {
 }
 
 impl Head {
-    /// None for what has no `id` that an answer could have.
+    /// None for what is no object, or has no `id` that an answer could have.
     pub(super) fn read(text: &str) -> Option<Self> {
-        serde_json::from_str::<Self>(text).ok().filter(|head| head.id <= MAX_ID)
+        // An array of the fields would be read, too.
+        let is_object = text.trim_start().starts_with('{');
+        serde_json::from_str::<Self>(text).ok().filter(|head| is_object && head.id <= MAX_ID)
     }
 
     /// The whole request.
@@ -53,8 +54,9 @@ impl Head {
                 parse_json(text).map(|Behind { room, after, .. }| Request::Subscribe { room, after })?
             }
             "unsubscribe" => parse_json(text).map(|InRoom { room, .. }| Request::Unsubscribe { room })?,
-            "send" => parse_json(text).map(|Sending { room, body, client_id, reply_to, .. }| {
-                Request::Send { room, message: NewMessage { client_id, reply_to, body } }
+            "send" => parse_json(text).map(|sending: Sending| {
+                let Sending { room, body, attachments, client_id, reply_to, .. } = sending;
+                Request::Send { room, message: NewMessage { client_id, reply_to, body, attachments } }
             })?,
             "edit" => {
                 parse_json(text).map(|Editing { room, seq, body, .. }| Request::Edit { room, seq, body })?

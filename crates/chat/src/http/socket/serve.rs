@@ -52,7 +52,7 @@ impl Session {
             Request::Send { room, message } => {
                 self.state.sends.count(connection.caller())?;
                 let permit = connection.caller().permit()?;
-                let outcome = self.state.chat.submit(&permit, room, &message)?;
+                let outcome = self.state.chat.submit(&permit, room, &message).await?;
                 let answer = async move { (id, outcome.await.unwrap_or(Err(Error::Unknown))) };
                 self.sending.push(answer.boxed());
                 Ok(None)

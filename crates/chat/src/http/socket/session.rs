@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::frame::{Close, ControlData, Encoder, Event, Limits, Parser, Role};
 use crate::http::State;
 use crate::hub::{Item, Outbox};
+use crate::message::{MAX_ATTACHMENTS, NAMED};
 
 /// Who says nothing for so long is not there any more.
 const SILENCE: Duration = Duration::from_mins(1);
@@ -73,7 +74,7 @@ impl Session {
     pub(super) fn new(state: Data<State>, site: Site, client: Client) -> Self {
         let now = Instant::now();
         // A body and what is around it.
-        let message = state.chat.config().max_message_bytes + 1_024;
+        let message = state.chat.config().max_message_bytes + MAX_ATTACHMENTS * NAMED + 1_024;
         Self {
             state,
             site,
