@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ingest::middle;
+use super::resent::Resent;
 use super::ring::Ring;
 use super::route::{Route, Sink};
 use crate::extension::{Extension, ExtensionMap};
@@ -46,6 +47,7 @@ pub(crate) struct Egress {
     highest: u64,
     rtx_next: u64,
     resendable: u64,
+    again: Resent,
     transport_id: Option<u8>,
     send_time_id: Option<u8>,
     extensions: ExtensionMap,
@@ -77,6 +79,7 @@ impl Egress {
             highest: 0,
             rtx_next: u64::from(u16::from_be_bytes([r0, r1]) & 0x7fff),
             resendable: RESENT_BURST,
+            again: Resent::default(),
             transport_id,
             send_time_id: track.extensions.id(Extension::AbsSendTime).filter(|_| transport_id.is_none()),
             extensions: track.extensions.clone(),
@@ -194,6 +197,12 @@ impl Egress {
         }
     }
 
+    /// Notes that the viewer misses a packet. Answers whether it is to be sent again, and not on its way already.
+    pub(crate) fn misses(&mut self, sequence: u16, now: Instant, round_trip: Option<Duration>) -> bool {
+        self.nacked += 1;
+        self.again.may(nearest(self.highest, sequence), now, round_trip)
+    }
+
     /// Sends again what the viewer misses (RFC 4588), as far as it is still there. A packet is never sealed twice under its own
     /// number: where the viewer knows no retransmissions it gets none.
     pub(crate) fn resend(
@@ -206,7 +215,6 @@ impl Egress {
         sink: &mut impl Sink,
     ) {
         for sequence in missing {
-            self.nacked += 1;
             let index = nearest(self.highest, sequence).wrapping_sub(self.offset);
             let Some(payload_type) = self.rtx_payload_type else { continue };
             let Some(packet) = ring.get(index).filter(|_| self.first.is_some_and(|first| index >= first))

@@ -15,6 +15,7 @@ mod losses;
 mod message;
 mod publisher;
 mod registry;
+mod resent;
 mod ring;
 mod route;
 mod session;

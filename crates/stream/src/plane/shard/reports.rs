@@ -101,7 +101,10 @@ impl Shard {
                     else {
                         continue;
                     };
-                    egress.resend(line, &track.ring, numbers(first, behind), sent_at, scratch, sink);
+                    let missing: Vec<u16> = numbers(first, behind)
+                        .filter(|sequence| egress.misses(*sequence, now, *round_trip))
+                        .collect();
+                    egress.resend(line, &track.ring, missing.into_iter(), sent_at, scratch, sink);
                 }
             }
         }
