@@ -79,7 +79,8 @@ impl Platform {
         migrator: Migrator,
         mailer: Option<Arc<dyn Mailer>>,
     ) -> Result<Self, Error> {
-        Self::open_with(config, migrator, mailer, Arc::new(SystemClock), Arc::new(SystemRandom)).await
+        let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+        Box::pin(Self::open_with(config, migrator, mailer, clock, random)).await
     }
 
     /// The same with another clock and randomness.
@@ -121,7 +122,7 @@ impl Platform {
         let jobs = Jobs::new(db.clone(), listening(config.jobs, &config.database))?;
         let tasks = Tasks::new();
         #[cfg(feature = "storage")]
-        let storage = veza_storage::Storage::configured(db.clone(), config.storage, &tasks).await?;
+        let storage = Box::pin(veza_storage::Storage::configured(db.clone(), config.storage, &tasks)).await?;
         #[cfg(feature = "chat")]
         let chat = veza_chat::Chat::new(db.clone(), config.chat)?;
         #[cfg(all(feature = "chat", feature = "storage"))]

@@ -77,7 +77,7 @@ impl Streams {
             match left.recover().await {
                 Ok(0) => {}
                 Ok(found) => {
-                    tracing::info!(found, "recordings of processes that were killed are being ended")
+                    tracing::info!(found, "recordings of processes that were killed are being ended");
                 }
                 Err(error) => tracing::error!(%error, "recordings that were left cannot be read"),
             }
