@@ -43,6 +43,8 @@ impl Identity {
             .with_srtp_protection_profiles(vec![SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm])
             // Its hash is compared with what it said.
             .with_insecure_skip_verify(true)
+            // As libwebrtc begins.
+            .with_flight_interval(std::time::Duration::from_millis(50))
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
             .build(true, None)?;
         Ok(Self { provider, dtls: Arc::new(dtls), fingerprint })
@@ -122,7 +124,8 @@ impl Link {
         if self.open.is_none()
             && let Some(endpoint) = &mut self.endpoint
         {
-            endpoint.handle_timeout(self.address, Instant::now())?;
+            // It says so when its timer ran out while it worked on an answer, and goes on.
+            let _busy = endpoint.handle_timeout(self.address, Instant::now());
             Self::transmit(&self.socket, endpoint);
         }
         Ok(())
@@ -151,7 +154,9 @@ impl Link {
             Some(0..=3) => self.answered(identity, datagram),
             Some(20..=63) => self.shake(identity, datagram),
             Some(128..=191) if self.open.is_none() => Ok(Got::Nothing),
-            Some(128..=191) if datagram.get(1).is_some_and(|kind| (192..=223).contains(kind)) => Ok(Got::Reports),
+            Some(128..=191) if datagram.get(1).is_some_and(|kind| (192..=223).contains(kind)) => {
+                Ok(Got::Reports)
+            }
             Some(128..=191) => Ok(Got::Media),
             _ => Ok(Got::Nothing),
         }
@@ -172,7 +177,8 @@ impl Link {
         }
         MessageIntegrity::check(&mut message, self.peer.pwd.as_bytes(), crypto)?;
         if self.endpoint.is_none() {
-            let mut endpoint = Box::new(Endpoint::new(self.socket.local_addr()?, TransportProtocol::UDP, None));
+            let mut endpoint =
+                Box::new(Endpoint::new(self.socket.local_addr()?, TransportProtocol::UDP, None));
             endpoint.connect(Instant::now(), self.address, Arc::clone(&identity.dtls), None)?;
             Self::transmit(&self.socket, &mut endpoint);
             self.endpoint = Some(endpoint);
@@ -185,7 +191,8 @@ impl Link {
         let crypto = identity.provider.crypto();
         MessageIntegrity::check(request, self.own.pwd.as_bytes(), crypto)?;
         let mut message = Message::new();
-        let address = rtc_stun::xoraddr::XorMappedAddress { ip: self.address.ip(), port: self.address.port() };
+        let address =
+            rtc_stun::xoraddr::XorMappedAddress { ip: self.address.ip(), port: self.address.port() };
         message.build(&[Box::new(BINDING_SUCCESS), Box::new(request.transaction_id), Box::new(address)])?;
         MessageIntegrity::new_short_term_integrity_with_provider(self.own.pwd.clone(), crypto)
             .add_to(&mut message)?;
@@ -212,8 +219,7 @@ impl Link {
         let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], length)?;
         config.set_session_keys_from_keying_material(material.as_ref(), true)?;
         let (keys, crypto) = (&config.keys, identity.provider.crypto());
-        let context =
-            |key: &[u8], salt: &[u8]| Context::new(key, salt, config.profile, None, None, crypto);
+        let context = |key: &[u8], salt: &[u8]| Context::new(key, salt, config.profile, None, None, crypto);
         self.seal = Some(context(&keys.local_master_key, &keys.local_master_salt)?);
         self.open = Some(context(&keys.remote_master_key, &keys.remote_master_salt)?);
         Ok(Got::Open)
