@@ -112,7 +112,7 @@ pub fn update(
 }
 
 /// Removes a member, with all their sessions here. The person stays, and so do other memberships. The exchange
-/// [`EXCHANGE`](crate::EXCHANGE) hears of it.
+/// [`EXCHANGE`] hears of it.
 pub fn remove(
     tx: &mut TenantTx<'_>,
     permit: &Permit<RemoveMembers>,

@@ -271,7 +271,7 @@ fn counted(browser: &Browser, which: &str, direction: &str, kind: &str, what: &s
 fn streams(codec: &str) {
     let home = Home::used();
     let mut command = home.up_command();
-    command.env("VEZA_STREAM__MEDIA__PORT", "0").env("VEZA_STREAM__MEDIA__LISTEN", "[\"127.0.0.1\"]");
+    command.env("VEZA_STREAM__MEDIA__LISTEN", "[\"127.0.0.1\"]");
     let up = Up::start(&mut command);
     let owner = Person::new(&up.client(), "acme");
     let channel = json!({ "name": "stage", "recording": true });

@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) fn veza<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = clean("setpriv");
     command.args(["--pdeathsig=KILL", "--", env!("CARGO_BIN_EXE_veza")]).args(arguments);
+    // Tests run beside each other, and the media port is one.
+    command.env("VEZA_STREAM__MEDIA__PORT", "0");
     command
 }
 

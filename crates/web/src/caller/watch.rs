@@ -41,7 +41,7 @@ impl Watch {
     }
 }
 
-/// Looks again and again whether a tenant that let a [`Visitor`] in is still served.
+/// Looks again and again whether a tenant that let a [`Visitor`](crate::Visitor) in is still served.
 #[derive(Clone)]
 pub struct Stay {
     state: Arc<State>,
