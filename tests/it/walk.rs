@@ -94,6 +94,20 @@ async fn jobs(alice: &Client) -> BTreeMap<&'static str, String> {
     ])
 }
 
+/// A recording of alice's that has ended, without the minute that making one takes.
+fn recording(t: &DbTest, app: &App) -> String {
+    let id = "01a1ff2a-6e51-7525-9e54-00000c0ffee0";
+    let row = format!(
+        "INSERT INTO stream.recordings (tenant_id, recording_id, channel_id, bucket, container, tracks, started_at,
+             ended_at, reason, stored_at, file_key, file_bytes, file_version)
+         SELECT '{}', '{id}', channel_id, 'canary-bucket', 'mp4', '[]', now(), now(), 'ended', now(), 'canary-key', 12,
+             version_id FROM stream.channels, storage.versions LIMIT 1",
+        app.alice.tenant
+    );
+    t.database.superuser().execute(&row);
+    id.to_owned()
+}
+
 /// A body that the schema accepts, so that the route gets as far as it can.
 fn sample(document: &Value, schema: &Value) -> Value {
     if let Some(name) = schema["$ref"].as_str() {
@@ -170,7 +184,8 @@ async fn call(client: &Client, method: &str, path: &str, body: Option<&Value>) -
 #[db_test]
 async fn foreign_ids_answer_like_ids_that_do_not_exist(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
-    let victims = victims(&app).await;
+    let mut victims = victims(&app).await;
+    victims.insert("recording_id", recording(&t, &app));
     let dump = "(SELECT md5(string_agg(x::text, ',' ORDER BY x::text)) FROM (
         SELECT r::text AS x FROM tenant.roles r UNION ALL SELECT k::text FROM tenant.api_keys k
         UNION ALL SELECT i::text FROM tenant.invitations i UNION ALL SELECT m::text FROM tenant.memberships m
@@ -187,7 +202,7 @@ async fn foreign_ids_answer_like_ids_that_do_not_exist(t: DbTest) {
         UNION ALL SELECT r::text FROM chat.rooms r
         UNION ALL SELECT m::text FROM chat.members m UNION ALL SELECT e::text FROM chat.events e
         UNION ALL SELECT s::text FROM chat.message_states s UNION ALL SELECT r::text FROM chat.reactions r
-        UNION ALL SELECT c::text FROM stream.channels c
+        UNION ALL SELECT c::text FROM stream.channels c UNION ALL SELECT r::text FROM stream.recordings r
         UNION ALL SELECT concat(s.session_id, s.ended_at) FROM stream.sessions s
         UNION ALL SELECT l::text FROM storage.lifecycles l) x)";
     let before = t.database.superuser().text(dump);
