@@ -11,6 +11,7 @@
 mod attack;
 mod catalogue;
 mod channels;
+mod codecs;
 mod forward;
 mod metering;
 mod peer;

@@ -4,14 +4,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::change::{DirectApi, SdpAnswer, SdpPendingOffer};
 use str0m::crypto::Fingerprint as PeerFingerprint;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
 use veza_stream::plane::Plane;
-use veza_stream::{Agreed, Codec, Credentials, Extension, ExtensionMap, Feedback, Fingerprint, Track};
+use veza_stream::{Agreed, Codec, Credentials, Extension, ExtensionMap, Feedback, Fingerprint, Kind, Track};
 
 use crate::road::Road;
 
@@ -95,8 +95,31 @@ pub(crate) struct Sources {
 impl Peer {
     /// Makes one that knows the plane, and what the plane has to know of it.
     pub(crate) fn new(plane: &Plane, sources: Sources, sends: bool) -> (Self, Agreed) {
-        let now = Instant::now();
-        let mut rtc = RtcConfig::new().set_rtp_mode(true).build(now);
+        let rtc = RtcConfig::new().set_rtp_mode(true).build(Instant::now());
+        Self::meet(plane, rtc, tracks(sources), |api| declare(api, sources, sends))
+    }
+
+    /// One with a single track of its own choice, in the media section `m`.
+    pub(crate) fn of_one(plane: &Plane, rtc: Rtc, track: Track, sends: bool) -> (Self, Agreed) {
+        let ssrc = Ssrc::from(track.ssrc.unwrap());
+        let is_audio = track.codec.kind() == Kind::Audio;
+        Self::meet(plane, rtc, vec![track], |api| {
+            let mid = Mid::from("m");
+            api.declare_media(mid, if is_audio { MediaKind::Audio } else { MediaKind::Video });
+            if sends {
+                api.declare_stream_tx(ssrc, None, mid, None);
+            } else {
+                api.expect_stream_rx(ssrc, None, mid, None);
+            }
+        })
+    }
+
+    fn meet(
+        plane: &Plane,
+        mut rtc: Rtc,
+        tracks: Vec<Track>,
+        declare: impl FnOnce(&mut DirectApi<'_>),
+    ) -> (Self, Agreed) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap();
@@ -111,14 +134,14 @@ impl Peer {
         let bytes = plane.fingerprint().0.to_vec();
         api.set_remote_fingerprint(PeerFingerprint { hash_func: "sha-256".to_owned(), bytes });
         let fingerprint = api.local_dtls_fingerprint().bytes.as_slice().try_into().unwrap();
-        declare(&mut api, sources, sends);
+        declare(&mut api);
         api.start_dtls(true).unwrap();
         api.enable_twcc_feedback();
         let agreed = Agreed {
             local,
             remote: Credentials { ufrag: own.ufrag, pwd: own.pass },
             fingerprints: vec![Fingerprint(fingerprint)],
-            tracks: tracks(sources),
+            tracks,
         };
         let peer = Self::of(rtc, socket, server);
         (peer, agreed)
@@ -285,7 +308,7 @@ fn is_media(datagram: &[u8]) -> bool {
     (128..192).contains(&datagram[0]) && !(192..224).contains(&datagram[1])
 }
 
-fn declare(api: &mut str0m::change::DirectApi<'_>, sources: Sources, sends: bool) {
+fn declare(api: &mut DirectApi<'_>, sources: Sources, sends: bool) {
     let (audio, video) = (Mid::from("a"), Mid::from("v"));
     api.declare_media(audio, MediaKind::Audio);
     api.declare_media(video, MediaKind::Video);
