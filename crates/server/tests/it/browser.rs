@@ -283,6 +283,9 @@ fn streams(codec: &str) {
         browser.write("#enter [name=password]", PASSWORD);
         browser.click("#enter button");
         browser.wait_for_text("#channel", "stage");
+        wait_for("the page", || {
+            (browser.evaluate("document.querySelector('main').hidden") == false).then_some(())
+        });
     }
     // Whoever comes first waits.
     his.click("#watch");
@@ -318,7 +321,8 @@ fn streams(codec: &str) {
         let there = hers.evaluate("document.querySelector('#recordings button') !== null");
         (there == true).then_some(())
     });
-    hers.click("#recordings button");
+    // The list may be drawn anew at any moment.
+    hers.evaluate("document.querySelector('#recordings button').click()");
     wait_for("it plays", || {
         let seen = hers.evaluate("document.querySelector('#recordings video')?.currentTime ?? 0");
         (seen.as_f64().unwrap_or_default() > 1.0).then_some(())
