@@ -31,6 +31,14 @@ pub(crate) struct Line {
     pub(crate) bytes_sent: u64,
 }
 
+impl Line {
+    /// Sends `bytes`, cut into datagrams of `segment` bytes.
+    pub(crate) fn send(&mut self, segment: usize, bytes: &[u8], sink: &mut impl Sink) {
+        sink.send(&self.route, segment, bytes);
+        self.bytes_sent += u64::try_from(bytes.len()).unwrap_or_default();
+    }
+}
+
 /// A track as it goes to one viewer.
 #[derive(Debug)]
 pub(crate) struct Egress {
@@ -109,7 +117,7 @@ impl Egress {
         scratch: &mut [u8],
         sink: &mut impl Sink,
     ) {
-        let mut batch = Batch { end: 0, segment: 0, count: 0 };
+        let mut batch = Batch::default();
         let longest = burst.iter().map(|packet| packet.payload.len()).max().unwrap_or_default();
         for packet in burst {
             if !self.begins(packet) {
@@ -214,9 +222,9 @@ impl Egress {
         scratch: &mut [u8],
         sink: &mut impl Sink,
     ) {
+        let Some(payload_type) = self.rtx_payload_type else { return };
         for sequence in missing {
             let index = nearest(self.highest, sequence).wrapping_sub(self.offset);
-            let Some(payload_type) = self.rtx_payload_type else { continue };
             let Some(packet) = ring.get(index).filter(|_| self.first.is_some_and(|first| index >= first))
             else {
                 continue;
@@ -229,9 +237,7 @@ impl Egress {
             };
             self.resendable = left;
             self.resent += 1;
-            let mut batch = Batch { end: 0, segment: 0, count: 0 };
-            batch.take(length);
-            batch.flush(line, scratch, sink);
+            line.send(length, scratch.get(..length).unwrap_or_default(), sink);
         }
     }
 
@@ -278,15 +284,14 @@ impl Egress {
     /// (RFC 3550 section 6.4.1).
     pub(crate) fn read_reception(&mut self, reception: Reception, now: Instant) -> Option<Duration> {
         self.reception = Some(reception);
-        let (report, at) =
-            self.reported.filter(|(report, _)| *report == reception.last_report && *report != 0)?;
-        tracing::trace!(report, "a viewer answered a report");
+        let (_, at) = self.reported.filter(|(report, _)| *report == reception.last_report && *report != 0)?;
         let held = Duration::from_micros(u64::from(reception.delay) * 1_000_000 / 65_536);
         now.saturating_duration_since(at).checked_sub(held)
     }
 }
 
 /// Datagrams that stand in the buffer, one behind the other.
+#[derive(Default)]
 struct Batch {
     end: usize,
     segment: usize,
@@ -304,10 +309,9 @@ impl Batch {
 
     fn flush(&mut self, line: &mut Line, scratch: &[u8], sink: &mut impl Sink) {
         if let Some(bytes) = scratch.get(..self.end).filter(|bytes| !bytes.is_empty()) {
-            sink.send(&line.route, self.segment, bytes);
-            line.bytes_sent += u64::try_from(bytes.len()).unwrap_or_default();
+            line.send(self.segment, bytes, sink);
         }
-        *self = Self { end: 0, segment: 0, count: 0 };
+        *self = Self::default();
     }
 
     /// Sends what there is, and moves the datagram that was written behind it to the beginning.

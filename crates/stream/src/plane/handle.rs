@@ -159,11 +159,9 @@ impl Plane {
 
     /// Ends a session, if it is there. What came of it comes as an event.
     pub fn end(&self, session: SessionId, reason: EndReason) {
-        match self.inner.registry.shard_of(session) {
-            Some(shard) => self.tell(shard, Message::End(session, reason)),
-            // Nobody has come for it. Shard 0 tells that it ended.
-            None => self.tell(0, Message::End(session, reason)),
-        }
+        // When nobody has come for it, shard 0 tells that it ended.
+        let shard = self.inner.registry.shard_of(session).unwrap_or(0);
+        self.tell(shard, Message::End(session, reason));
     }
 
     /// What was counted of a session; nothing when its peer has not come.

@@ -169,9 +169,7 @@ impl Session {
     pub(crate) fn tell(&mut self, compound: &mut Compound, sink: &mut impl Sink) {
         let Some(line) = &mut self.line else { return };
         if !compound.bytes.is_empty() && line.sealer.seal_reports(&mut compound.bytes).is_ok() {
-            let length = compound.bytes.len();
-            sink.send(&line.route, length, &compound.bytes);
-            line.bytes_sent += u64::try_from(length).unwrap_or_default();
+            line.send(compound.bytes.len(), &compound.bytes, sink);
         }
         compound.clear();
     }

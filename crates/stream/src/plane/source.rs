@@ -26,6 +26,7 @@ pub(crate) struct Source {
     pub(crate) shards: Vec<usize>,
     /// Who records it.
     pub(crate) taps: Vec<SyncSender<Tapped>>,
+    /// Sessions of this shard that watch it, or are about to.
     pub(crate) viewers: usize,
 }
 
@@ -81,6 +82,13 @@ impl SourceTrack {
         !self.burst.is_empty()
     }
 
+    /// What was sent since the last key frame began, when that is all there and no more than `most`. What is held back is
+    /// not among it: whoever watches from now on gets that when it is sent, and must not get it twice.
+    pub(crate) fn sent_since_keyframe(&self, most: u64) -> Option<Vec<Arc<Packet>>> {
+        let is_held = |packet: &Arc<Packet>| self.burst.iter().any(|held| held.index == packet.index);
+        Some(self.ring.since_keyframe(most)?.filter(|packet| !is_held(packet)).cloned().collect())
+    }
+
     /// Whether what is held is all that belongs together.
     pub(crate) fn is_whole(&self) -> bool {
         let ends = self.codec.kind() == Kind::Audio || self.burst.last().is_some_and(|last| last.marker);
@@ -98,5 +106,39 @@ impl SourceTrack {
         if self.burst.is_empty() {
             self.burst = burst;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use super::Source;
+    use crate::codec::Codec;
+    use crate::id::SessionId;
+    use crate::packet::Packet;
+
+    #[allow(clippy::disallowed_methods, reason = "any moment will do")]
+    fn packet(index: u64, keyframe: bool) -> Arc<Packet> {
+        let (extensions, payload) = (Vec::new(), Box::default());
+        let arrived = Instant::now();
+        Arc::new(Packet { index, timestamp: 0, marker: false, keyframe, arrived, extensions, payload })
+    }
+
+    /// Sealed twice under one number, a packet would give the key away.
+    #[test]
+    fn who_comes_while_packets_are_held_gets_each_once() {
+        let mut source = Source::new(SessionId::from_uuid(uuid::Uuid::nil()), 0, &[Codec::Vp8]);
+        let track = &mut source.tracks[0];
+        assert!(track.take(&packet(5, true)) && track.take(&packet(6, false)));
+        let sent = track.release();
+        track.put_back(sent);
+        assert!(track.take(&packet(7, false)));
+        let at_once: Vec<u64> = track.sent_since_keyframe(10).unwrap().iter().map(|it| it.index).collect();
+        let later: Vec<u64> = track.release().iter().map(|it| it.index).collect();
+        assert_eq!((at_once, later), (vec![5, 6], vec![7]));
+        assert!(track.take(&packet(8, true)));
+        assert_eq!(track.sent_since_keyframe(10).unwrap().len(), 0, "the key frame itself is held");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::write::end_packet;
 use super::{format, kind};
 use crate::srtp::nearest;
 
@@ -75,13 +76,7 @@ impl Arrivals {
         out.extend(count.to_be_bytes());
         out.extend([r0, r1, r2, self.reports]);
         self.list(out, (base / reference) * reference);
-        while !(out.len() - begin).is_multiple_of(4) {
-            out.push(0);
-        }
-        let words = u16::try_from((out.len() - begin) / 4 - 1).unwrap_or(u16::MAX);
-        if let Some(length) = out.get_mut(begin + 2..begin + 4) {
-            length.copy_from_slice(&words.to_be_bytes());
-        }
+        end_packet(out, begin);
         self.reports = self.reports.wrapping_add(1);
         self.first = Some(first + u64::from(count));
         self.times.clear();

@@ -22,10 +22,7 @@ impl Compound {
         for word in body {
             self.bytes.extend(word.to_be_bytes());
         }
-        let words = u16::try_from((self.bytes.len() - begin) / 4 - 1).unwrap_or(u16::MAX);
-        if let Some(length) = self.bytes.get_mut(begin + 2..begin + 4) {
-            length.copy_from_slice(&words.to_be_bytes());
-        }
+        end_packet(&mut self.bytes, begin);
     }
 
     /// What was sent of a source, and what its clock shows.
@@ -53,13 +50,7 @@ impl Compound {
         self.bytes.extend([1, u8::try_from(name.len()).unwrap_or_default()]);
         self.bytes.extend(name);
         self.bytes.push(0);
-        while !(self.bytes.len() - begin).is_multiple_of(4) {
-            self.bytes.push(0);
-        }
-        let words = u16::try_from((self.bytes.len() - begin) / 4 - 1).unwrap_or_default();
-        if let Some(length) = self.bytes.get_mut(begin + 2..begin + 4) {
-            length.copy_from_slice(&words.to_be_bytes());
-        }
+        end_packet(&mut self.bytes, begin);
     }
 
     /// Asks for packets again. `missing` rises.
@@ -89,6 +80,17 @@ impl Compound {
     pub(crate) fn fir(&mut self, own: u32, ssrc: u32, number: u8) {
         let number = u32::from(number) << 24;
         self.packet(format::FIR.into(), kind::PAYLOAD_FEEDBACK, [own, 0, ssrc, number]);
+    }
+}
+
+/// Fills the packet that begins at `begin` up to whole words, and writes its length into its header.
+pub(super) fn end_packet(bytes: &mut Vec<u8>, begin: usize) {
+    while !(bytes.len() - begin).is_multiple_of(4) {
+        bytes.push(0);
+    }
+    let words = u16::try_from((bytes.len() - begin) / 4 - 1).unwrap_or(u16::MAX);
+    if let Some(length) = bytes.get_mut(begin + 2..begin + 4) {
+        length.copy_from_slice(&words.to_be_bytes());
     }
 }
 

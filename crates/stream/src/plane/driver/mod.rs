@@ -149,13 +149,14 @@ impl Sockets {
         let mut more = false;
         for at in 0..self.udp.len() {
             let Some(mut socket) = self.udp.get_mut(at).and_then(Udp::take) else { continue };
-            more |= socket.receive(|route, bytes| shard.datagram(clock(), route, bytes, self));
+            more |= socket.receive(clock, |now, route, bytes| shard.datagram(now, route, bytes, self));
             if let Some(place) = self.udp.get_mut(at) {
                 place.put_back(socket);
             }
         }
+        let now = clock();
         for (route, mut bytes) in self.tcp.receive() {
-            shard.datagram(clock(), route, &mut bytes, self);
+            shard.datagram(now, route, &mut bytes, self);
         }
         more
     }

@@ -8,6 +8,7 @@ use mio::{Interest, Registry, Token};
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
 use std::os::fd::AsRawFd;
+use std::time::Instant;
 
 use crate::ice::Protocol;
 use crate::plane::PlaneError;
@@ -121,7 +122,11 @@ impl Udp {
 
 impl Reading {
     /// Hands over what came, a bounded amount. Answers whether there may be more.
-    pub(super) fn receive(&mut self, mut take: impl FnMut(Route, &mut [u8])) -> bool {
+    pub(super) fn receive(
+        &mut self,
+        clock: fn() -> Instant,
+        mut take: impl FnMut(Instant, Route, &mut [u8]),
+    ) -> bool {
         for _ in 0..TURNS {
             let mut metas = [RecvMeta::default(); BUFFERS];
             let received = {
@@ -134,12 +139,13 @@ impl Reading {
                 self.more = false;
                 return false;
             };
+            let now = clock();
             for (meta, buffer) in metas.iter().zip(self.memory.chunks_exact_mut(BUFFER)).take(received) {
                 let local: Option<IpAddr> = meta.dst_ip;
                 let route = Route { remote: meta.addr, local, protocol: Protocol::Udp };
                 let Some(bytes) = buffer.get_mut(..meta.len) else { continue };
                 for datagram in bytes.chunks_mut(meta.stride.max(1)) {
-                    take(route, datagram);
+                    take(now, route, datagram);
                 }
             }
         }

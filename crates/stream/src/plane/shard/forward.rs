@@ -81,9 +81,8 @@ impl Shard {
             if track.codec.kind() == crate::codec::Kind::Audio {
                 continue;
             }
-            match track.ring.since_keyframe(AT_ONCE) {
+            match track.sent_since_keyframe(AT_ONCE) {
                 Some(packets) => {
-                    let packets: Vec<_> = packets.cloned().collect();
                     for burst in packets.chunks(8) {
                         send(session, slot, burst, sent_at, scratch, sink);
                     }
@@ -91,7 +90,6 @@ impl Shard {
                 None => wanted.push(of),
             }
         }
-        source.viewers += 1;
         for track in wanted {
             self.want_keyframe(id, track);
         }

@@ -46,6 +46,9 @@ impl Shard {
                     self.tell_event(Event::Ended(id, EndReason::SourceEnded));
                     return None;
                 };
+                if let Some(source) = self.sources.get_mut(source) {
+                    source.viewers += 1;
+                }
                 let tracks = agreed.tracks.into_iter().zip(of);
                 let tracks = tracks.map(|(track, of)| Egress::new(track, of, self.random())).collect();
                 Role::Viewer(Viewer { source, tracks })
@@ -176,8 +179,8 @@ impl Shard {
             track.viewers.retain(|(other, _)| *other != viewer);
         }
         let (id, owner) = (watched.session, watched.owner);
-        let watches = |(_, session): (usize, &Session)| matches!(&session.role, Role::Viewer(viewer) if viewer.source == source);
-        if owner != self.number && !self.sessions.iter().any(watches) {
+        watched.viewers -= 1;
+        if owner != self.number && watched.viewers == 0 {
             self.sources.remove(source);
             self.source_ids.remove(&id);
             self.held.retain(|held| held.source != source);

@@ -191,9 +191,9 @@ impl Shard {
 
     /// Asks the publisher, wherever it is, for a key frame.
     fn want_keyframe(&mut self, session: SessionId, track: usize) {
-        let owner = self.source(session).map(|source| source.owner);
-        if owner.is_some_and(|owner| owner != self.number) {
-            let owner = owner.unwrap_or_default();
+        let here = self.number;
+        let elsewhere = self.source(session).map(|source| source.owner).filter(|owner| *owner != here);
+        if let Some(owner) = elsewhere {
             (self.around.tell)(owner, Message::Keyframe(session, track));
         } else if let Some(Role::Publisher(publisher)) =
             self.session(session).map(|session| &mut session.role)
