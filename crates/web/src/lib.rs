@@ -51,7 +51,7 @@ pub use self::json::{Json, parse as parse_json};
 pub use self::limiter::Limiter;
 pub use self::page::{List, NoFilter, PageParams, PageQuery};
 pub use self::path::{Missing, NoRoute, PathOf};
-pub use self::problem::{Problem, TYPE_BASE};
+pub use self::problem::{Problem, TYPE_BASE, with_headers};
 pub use self::query::Query;
 pub use self::request_id::RequestId;
 pub use self::site::{Routes, Site, Web};

@@ -34,6 +34,27 @@ struct Details {
     instance: Option<String>,
 }
 
+/// Sets headers on an answer, whether it went well or not; those of the same name that are there go.
+///
+/// # Errors
+/// The problem that came in.
+pub fn with_headers(
+    answer: Result<HttpResponse, Problem>,
+    headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+) -> Result<HttpResponse, Problem> {
+    match answer {
+        Ok(mut response) => {
+            for (name, value) in headers {
+                response.headers_mut().insert(name, value);
+            }
+            Ok(response)
+        }
+        Err(problem) => {
+            Err(headers.into_iter().fold(problem, |problem, (name, value)| problem.header(name, value)))
+        }
+    }
+}
+
 /// The body of a problem.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]

@@ -5,7 +5,7 @@
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use veza_core::Caller;
-use veza_web::{Problem, Visitor};
+use veza_web::{Problem, Visitor, with_headers};
 
 use super::State;
 use crate::Error;
@@ -126,15 +126,5 @@ pub(super) async fn told(
         (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED),
         (header::VARY, HeaderValue::from_static("Origin")),
     ];
-    match answer {
-        Ok(mut response) => {
-            for (name, value) in all {
-                response.headers_mut().insert(name, value);
-            }
-            Ok(response)
-        }
-        Err(problem) => {
-            Err(all.into_iter().fold(problem, |problem, (name, value)| problem.header(name, value)))
-        }
-    }
+    with_headers(answer, all)
 }

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use veza_web::Problem;
+use veza_web::{Problem, with_headers};
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const EXPOSED: HeaderValue =
@@ -26,15 +26,5 @@ pub(super) fn preflight(accept: HeaderName, types: HeaderValue) -> HttpResponse 
 /// Lets every page read an answer, a problem as well.
 pub(super) fn told(answer: Result<HttpResponse, Problem>) -> Result<HttpResponse, Problem> {
     let all = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY), (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED)];
-    match answer {
-        Ok(mut response) => {
-            for (name, value) in all {
-                response.headers_mut().insert(name, value);
-            }
-            Ok(response)
-        }
-        Err(problem) => {
-            Err(all.into_iter().fold(problem, |problem, (name, value)| problem.header(name, value)))
-        }
-    }
+    with_headers(answer, all)
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, rt};
 use futures_util::FutureExt;
-use veza_core::{Caller, Clock};
+use veza_core::{Caller, Clock, Permission, Permit};
 use veza_web::{Authenticated, Problem, Site, Visitor, Watch};
 
 use super::State;
+use crate::channel;
 use crate::error::Error;
 use crate::id::ChannelId;
 use crate::live::Live;
+use crate::service::Started;
 use crate::token::{Grant, PREFIX};
 
 /// Somebody who was let in.
@@ -28,14 +30,27 @@ pub(super) struct Holder {
 
 impl Holder {
     /// Lets somebody in to the channel of the path. Strangers do not learn whether the path names one.
-    pub(super) async fn enter(state: &State, site: &Site, req: &HttpRequest) -> Result<Self, Problem> {
+    async fn enter(state: &State, site: &Site, req: &HttpRequest) -> Result<Self, Problem> {
         if let Some(token) = shown(req) {
             return Self::by_token(state, req, token).await;
         }
         let caller = Authenticated::extract(req).await?.into_caller();
         let watch = site.watch(req)?;
         let lost = async move { drop(watch.ended().await) };
-        Ok(Self { caller, channel: channel(req)?, grant: None, lost: lost.boxed_local() })
+        Ok(Self { caller, channel: channel_of(req)?, grant: None, lost: lost.boxed_local() })
+    }
+
+    /// Lets in who has the permission, to a channel that is there.
+    pub(super) async fn admit<P: Permission>(
+        state: &State,
+        site: &Site,
+        req: &HttpRequest,
+    ) -> Result<Self, Problem> {
+        let holder = Self::enter(state, site, req).await?;
+        let id = holder.channel;
+        let _permit: Permit<P> = holder.caller.permit()?;
+        state.streams.db().read(&holder.caller, move |tx| channel::find(tx, id).map(drop)).await?;
+        Ok(holder)
     }
 
     async fn by_token(state: &State, req: &HttpRequest, token: &str) -> Result<Self, Problem> {
@@ -49,7 +64,7 @@ impl Holder {
         let tenant = grant.caller.tenant();
         visitor.enter(tenant).await?;
         // Of another channel it is not told whether it is there.
-        if grant.channel != channel(req)? {
+        if grant.channel != channel_of(req)? {
             return Err(Error::NotFound("channel").into());
         }
         state.streams.check_epoch(&grant).await?;
@@ -69,10 +84,17 @@ impl Holder {
     pub(super) fn guard(self, state: &State, live: Arc<Live>) {
         rt::spawn(state.streams.guard(live, self.lost));
     }
+
+    /// The same for a session that has just begun; it may have ended again.
+    pub(super) fn guard_started(self, state: &State, started: &Started) {
+        if let Some(live) = state.streams.of_resource(&self.caller, self.channel, &started.resource) {
+            self.guard(state, live);
+        }
+    }
 }
 
 /// The channel of the path; one that cannot be is like one that is not there.
-fn channel(req: &HttpRequest) -> Result<ChannelId, Error> {
+fn channel_of(req: &HttpRequest) -> Result<ChannelId, Error> {
     let id = req.match_info().get("channel_id").and_then(|id| id.parse().ok());
     id.ok_or(Error::NotFound("channel"))
 }

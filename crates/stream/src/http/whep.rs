@@ -3,15 +3,13 @@
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, get, options, patch, post};
-use veza_core::Permit;
 use veza_web::{Problem, Routes, Site, etag};
 
 use super::description::{ACCEPT_PATCH, ACCEPT_POST, BOTH, SDP, require, text};
 use super::entry::Holder;
 use super::{State, cors, problem, resource};
-use crate::channel;
 use crate::permission::WatchChannels;
-use crate::service::{Started, Watched};
+use crate::service::Watched;
 use crate::session::SessionKind;
 
 pub(super) fn routes(routes: &mut Routes<'_>) {
@@ -49,7 +47,7 @@ async fn watched(
     req: &HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let holder = entered(state, site, req).await?;
+    let holder = Holder::admit::<WatchChannels>(state, site, req).await?;
     let id = holder.channel;
     require(req, SDP, &ACCEPT_POST)?;
     let offer = text(req, payload).await?;
@@ -57,7 +55,7 @@ async fn watched(
     let location = |resource: &str| format!("/v1/stream/channels/{id}/whep/{resource}");
     match state.streams.watch(&permit, holder.grant.as_ref(), id, &offer).await.map_err(problem)? {
         Watched::Started(started) => {
-            guard(state, holder, &started);
+            holder.guard_started(state, &started);
             Ok(resource::created(state, location(&started.resource), &started))
         }
         Watched::Counter { resource, offer } => {
@@ -83,24 +81,9 @@ async fn answered(
     let (id, answer) = (holder.channel, text(req, payload).await?);
     let permit = holder.caller.permit()?;
     let started = state.streams.answer(&permit, id, resource, &answer).await.map_err(problem)?;
-    guard(state, holder, &started);
+    holder.guard_started(state, &started);
     // The player needs it to tell candidates.
     Ok(HttpResponse::NoContent().insert_header((header::ETAG, etag(started.version))).finish())
-}
-
-fn guard(state: &State, holder: Holder, started: &Started) {
-    if let Some(live) = state.streams.of_resource(&holder.caller, holder.channel, &started.resource) {
-        holder.guard(state, live);
-    }
-}
-
-/// Lets in who may watch, to a channel that is there.
-async fn entered(state: &State, site: &Site, req: &HttpRequest) -> Result<Holder, Problem> {
-    let holder = Holder::enter(state, site, req).await?;
-    let id = holder.channel;
-    let _permit: Permit<WatchChannels> = holder.caller.permit()?;
-    state.streams.db().read(&holder.caller, move |tx| channel::find(tx, id).map(drop)).await?;
-    Ok(holder)
 }
 
 /// Nothing: the endpoint has no representation.
@@ -108,8 +91,8 @@ async fn entered(state: &State, site: &Site, req: &HttpRequest) -> Result<Holder
     responses((status = NO_CONTENT, description = "It is there.")))]
 #[get("/v1/stream/channels/{channel_id}/whep")]
 async fn about(state: Data<State>, site: Site, req: HttpRequest) -> Result<HttpResponse, Problem> {
-    let entered = entered(&state, &site, &req).await;
-    cors::told(entered.map(|_holder| HttpResponse::NoContent().finish()))
+    let admitted = Holder::admit::<WatchChannels>(&state, &site, &req).await;
+    cors::told(admitted.map(|_holder| HttpResponse::NoContent().finish()))
 }
 
 /// What is taken here. The same for every channel.
@@ -141,7 +124,7 @@ async fn change(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let changed = async {
-        let holder = entered(&state, &site, &req).await?;
+        let holder = Holder::admit::<WatchChannels>(&state, &site, &req).await?;
         let name = resource::name(&req);
         if state.streams.waits(&holder.caller, holder.channel, name) {
             require(&req, SDP, &ACCEPT_PATCH)?;
@@ -161,7 +144,7 @@ async fn change(
 #[delete("/v1/stream/channels/{channel_id}/whep/{resource}")]
 async fn end(state: Data<State>, site: Site, req: HttpRequest) -> Result<HttpResponse, Problem> {
     let ended = async {
-        let holder = entered(&state, &site, &req).await?;
+        let holder = Holder::admit::<WatchChannels>(&state, &site, &req).await?;
         let name = resource::name(&req);
         if state.streams.withdraw(&holder.caller, holder.channel, name) {
             return Ok(HttpResponse::Ok().finish());
@@ -183,7 +166,7 @@ async fn end(state: Data<State>, site: Site, req: HttpRequest) -> Result<HttpRes
 #[get("/v1/stream/channels/{channel_id}/whep/{resource}")]
 async fn about_one(state: Data<State>, site: Site, req: HttpRequest) -> Result<HttpResponse, Problem> {
     let found = async {
-        let holder = entered(&state, &site, &req).await?;
+        let holder = Holder::admit::<WatchChannels>(&state, &site, &req).await?;
         let name = resource::name(&req);
         if !state.streams.waits(&holder.caller, holder.channel, name) {
             let live = resource::find(&state, &holder, name, SessionKind::Viewer)?;

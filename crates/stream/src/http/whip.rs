@@ -3,13 +3,11 @@
 use actix_web::http::header::HeaderValue;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, get, options, patch, post};
-use veza_core::Permit;
 use veza_web::{Problem, Routes, Site};
 
 use super::description::{ACCEPT_PATCH, ACCEPT_POST, FRAGMENT, SDP, require, text};
 use super::entry::Holder;
 use super::{State, cors, problem, resource};
-use crate::channel;
 use crate::permission::PublishChannels;
 use crate::session::SessionKind;
 
@@ -46,26 +44,15 @@ async fn published(
     req: &HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let holder = entered(state, site, req).await?;
+    let holder = Holder::admit::<PublishChannels>(state, site, req).await?;
     let id = holder.channel;
     require(req, SDP, &ACCEPT_POST)?;
     let offer = text(req, payload).await?;
     let permit = holder.caller.permit()?;
     let started = state.streams.publish(&permit, holder.grant.as_ref(), id, &offer).await.map_err(problem)?;
     let location = format!("/v1/stream/channels/{id}/whip/{}", started.resource);
-    if let Some(live) = state.streams.of_resource(&holder.caller, holder.channel, &started.resource) {
-        holder.guard(state, live);
-    }
+    holder.guard_started(state, &started);
     Ok(resource::created(state, location, &started))
-}
-
-/// Lets in who may publish, to a channel that is there.
-async fn entered(state: &State, site: &Site, req: &HttpRequest) -> Result<Holder, Problem> {
-    let holder = Holder::enter(state, site, req).await?;
-    let id = holder.channel;
-    let _permit: Permit<PublishChannels> = holder.caller.permit()?;
-    state.streams.db().read(&holder.caller, move |tx| channel::find(tx, id).map(drop)).await?;
-    Ok(holder)
 }
 
 /// Nothing: the endpoint has no representation.
@@ -73,8 +60,8 @@ async fn entered(state: &State, site: &Site, req: &HttpRequest) -> Result<Holder
     responses((status = NO_CONTENT, description = "It is there.")))]
 #[get("/v1/stream/channels/{channel_id}/whip")]
 async fn about(state: Data<State>, site: Site, req: HttpRequest) -> Result<HttpResponse, Problem> {
-    let entered = entered(&state, &site, &req).await;
-    cors::told(entered.map(|_holder| HttpResponse::NoContent().finish()))
+    let admitted = Holder::admit::<PublishChannels>(&state, &site, &req).await;
+    cors::told(admitted.map(|_holder| HttpResponse::NoContent().finish()))
 }
 
 /// What is taken here. The same for every channel.
@@ -106,7 +93,7 @@ async fn change(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let changed = async {
-        let holder = entered(&state, &site, &req).await?;
+        let holder = Holder::admit::<PublishChannels>(&state, &site, &req).await?;
         let name = resource::name(&req);
         let live = resource::find(&state, &holder, name, SessionKind::Publisher)?;
         resource::patch(&state, &live, &req, payload).await
@@ -122,7 +109,7 @@ async fn change(
 #[delete("/v1/stream/channels/{channel_id}/whip/{resource}")]
 async fn end(state: Data<State>, site: Site, req: HttpRequest) -> Result<HttpResponse, Problem> {
     let ended = async {
-        let holder = entered(&state, &site, &req).await?;
+        let holder = Holder::admit::<PublishChannels>(&state, &site, &req).await?;
         let name = resource::name(&req);
         let live = resource::find(&state, &holder, name, SessionKind::Publisher)?;
         resource::end(&state, &live).await
@@ -141,7 +128,7 @@ async fn end(state: Data<State>, site: Site, req: HttpRequest) -> Result<HttpRes
 #[get("/v1/stream/channels/{channel_id}/whip/{resource}")]
 async fn about_one(state: Data<State>, site: Site, req: HttpRequest) -> Result<HttpResponse, Problem> {
     let found = async {
-        let holder = entered(&state, &site, &req).await?;
+        let holder = Holder::admit::<PublishChannels>(&state, &site, &req).await?;
         let name = resource::name(&req);
         let live = resource::find(&state, &holder, name, SessionKind::Publisher)?;
         holder.guard(&state, live);
