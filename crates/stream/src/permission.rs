@@ -1,4 +1,4 @@
-//! What a member of an organisation may do with channels, one type each.
+//! What a member of an organisation may do with channels and recordings, one type each.
 
 veza_core::permissions! {
     /// May see channels, their sessions, and how those do.
@@ -11,4 +11,8 @@ veza_core::permissions! {
     WatchChannels = "stream.channels.watch";
     /// May make tokens, for what they may do themselves.
     CreateTokens = "stream.tokens.create";
+    /// May list recordings, and download them.
+    ReadRecordings = "stream.recordings.read";
+    /// May delete recordings.
+    DeleteRecordings = "stream.recordings.delete";
 }

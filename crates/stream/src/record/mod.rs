@@ -18,13 +18,11 @@ mod lane;
 mod log;
 mod mkv;
 mod mp4;
-pub mod permission;
 mod piece;
 mod reason;
 mod recorder;
 mod recording;
 mod sample;
-mod schema;
 mod shelf;
 mod tapped;
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod vp9;
 use self::av1::Av1;
 use self::h264::H264;
 use self::h265::H265;
+use self::nal::Nals;
 use self::sound::Sound;
 use self::vp8::Vp8;
 use self::vp9::Vp9;
@@ -24,8 +25,8 @@ use crate::track::Track;
 /// Puts the units of one track together. Packets come in order; whoever gives them says where some are missing.
 #[derive(Debug)]
 pub(crate) enum Depacketizer {
-    H264(H264),
-    H265(H265),
+    H264(Nals<H264>),
+    H265(Nals<H265>),
     Vp8(Vp8),
     Vp9(Vp9),
     Av1(Av1),
@@ -36,8 +37,8 @@ impl Depacketizer {
     pub(crate) fn new(track: &Track) -> Self {
         let format = track.format.as_deref().unwrap_or_default();
         match track.codec {
-            Codec::H264 => Self::H264(H264::new(format)),
-            Codec::H265 => Self::H265(H265::new(format)),
+            Codec::H264 => Self::H264(H264::with(format)),
+            Codec::H265 => Self::H265(H265::with(format)),
             Codec::Vp8 => Self::Vp8(Vp8::default()),
             Codec::Vp9 => Self::Vp9(Vp9::default()),
             Codec::Av1 => Self::Av1(Av1::default()),

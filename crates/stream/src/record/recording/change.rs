@@ -9,8 +9,8 @@ use crate::id::RecordingId;
 use crate::record::Error;
 use crate::record::log::{End, Head};
 use crate::record::reason::EndReason;
-use crate::record::schema::{recording_segments, recordings};
 use crate::record::shelf::{JoinRecording, RemoveRecording};
+use crate::schema::{recording_segments, recordings};
 
 /// Notes a recording. Doing it again does nothing.
 pub(crate) fn begin(tx: &mut TenantTx<'_>, head: &Head) -> Result<(), Error> {

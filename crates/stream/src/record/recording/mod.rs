@@ -14,12 +14,12 @@ pub(crate) use self::change::{begin, dropped, end, forget, interrupted, joined, 
 pub(crate) use self::segment::{Segment, SegmentKind, headers, insert, media, remove_segments, some};
 use super::Error;
 use super::container::Container;
-use super::permission::{DeleteRecordings, ReadRecordings};
 use super::reason::EndReason;
-use super::schema::recordings;
 use super::shelf::RemoveRecording;
 use crate::codec::Codec;
 use crate::id::{ChannelId, RecordingId};
+use crate::permission::{DeleteRecordings, ReadRecordings};
+use crate::schema::recordings;
 
 /// A recording.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -5,7 +5,7 @@ use veza_core::{Query, TenantScope, TenantTx, Write};
 
 use crate::id::RecordingId;
 use crate::record::Error;
-use crate::record::schema::{recording_segments, recordings};
+use crate::schema::{recording_segments, recordings};
 
 /// What an object holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::Shelf;
 use crate::id::RecordingId;
 use crate::record::Error;
 use crate::record::recording;
-use crate::record::schema::recordings;
+use crate::schema::recordings;
 
 /// Objects that one transaction deletes, for each takes a lock.
 const BATCH: i64 = 100;
