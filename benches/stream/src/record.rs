@@ -10,6 +10,8 @@ use veza_stream::record::{NewRecording, Tapped};
 use veza_stream::{ChannelId, Codec, ExtensionMap, Feedback, Packet, Track};
 
 use crate::Outcome;
+use crate::options::Options;
+use crate::process::own_cpu;
 use crate::stage::Stage;
 
 /// Bytes of a picture: thirty in a second are 2 Mbit/s.
@@ -17,7 +19,12 @@ const PICTURE: usize = 2_000_000 / 8 / 30;
 const PACKET: usize = 1_100;
 const EVERY: Duration = Duration::from_micros(33_333);
 
-pub async fn run(tracks: usize, seconds: usize) -> Outcome {
+pub fn run(options: &Options) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(record(options.tracks, options.seconds))
+}
+
+async fn record(tracks: usize, seconds: u64) -> Outcome {
     let stage = Stage::build(&std::env::temp_dir()).await?;
     println!("{tracks} tracks of 2 Mbit/s, {seconds} s");
     // The same packets, to somebody who drops them: what publishing costs here.
@@ -47,8 +54,8 @@ fn dropped() -> SyncSender<Tapped> {
 }
 
 /// Publishes to all taps; answers the processor's time that this process used meanwhile, in seconds.
-fn cost(seconds: usize, taps: Vec<SyncSender<Tapped>>) -> Outcome<f64> {
-    let (before, begun) = (cpu()?, Instant::now());
+fn cost(seconds: u64, taps: Vec<SyncSender<Tapped>>) -> Outcome<f64> {
+    let (before, begun) = (used()?, Instant::now());
     let (mut index, mut noise) = (0_u64, vec![0_u8; PICTURE]);
     noise.iter_mut().enumerate().for_each(|(at, byte)| *byte = (at * 31 % 251) as u8);
     for picture in 0..seconds as u32 * 30 {
@@ -79,15 +86,13 @@ fn cost(seconds: usize, taps: Vec<SyncSender<Tapped>>) -> Outcome<f64> {
     for tap in &taps {
         tap.send(Tapped::Ended)?;
     }
-    Ok(cpu()? - before)
+    Ok(used()? - before)
 }
 
-/// Seconds of the processor that this process used (proc(5), `stat`), at 100 ticks a second.
-fn cpu() -> Outcome<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let rest = stat.rsplit_once(')').ok_or("no name in stat")?.1;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / 100.0)
+/// Seconds of the processor that this process used.
+fn used() -> Outcome<f64> {
+    let [own, _of_children] = own_cpu()?;
+    Ok(own.as_secs_f64())
 }
 
 fn track() -> Track {

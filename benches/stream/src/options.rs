@@ -6,6 +6,8 @@ use crate::Outcome;
 pub struct Options {
     pub parts: Vec<String>,
     pub viewers: usize,
+    /// Tracks that are recorded.
+    pub tracks: usize,
     pub seconds: u64,
     pub kilobits: u64,
     pub rounds: usize,
@@ -19,7 +21,7 @@ pub struct Options {
     pub servers: Vec<String>,
 }
 
-const USAGE: &str = "usage: veza-bench-media [run|cpu|delay|memory]… [--viewers N] [--seconds N] [--bitrate KBIT/S] \
+const USAGE: &str = "usage: veza-bench-stream [record|run|cpu]… [--viewers N] [--tracks N] [--seconds N] [--bitrate KBIT/S] \
                      [--rounds N] [--rate VIEWERS/S] [--servers ours,rtc,janus] [--loses ONE-OF] [--paced] [--together]";
 
 impl Options {
@@ -27,6 +29,7 @@ impl Options {
         let mut options = Self {
             parts: Vec::new(),
             viewers: 200,
+            tracks: 20,
             seconds: 10,
             kilobits: 600,
             rounds: 3,
@@ -41,6 +44,7 @@ impl Options {
             let mut value = || arguments.next().ok_or(USAGE);
             match argument.as_str() {
                 "--viewers" => options.viewers = value()?.parse()?,
+                "--tracks" => options.tracks = value()?.parse()?,
                 "--seconds" => options.seconds = value()?.parse()?,
                 "--bitrate" => options.kilobits = value()?.parse()?,
                 "--rounds" => options.rounds = value()?.parse()?,

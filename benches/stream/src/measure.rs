@@ -41,6 +41,10 @@ impl Sample {
 
 impl Stage {
     fn build(server: &str, options: &Options) -> Outcome<Self> {
+        // The server is on the first.
+        let mut core = rustix::thread::CpuSet::new();
+        core.set(1);
+        rustix::thread::sched_setaffinity(None, &core)?;
         let mut signal: Box<dyn Signal> = match server {
             "janus" => Box::new(Janus::start()?),
             kind => Box::new(App::start(kind)?),
