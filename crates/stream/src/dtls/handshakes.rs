@@ -21,6 +21,8 @@ use crate::srtp::Profile;
 
 /// Bytes that a `ClientHello` may have: those with keys that withstand quantum computers have less than half.
 const LONGEST_HELLO: usize = 4_096;
+/// Datagrams that it may come in.
+const MOST_FRAGMENTS: usize = 16;
 /// RFC 5705, RFC 5764 section 4.2.
 pub(super) const LABEL: &str = "EXTRACTOR-dtls_srtp";
 
@@ -116,7 +118,8 @@ impl Handshakes {
     fn greet(&mut self, peer: SocketAddr, datagram: &[u8]) -> Option<Greeting> {
         let fragment = Fragment::read(datagram).filter(|fragment| fragment.length <= LONGEST_HELLO)?;
         let greeting = self.greetings.entry(peer).or_default();
-        if fragment.offset == greeting.hello.len() {
+        let goes_on = fragment.offset == greeting.hello.len() && !fragment.bytes.is_empty();
+        if goes_on && greeting.datagrams.len() < MOST_FRAGMENTS {
             greeting.hello.extend(fragment.bytes);
             greeting.datagrams.push(datagram.to_vec());
         }

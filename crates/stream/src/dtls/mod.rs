@@ -9,4 +9,4 @@ mod thread;
 
 pub(crate) use self::certificate::OwnCertificate;
 pub(crate) use self::handshakes::{Handshaken, Handshakes, Outcome};
-pub(crate) use self::thread::{Handshaker, ToHandshaker};
+pub(crate) use self::thread::Handshaker;

@@ -3,7 +3,7 @@
 mod candidate;
 mod stun;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::candidate::{Candidate, Protocol};
 pub(crate) use self::stun::{Binding, refuse, succeed};

@@ -17,7 +17,7 @@ use super::{Binding, refuse, succeed};
 const PWD: &str = "a password of ours";
 
 /// A request as a browser makes it.
-fn request(user: &str, pwd: &str, nominates: bool, leads: bool) -> Vec<u8> {
+pub(crate) fn request(user: &str, pwd: &str, nominates: bool, leads: bool) -> Vec<u8> {
     let provider = rtc_crypto::default_provider().unwrap();
     let mut message = Message::new();
     message.set_type(BINDING_REQUEST);

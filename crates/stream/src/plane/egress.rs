@@ -20,6 +20,8 @@ pub(crate) const SCRATCH: usize = 64 * 1024;
 const PADDING: usize = 32;
 /// Bytes that may be sent again without new ones being sent in between.
 const RESENT_BURST: u64 = 128 * 1024;
+/// What sending one again may take of that.
+const LONGEST: u64 = 1_500;
 
 /// What all tracks of a viewer share.
 #[derive(Debug)]
@@ -208,7 +210,7 @@ impl Egress {
     /// Notes that the viewer misses a packet. Answers whether it is to be sent again, and not on its way already.
     pub(crate) fn misses(&mut self, sequence: u16, now: Instant, round_trip: Option<Duration>) -> bool {
         self.nacked += 1;
-        self.again.may(nearest(self.highest, sequence), now, round_trip)
+        self.resendable >= LONGEST && self.again.may(nearest(self.highest, sequence), now, round_trip)
     }
 
     /// Sends again what the viewer misses (RFC 4588), as far as it is still there. A packet is never sealed twice under its own
@@ -224,6 +226,9 @@ impl Egress {
     ) {
         let Some(payload_type) = self.rtx_payload_type else { return };
         for sequence in missing {
+            if self.resendable < LONGEST {
+                break;
+            }
             let index = nearest(self.highest, sequence).wrapping_sub(self.offset);
             let Some(packet) = ring.get(index).filter(|_| self.first.is_some_and(|first| index >= first))
             else {
@@ -232,10 +237,7 @@ impl Egress {
             let Some(length) = self.write_again(line, packet, payload_type, sequence, now, scratch) else {
                 continue;
             };
-            let Some(left) = self.resendable.checked_sub(u64::try_from(length).unwrap_or(u64::MAX)) else {
-                break;
-            };
-            self.resendable = left;
+            self.resendable = self.resendable.saturating_sub(u64::try_from(length).unwrap_or(u64::MAX));
             self.resent += 1;
             line.send(length, scratch.get(..length).unwrap_or_default(), sink);
         }

@@ -29,6 +29,8 @@ pub enum EndReason {
     LimitReached,
     /// The program ends.
     Drained,
+    /// The program failed, which its log tells about.
+    Failed,
 }
 
 /// What happened to a session. Each session ends once.
@@ -54,6 +56,7 @@ impl EndReason {
             Self::Revoked => "revoked",
             Self::LimitReached => "limit_reached",
             Self::Drained => "drained",
+            Self::Failed => "failed",
         }
     }
 }

@@ -68,28 +68,31 @@ impl Plane {
         let threads = if config.threads == 0 { cores.min(MOST_THREADS) } else { config.threads };
         let opened = open_all(config, threads)?;
         let candidates = candidates(config, opened.first().map_or(&[][..], |first| &first.bound))?;
-        let drivers: Result<Vec<_>, _> =
-            opened.into_iter().map(|opened| Driver::new(opened.udp, opened.tcp)).collect();
         let inboxes = Arc::new(OnceLock::new());
+        let tell = telling(&inboxes);
+        let drivers = opened.into_iter().enumerate();
+        let drivers =
+            drivers.map(|(number, opened)| Driver::new(number, opened.udp, opened.tcp, Arc::clone(&tell)));
+        let drivers: Result<Vec<_>, _> = drivers.collect();
         let registry = Arc::new(Registry::new(config.max_sessions));
         let (events, receiver) = unbounded_channel();
-        let tell = telling(&inboxes);
         let shaken = Arc::clone(&tell);
-        let handshaker =
+        let (handshaker, thread) =
             Handshaker::start(Handshakes::new(&certificate)?, clock, move |shard, session, outcome| {
                 shaken(shard, Message::Handshake(session, outcome));
             })?;
         let (drivers, boxes): (Vec<_>, Vec<_>) = drivers?.into_iter().unzip();
         // It is empty until here.
         let _set = inboxes.set(boxes);
-        let mut running = vec![handshaker.thread];
+        let mut running = vec![thread];
         for (number, driver) in drivers.into_iter().enumerate() {
             let around = Surroundings {
                 registry: Arc::clone(&registry),
-                handshaker: handshaker.sender.clone(),
+                handshaker: handshaker.clone(),
                 events: events.clone(),
                 tell: Arc::clone(&tell),
                 random: Arc::clone(&random),
+                shards: threads,
             };
             running.push(driver.start(Shard::new(number, around, clock()), number, clock)?);
         }
@@ -152,7 +155,7 @@ impl Plane {
         if self.inner.registry.rename(session, &local, &remote) {
             return Ok(());
         }
-        let shard = self.inner.registry.name(session, local.ufrag.clone())?;
+        let shard = self.inner.registry.name(session, &local, &remote)?;
         self.tell(shard, Message::Restart(session, local, remote));
         Ok(())
     }
@@ -212,9 +215,9 @@ impl Plane {
         }
     }
 
-    fn tell(&self, shard: usize, message: Message) {
+    pub(super) fn tell(&self, shard: usize, message: Message) {
         if let Some(inbox) = self.inner.inboxes.get().and_then(|inboxes| inboxes.get(shard)) {
-            inbox.insist(message);
+            inbox.tell(message);
         }
     }
 }

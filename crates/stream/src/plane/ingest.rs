@@ -15,6 +15,9 @@ use crate::track::Track;
 /// A key frame is asked for no more often than this, whoever wants one.
 const KEYFRAMES: Duration = Duration::from_secs(1);
 
+/// What its clock shows is passed on no more often: one text could hold thousands of readings, and each viewer gets each.
+const CLOCKS: Duration = Duration::from_millis(200);
+
 /// What is known of a publisher's track.
 #[derive(Debug)]
 pub(crate) struct Ingest {
@@ -38,6 +41,7 @@ pub(crate) struct Ingest {
     /// Counted at the last report.
     reported: (u64, u64),
     clock: Option<(ClockReading, Instant)>,
+    clock_passed_on: Option<Instant>,
     wanted: bool,
     asked_at: Option<Instant>,
 }
@@ -62,6 +66,7 @@ impl Ingest {
             began: now,
             reported: (0, 0),
             clock: None,
+            clock_passed_on: None,
             wanted: false,
             asked_at: None,
         }
@@ -90,6 +95,10 @@ impl Ingest {
         let (number, payload) = payload.split_first_chunk::<2>()?;
         self.first?;
         let index = nearest(self.highest, u16::from_be_bytes(*number));
+        // Nothing is sent again before it was sent, and the numbers of others must not be led away.
+        if index > self.highest {
+            return None;
+        }
         self.retransmitted += 1;
         self.note(index, now);
         Some(self.packet(header, index, payload, packet, now))
@@ -155,9 +164,14 @@ impl Ingest {
         f64::from(ticks) * 1_000.0 / f64::from(self.track.codec.clock_rate())
     }
 
-    /// Notes what the publisher said about its clock.
-    pub(crate) fn read_clock(&mut self, reading: ClockReading, now: Instant) {
+    /// Notes what the publisher said about its clock. Answers whether that is to be passed on.
+    pub(crate) fn read_clock(&mut self, reading: ClockReading, now: Instant) -> bool {
         self.clock = Some((reading, now));
+        let is_due = self.clock_passed_on.is_none_or(|at| now.saturating_duration_since(at) >= CLOCKS);
+        if is_due {
+            self.clock_passed_on = Some(now);
+        }
+        is_due
     }
 
     /// What the publisher is told of the track.

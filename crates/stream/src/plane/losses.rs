@@ -17,6 +17,8 @@ const AGAIN: Duration = Duration::from_millis(60);
 pub(crate) struct Losses {
     next: Option<u64>,
     missing: BTreeMap<u64, Missing>,
+    /// Not to be had any more, and not told yet.
+    lost: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +38,7 @@ pub(crate) struct Due {
 }
 
 impl Losses {
-    /// Notes that a packet came. Answers whether the hole before it is too wide to be mended.
+    /// Notes that a packet came. Answers whether more is missing now than can be mended.
     pub(crate) fn note(&mut self, index: u64, now: Instant) -> bool {
         let next = *self.next.get_or_insert(index);
         if index < next {
@@ -44,26 +46,22 @@ impl Losses {
             return false;
         }
         self.next = Some(index + 1);
-        if index - next > WIDEST {
+        let missing = u64::try_from(self.missing.len()).unwrap_or(u64::MAX);
+        if index - next + missing > WIDEST {
             self.missing.clear();
+            self.lost += index - next + missing;
             return true;
         }
         for index in next..index {
             self.missing.insert(index, Missing { since: now, ask_at: now + REORDERING, asked: 0 });
         }
-        // The oldest of too many are given up by `due`.
         false
     }
 
     /// What has to be asked for now, and what is given up.
     pub(crate) fn due(&mut self, now: Instant, round_trip: Option<Duration>) -> Due {
-        let mut due = Due::default();
+        let mut due = Due { ask: Vec::new(), lost: std::mem::take(&mut self.lost) };
         let again = round_trip.map_or(AGAIN, |time| (time * 5 / 4).clamp(REORDERING * 2, PATIENCE / 3));
-        let most = usize::try_from(WIDEST).unwrap_or(usize::MAX);
-        while self.missing.len() > most {
-            self.missing.pop_first();
-            due.lost += 1;
-        }
         self.missing.retain(|index, missing| {
             if now.saturating_duration_since(missing.since) >= PATIENCE {
                 due.lost += 1;
@@ -85,7 +83,25 @@ impl Losses {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{AGAIN, Due, Losses, PATIENCE, REORDERING};
+    use super::{AGAIN, Due, Losses, PATIENCE, REORDERING, WIDEST};
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "any moment will do to begin with")]
+    fn no_more_is_missing_than_can_be_mended() {
+        let now = Instant::now();
+        let mut losses = Losses::default();
+        losses.note(0, now);
+        let mut index = 0;
+        for _ in 0..3 {
+            // The widest hole that is mended, and one that would be if nothing else were missing.
+            index += WIDEST + 1;
+            assert!(!losses.note(index, now));
+            assert_eq!(losses.missing.len(), 256);
+            index += 2;
+            assert!(losses.note(index, now));
+            assert_eq!((losses.missing.len(), losses.due(now, None).lost), (0, 257));
+        }
+    }
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "any moment will do to begin with")]

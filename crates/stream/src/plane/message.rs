@@ -32,6 +32,8 @@ pub(crate) enum Message {
     Handshake(SessionId, Outcome),
     /// A datagram of a session that is here, and came elsewhere.
     Datagram(Route, Bytes),
+    /// Send this over a connection that the thread has.
+    Send(Route, Bytes),
     /// Another shard has viewers of what is published here.
     Subscribe(SessionId, usize),
     /// It has none any more.
@@ -44,4 +46,30 @@ pub(crate) enum Message {
     SourceEnded(SessionId),
     /// End all sessions and then the thread.
     Stop,
+    /// Panic.
+    #[cfg(test)]
+    Panic,
+}
+
+impl Message {
+    /// Whether it is of no use later, and may be dropped when too many wait. Without any other, something would stay
+    /// that has ended.
+    pub(crate) fn may_be_lost(&self) -> bool {
+        match self {
+            Self::Media(..) | Self::Datagram(..) | Self::Send(..) | Self::Clock(..) | Self::Keyframe(..) => {
+                true
+            }
+            Self::End(..)
+            | Self::Stats(..)
+            | Self::Restart(..)
+            | Self::Tap(..)
+            | Self::Handshake(..)
+            | Self::Subscribe(..)
+            | Self::Unsubscribe(..)
+            | Self::SourceEnded(..)
+            | Self::Stop => false,
+            #[cfg(test)]
+            Self::Panic => false,
+        }
+    }
 }

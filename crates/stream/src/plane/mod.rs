@@ -4,6 +4,7 @@
 //! [`Event`]s; no packet passes through them.
 
 mod address;
+mod budget;
 mod config;
 mod driver;
 mod egress;

@@ -46,6 +46,16 @@ pub(crate) enum Named {
     Nobody,
 }
 
+/// What became of a session that was to be withdrawn.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Withdrawn {
+    /// Nobody had come for it, and it is forgotten.
+    Yes,
+    /// Its peer has come meanwhile, to that shard.
+    Came(usize),
+    Unknown,
+}
+
 /// All sessions of the process.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -62,7 +72,8 @@ struct State {
 
 #[derive(Debug)]
 struct Entry {
-    names: Vec<String>,
+    /// Ours and the peer's: what it has, and what it is to have.
+    credentials: Vec<(Credentials, Credentials)>,
     codecs: Vec<Codec>,
     place: Place,
 }
@@ -100,6 +111,7 @@ impl Registry {
             }
         }
         let (id, name) = (session.id, session.agreed.local.ufrag.clone());
+        let credentials = vec![(session.agreed.local.clone(), session.agreed.remote.clone())];
         let codecs = match session.role {
             NewRole::Publish => session.agreed.tracks.iter().map(|track| track.codec).collect(),
             NewRole::Watch(..) => Vec::new(),
@@ -107,27 +119,30 @@ impl Registry {
         if state.names.contains_key(&name) || state.sessions.contains_key(&id) {
             return Err(PlaneError::Known);
         }
-        state.names.insert(name.clone(), id);
+        state.names.insert(name, id);
         let place = Place::Waiting(Box::new(session), until);
-        state.sessions.insert(id, Entry { names: vec![name], codecs, place });
+        state.sessions.insert(id, Entry { credentials, codecs, place });
         Ok(())
     }
 
-    /// Somebody sent a check to `name`, to `shard`. The caller has yet to see whether they may.
+    /// Somebody sent a check to `name`, to `shard`. `is_signed` tells whether it was made with credentials, ours and the
+    /// peer's; else it is nobody's.
     pub(crate) fn named(
         &self,
         name: &str,
         shard: usize,
-        is_signed: impl FnOnce(&NewSession) -> bool,
+        is_signed: impl Fn(&Credentials, &Credentials) -> bool,
     ) -> Named {
         let mut state = self.state();
         let state = &mut *state;
         let Some(id) = state.names.get(name).copied() else { return Named::Nobody };
         let Some(entry) = state.sessions.get_mut(&id) else { return Named::Nobody };
+        if !entry.credentials.iter().any(|(local, remote)| is_signed(local, remote)) {
+            return Named::Nobody;
+        }
         match &entry.place {
             Place::On(other) if *other == shard => Named::Here(id),
             Place::On(other) => Named::Elsewhere(*other),
-            Place::Waiting(session, _) if !is_signed(session) => Named::Nobody,
             Place::Waiting(..) => {
                 let Place::Waiting(session, _) = std::mem::replace(&mut entry.place, Place::On(shard)) else {
                     return Named::Nobody;
@@ -149,26 +164,32 @@ impl Registry {
         let Place::Waiting(waiting, _) = &mut entry.place else { return false };
         waiting.agreed.local = local.clone();
         waiting.agreed.remote = remote.clone();
-        for old in std::mem::replace(&mut entry.names, vec![local.ufrag.clone()]) {
-            state.names.remove(&old);
+        let new = vec![(local.clone(), remote.clone())];
+        for (old, _) in std::mem::replace(&mut entry.credentials, new) {
+            state.names.remove(&old.ufrag);
         }
         state.names.insert(local.ufrag.clone(), session);
         true
     }
 
-    /// Gives a session another name besides its own.
-    pub(crate) fn name(&self, session: SessionId, name: String) -> Result<usize, PlaneError> {
+    /// Gives a session other credentials besides its own, ours and the peer's.
+    pub(crate) fn name(
+        &self,
+        session: SessionId,
+        local: &Credentials,
+        remote: &Credentials,
+    ) -> Result<usize, PlaneError> {
         let mut state = self.state();
         let state = &mut *state;
         let entry = state.sessions.get_mut(&session).ok_or(PlaneError::Unknown)?;
         let Place::On(shard) = entry.place else { return Err(PlaneError::Unknown) };
         // The first two: what it has, and what it is to have.
-        while entry.names.len() > 1 {
-            let old = entry.names.remove(0);
-            state.names.remove(&old);
+        while entry.credentials.len() > 1 {
+            let (old, _) = entry.credentials.remove(0);
+            state.names.remove(&old.ufrag);
         }
-        entry.names.push(name.clone());
-        state.names.insert(name, session);
+        entry.credentials.push((local.clone(), remote.clone()));
+        state.names.insert(local.ufrag.clone(), session);
         Ok(shard)
     }
 
@@ -182,29 +203,44 @@ impl Registry {
 
     /// Forgets a session. Answers whether it was there.
     pub(crate) fn remove(&self, session: SessionId) -> bool {
-        let mut state = self.state();
-        let Some(entry) = state.sessions.remove(&session) else { return false };
-        for name in &entry.names {
-            state.names.remove(name);
-        }
-        true
+        self.state().remove(session)
     }
 
-    /// Forgets a session that nobody has come for. Answers whether it was one.
-    pub(crate) fn withdraw(&self, session: SessionId) -> bool {
-        let waits =
-            matches!(self.state().sessions.get(&session), Some(Entry { place: Place::Waiting(..), .. }));
-        waits && self.remove(session)
+    /// Forgets a session that nobody has come for.
+    pub(crate) fn withdraw(&self, session: SessionId) -> Withdrawn {
+        let mut state = self.state();
+        match state.sessions.get(&session).map(|entry| &entry.place) {
+            Some(Place::On(shard)) => Withdrawn::Came(*shard),
+            Some(Place::Waiting(..)) => {
+                state.remove(session);
+                Withdrawn::Yes
+            }
+            None => Withdrawn::Unknown,
+        }
     }
 
     /// Forgets those that nobody came for in time, and tells which they were.
     pub(crate) fn expire(&self, now: Instant) -> Vec<SessionId> {
+        let mut state = self.state();
         let late = |entry: &Entry| matches!(&entry.place, Place::Waiting(_, until) if *until <= now);
-        let state = self.state();
         let late: Vec<_> =
             state.sessions.iter().filter(|(_, entry)| late(entry)).map(|(id, _)| *id).collect();
-        drop(state);
-        late.into_iter().filter(|id| self.remove(*id)).collect()
+        for id in &late {
+            state.remove(*id);
+        }
+        late
+    }
+
+    /// Forgets all that are on a shard, and tells which they were.
+    pub(crate) fn remove_from(&self, shard: usize) -> Vec<SessionId> {
+        let mut state = self.state();
+        let there = |entry: &Entry| matches!(entry.place, Place::On(on) if on == shard);
+        let there: Vec<_> =
+            state.sessions.iter().filter(|(_, entry)| there(entry)).map(|(id, _)| *id).collect();
+        for id in &there {
+            state.remove(*id);
+        }
+        there
     }
 
     /// Takes no more.
@@ -215,6 +251,16 @@ impl Registry {
     /// All sessions.
     pub(crate) fn all(&self) -> Vec<SessionId> {
         self.state().sessions.keys().copied().collect()
+    }
+}
+
+impl State {
+    fn remove(&mut self, session: SessionId) -> bool {
+        let Some(entry) = self.sessions.remove(&session) else { return false };
+        for (name, _) in &entry.credentials {
+            self.names.remove(&name.ufrag);
+        }
+        true
     }
 }
 

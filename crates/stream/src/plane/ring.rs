@@ -13,8 +13,8 @@ pub(crate) struct Ring {
     slots: Vec<Option<Arc<Packet>>>,
     /// The highest number that came.
     highest: Option<u64>,
-    /// That of the packet that began the last key frame.
-    keyframe: Option<u64>,
+    /// That of the packet that began the last key frame, and the frame's time.
+    keyframe: Option<(u64, u32)>,
 }
 
 impl Ring {
@@ -33,7 +33,12 @@ impl Ring {
         }
         self.highest = Some(highest.max(packet.index));
         if packet.keyframe {
-            self.keyframe = self.keyframe.max(Some(packet.index));
+            self.keyframe = Some(match self.keyframe {
+                // Parameter sets and slices of one picture each say that it is one to begin with: its first does.
+                Some((index, time)) if time == packet.timestamp => (index.min(packet.index), time),
+                Some(later) if later.0 > packet.index => later,
+                _ => (packet.index, packet.timestamp),
+            });
         }
         true
     }
@@ -46,7 +51,7 @@ impl Ring {
 
     /// What came since the last key frame began, when that is all there and no more than `most`.
     pub(crate) fn since_keyframe(&self, most: u64) -> Option<impl Iterator<Item = &Arc<Packet>>> {
-        let (first, last) = (self.keyframe?, self.highest?);
+        let ((first, _), last) = (self.keyframe?, self.highest?);
         // The key frame's own packets follow one another without a gap that matters only if they are all there.
         let whole = last - first < most && (first..=last).all(|index| self.get(index).is_some());
         whole.then(|| (first..=last).filter_map(|index| self.get(index)))
@@ -69,11 +74,29 @@ mod tests {
     use super::{Ring, SIZE};
     use crate::packet::Packet;
 
-    #[allow(clippy::disallowed_methods, reason = "any moment will do")]
     fn packet(index: u64, keyframe: bool) -> Arc<Packet> {
+        of_frame(0, index, keyframe)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "any moment will do")]
+    fn of_frame(timestamp: u32, index: u64, keyframe: bool) -> Arc<Packet> {
         let (extensions, payload) = (Vec::new(), Box::default());
         let arrived = Instant::now();
-        Arc::new(Packet { index, timestamp: 0, marker: false, keyframe, arrived, extensions, payload })
+        Arc::new(Packet { index, timestamp, marker: false, keyframe, arrived, extensions, payload })
+    }
+
+    #[test]
+    fn a_key_frame_begins_with_the_first_packet_that_says_so() {
+        let mut ring = Ring::new();
+        let begins = |ring: &Ring| ring.since_keyframe(10).unwrap().next().unwrap().index;
+        for (time, index) in [(9, 6), (9, 7), (9, 5)] {
+            ring.insert(&of_frame(time, index, true));
+        }
+        assert_eq!(begins(&ring), 5, "sets, then slices, whatever order they came in");
+        ring.insert(&of_frame(10, 8, true));
+        assert_eq!(begins(&ring), 8);
+        ring.insert(&of_frame(8, 4, true));
+        assert_eq!(begins(&ring), 8, "an older one that comes late");
     }
 
     #[test]

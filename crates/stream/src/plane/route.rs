@@ -11,6 +11,8 @@ pub(crate) struct Route {
     /// The address of ours that the peer sends to, when the system tells.
     pub(crate) local: Option<IpAddr>,
     pub(crate) protocol: Protocol,
+    /// The shard whose thread has the connection; 0 for datagrams, which each can send.
+    pub(crate) shard: usize,
 }
 
 /// Where a shard's datagrams go. What cannot be sent at once is dropped and counted: media that waits is of no use.

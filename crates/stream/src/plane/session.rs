@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::budget::Budget;
 use super::egress::Line;
 use super::publisher::Publisher;
 use super::route::{Route, Sink};
@@ -16,6 +17,13 @@ use crate::srtp::{Opener, SrtpError, server};
 
 /// Who moved to another address without saying so is answered there after so long a silence at the old.
 const MOVED: Duration = Duration::from_secs(1);
+/// Handshakes take a dozen datagrams, those that are repeated included; later nothing but a goodbye is due.
+const HANDSHAKE: (u32, u32) = (100, 5);
+/// Packets, of media or reports, that a publisher may send at once and in a second: ten times what 10 Mbit/s are.
+const PUBLISHES: (u32, u32) = (10_000, 10_000);
+/// Reports that a viewer may send. With one each 50 ms and one for each loss it is far below.
+const REPORTS: (u32, u32) = (1_000, 500);
+
 /// Ways to a peer that were checked and are remembered.
 const MAX_ROUTES: usize = 4;
 
@@ -37,6 +45,9 @@ pub(crate) struct Session {
     /// When the peer last gave its consent.
     pub(crate) heard: Instant,
     pub(crate) began: Instant,
+    pub(crate) handshake: Budget,
+    /// Of packets.
+    pub(crate) budget: Budget,
     opener: Option<Opener>,
     pub(crate) line: Option<Line>,
     pub(crate) bytes_received: u64,
@@ -63,6 +74,10 @@ impl Session {
         role: Role,
         now: Instant,
     ) -> Self {
+        let (at_once, per_second) = match role {
+            Role::Publisher(_) => PUBLISHES,
+            Role::Viewer(_) => REPORTS,
+        };
         Self {
             id,
             local,
@@ -74,6 +89,8 @@ impl Session {
             nominated_heard: now,
             heard: now,
             began: now,
+            handshake: Budget::new(HANDSHAKE.0, HANDSHAKE.1, now),
+            budget: Budget::new(at_once, per_second, now),
             opener: None,
             line: None,
             bytes_received: 0,

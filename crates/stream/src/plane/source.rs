@@ -122,8 +122,8 @@ mod tests {
     #[allow(clippy::disallowed_methods, reason = "any moment will do")]
     fn packet(index: u64, keyframe: bool) -> Arc<Packet> {
         let (extensions, payload) = (Vec::new(), Box::default());
-        let arrived = Instant::now();
-        Arc::new(Packet { index, timestamp: 0, marker: false, keyframe, arrived, extensions, payload })
+        let (arrived, timestamp) = (Instant::now(), u32::try_from(index).unwrap());
+        Arc::new(Packet { index, timestamp, marker: false, keyframe, arrived, extensions, payload })
     }
 
     /// Sealed twice under one number, a packet would give the key away.

@@ -47,6 +47,10 @@ impl Sealer {
         ssrc: u32,
         index: u64,
     ) -> Result<(), SrtpError> {
+        // No number is used twice with a key (RFC 3711 section 9.2).
+        if index >> 48 != 0 {
+            return Err(SrtpError::WornOut);
+        }
         let [payload, padding] = parts;
         let (head, body) = packet.split_at_mut_checked(header).ok_or(SrtpError::Malformed)?;
         let (text, rest) = body.split_at_mut_checked(payload.len()).ok_or(SrtpError::Malformed)?;

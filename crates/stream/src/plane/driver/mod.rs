@@ -1,28 +1,32 @@
 //! A shard's thread: it waits for sockets, messages and the time, and hands them over.
 
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod udp;
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use bytes::Bytes;
 use mio::{Events, Poll, Token, Waker};
 
 use self::tcp::Tcp;
-use self::udp::Udp;
+use self::udp::{Reader, Udp};
 use super::PlaneError;
 use super::message::Message;
 use super::route::{Route, Sink};
-use super::shard::Shard;
+use super::shard::{Shard, Tell};
 use crate::ice::Protocol;
 
 pub(super) use self::tcp::listen as listen_tcp;
 pub(super) use self::udp::listen as listen_udp;
 
-/// Messages that may wait. Packets that find no room are dropped.
+/// Messages that may wait and may be lost: those that find no room are dropped.
 const WAITING: usize = 8_192;
 const WAKE: Token = Token(0);
 /// Sockets for datagrams are numbered from here on, then those that listen, then connections.
@@ -33,14 +37,19 @@ const CONNECTIONS: usize = 1_000;
 /// Where a shard gets its messages.
 #[derive(Debug, Clone)]
 pub(crate) struct Inbox {
-    sender: SyncSender<Message>,
+    sender: Sender<Message>,
+    lossy: SyncSender<Message>,
     waker: Arc<Waker>,
 }
 
 impl Inbox {
-    /// Gives it a message, unless too many wait.
+    /// Gives it a message, unless that may be lost and too many wait. It never waits: two threads that wait for each other
+    /// would do so for ever.
     pub(crate) fn tell(&self, message: Message) -> bool {
-        match self.sender.try_send(message) {
+        if !message.may_be_lost() {
+            return self.sender.send(message).is_ok() && self.waker.wake().is_ok();
+        }
+        match self.lossy.try_send(message) {
             Ok(()) => self.waker.wake().is_ok(),
             Err(TrySendError::Full(_)) => {
                 metrics::counter!("veza_stream_dropped_messages_total").increment(1);
@@ -49,42 +58,44 @@ impl Inbox {
             Err(TrySendError::Disconnected(_)) => false,
         }
     }
-
-    /// Gives it a message that must not be lost. It waits for room.
-    pub(crate) fn insist(&self, message: Message) -> bool {
-        self.sender.send(message).is_ok() && self.waker.wake().is_ok()
-    }
 }
 
 /// Sockets and inbox of a thread that is not there yet.
-#[derive(Debug)]
 pub(crate) struct Driver {
     poll: Poll,
     receiver: Receiver<Message>,
+    lossy: Receiver<Message>,
+    readers: Vec<Reader>,
     sockets: Sockets,
 }
 
-#[derive(Debug)]
 struct Sockets {
+    /// Of the thread.
+    number: usize,
     udp: Vec<Udp>,
     tcp: Tcp,
+    tell: Tell,
 }
 
 impl Driver {
     /// Takes the sockets in.
     pub(super) fn new(
+        number: usize,
         udp: Vec<std::net::UdpSocket>,
         tcp: Vec<std::net::TcpListener>,
+        tell: Tell,
     ) -> Result<(Self, Inbox), PlaneError> {
         let poll = Poll::new().map_err(PlaneError::Thread)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(PlaneError::Thread)?);
-        let mut sockets = Vec::new();
-        for (at, socket) in udp.into_iter().enumerate() {
-            sockets.push(Udp::new(socket, poll.registry(), Token(UDP + at)).map_err(PlaneError::Thread)?);
-        }
-        let tcp = Tcp::new(tcp, poll.registry()).map_err(PlaneError::Thread)?;
-        let (sender, receiver) = sync_channel(WAITING);
-        Ok((Self { poll, receiver, sockets: Sockets { udp: sockets, tcp } }, Inbox { sender, waker }))
+        let both = udp.into_iter().enumerate();
+        let both = both.map(|(at, socket)| Udp::new(socket, poll.registry(), Token(UDP + at)));
+        let both: Vec<_> = both.collect::<io::Result<_>>().map_err(PlaneError::Thread)?;
+        let (udp, readers) = both.into_iter().unzip();
+        let tcp = Tcp::new(number, tcp, poll.registry()).map_err(PlaneError::Thread)?;
+        let ((sender, receiver), (lossy, lossy_receiver)) = (channel(), sync_channel(WAITING));
+        let sockets = Sockets { number, udp, tcp, tell };
+        let driver = Self { poll, receiver, lossy: lossy_receiver, readers, sockets };
+        Ok((driver, Inbox { sender, lossy, waker }))
     }
 
     /// Starts the thread, on a core of its own if that can be.
@@ -106,59 +117,76 @@ impl Driver {
         let mut events = Events::with_capacity(256);
         let mut busy = false;
         while !shard.is_stopped() {
-            let wait = shard.next_tick().saturating_duration_since(clock());
-            let wait = if busy { std::time::Duration::ZERO } else { wait };
-            match self.poll.poll(&mut events, Some(wait)) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
+            let turn = AssertUnwindSafe(|| self.turn(&mut shard, &mut events, busy, clock));
+            match std::panic::catch_unwind(turn) {
+                Ok(Ok(more)) => busy = more,
+                Ok(Err(error)) => {
                     tracing::error!(%error, "the media thread cannot wait for its sockets");
                     return;
                 }
+                // Without this the others would go on as if it were there, and peers of this one wait for ever.
+                Err(_panic) => {
+                    metrics::counter!("veza_stream_panics_total").increment(1);
+                    tracing::error!("a media thread panicked: its sessions end, and it begins anew");
+                    shard = shard.replaced(clock());
+                    busy = true;
+                }
             }
-            let now = clock();
-            self.sockets.note(&events, self.poll.registry(), now);
-            for message in self.receiver.try_iter().take(WAITING) {
-                shard.take(message, now, &mut self.sockets);
-            }
-            busy = self.sockets.receive(&mut shard, clock);
-            shard.tick(clock(), &mut self.sockets);
         }
     }
-}
 
-impl Sockets {
+    /// Waits for something to do, unless there is, and does it. Answers whether there is more.
+    fn turn(
+        &mut self,
+        shard: &mut Shard,
+        events: &mut Events,
+        busy: bool,
+        clock: fn() -> Instant,
+    ) -> io::Result<bool> {
+        let wait = shard.next_tick().saturating_duration_since(clock());
+        let wait = if busy { std::time::Duration::ZERO } else { wait };
+        match self.poll.poll(events, Some(wait)) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let now = clock();
+        self.note(events, now);
+        for message in self.receiver.try_iter().chain(self.lossy.try_iter().take(WAITING)) {
+            shard.take(message, now, &mut self.sockets);
+        }
+        let more = self.receive(shard, clock);
+        shard.tick(clock(), &mut self.sockets);
+        Ok(more)
+    }
+
     /// Notes which sockets have something to read or room to write.
-    fn note(&mut self, events: &Events, registry: &mio::Registry, now: Instant) {
+    fn note(&mut self, events: &Events, now: Instant) {
         for event in events {
             match event.token() {
                 WAKE => {}
                 Token(at) if at < LISTENERS => {
-                    if let Some(socket) = self.udp.get_mut(at - UDP) {
-                        socket.readable();
+                    if let Some(reader) = self.readers.get_mut(at - UDP) {
+                        reader.readable = true;
                     }
                 }
-                token => self.tcp.note(token, event, registry, now),
+                token => self.sockets.tcp.note(token, event, self.poll.registry(), now),
             }
         }
-        self.tcp.sweep(now);
+        self.sockets.tcp.sweep(now);
     }
 
     /// Hands over what came, a bounded amount. Answers whether there is more.
     fn receive(&mut self, shard: &mut Shard, clock: fn() -> Instant) -> bool {
         let mut more = false;
-        for at in 0..self.udp.len() {
-            let Some(mut socket) = self.udp.get_mut(at).and_then(Udp::take) else { continue };
-            more |= socket.receive(clock, |now, route, bytes| shard.datagram(now, route, bytes, self));
-            if let Some(place) = self.udp.get_mut(at) {
-                place.put_back(socket);
-            }
+        for reader in &mut self.readers {
+            let sockets = &mut self.sockets;
+            more |= reader.receive(clock, |now, route, bytes| shard.datagram(now, route, bytes, sockets));
         }
         let now = clock();
-        for (route, mut bytes) in self.tcp.receive() {
-            shard.datagram(now, route, &mut bytes, self);
+        for (route, mut bytes) in self.sockets.tcp.receive(now) {
+            shard.datagram(now, route, &mut bytes, &mut self.sockets);
         }
-        more
+        more || self.sockets.tcp.has_more()
     }
 }
 
@@ -169,7 +197,13 @@ impl Sink for Sockets {
                 let socket = self.udp.iter().find(|socket| socket.reaches(route));
                 socket.is_some_and(|socket| socket.send(route, segment, bytes))
             }
-            Protocol::Tcp => bytes.chunks(segment.max(1)).all(|one| self.tcp.send(route.remote, one)),
+            Protocol::Tcp => bytes.chunks(segment.max(1)).all(|one| {
+                if route.shard == self.number {
+                    self.tcp.send(route, one)
+                } else {
+                    (self.tell)(route.shard, Message::Send(*route, Bytes::copy_from_slice(one)))
+                }
+            }),
         };
         if !is_sent {
             metrics::counter!("veza_stream_unsent_datagrams_total").increment(1);

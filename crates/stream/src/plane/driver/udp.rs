@@ -36,56 +36,41 @@ pub(crate) fn listen(address: SocketAddr) -> Result<UdpSocket, PlaneError> {
     open().map_err(|source| PlaneError::Listen { address, source })
 }
 
-/// A socket for datagrams.
+/// A socket to send datagrams with.
 #[derive(Debug)]
 pub(super) struct Udp {
     socket: UdpSocket,
     state: UdpSocketState,
     local: SocketAddr,
-    /// What datagrams are read into; away while they are read.
-    memory: Option<Reading>,
-    readable: bool,
 }
 
-/// What a socket needs to be read while others send through it.
+/// The same socket, to read from while others send through it.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct Reader {
     socket: UdpSocket,
     state: UdpSocketState,
     memory: Vec<u8>,
-    pub(super) more: bool,
+    /// There may be something.
+    pub(super) readable: bool,
 }
 
 impl Udp {
-    pub(super) fn new(socket: UdpSocket, registry: &Registry, token: Token) -> io::Result<Self> {
+    /// Takes a socket in.
+    pub(super) fn new(socket: UdpSocket, registry: &Registry, token: Token) -> io::Result<(Self, Reader)> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         // Where the system allows less it takes what it allows.
         let _less = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         let _less = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
         let reader = socket.try_clone()?;
-        let reading = Reading {
+        let reader = Reader {
             state: UdpSocketState::new(UdpSockRef::from(&reader))?,
             socket: reader,
             memory: vec![0; BUFFERS * BUFFER],
-            more: false,
+            readable: true,
         };
         let local = socket.local_addr()?;
-        Ok(Self { socket, state, local, memory: Some(reading), readable: true })
-    }
-
-    pub(super) fn readable(&mut self) {
-        self.readable = true;
-    }
-
-    /// Takes what it needs to be read, when there is something to read.
-    pub(super) fn take(&mut self) -> Option<Reading> {
-        if self.readable { self.memory.take() } else { None }
-    }
-
-    pub(super) fn put_back(&mut self, reading: Reading) {
-        self.readable = reading.more;
-        self.memory = Some(reading);
+        Ok((Self { socket, state, local }, reader))
     }
 
     /// Whether it can send over `route`.
@@ -120,13 +105,16 @@ impl Udp {
     }
 }
 
-impl Reading {
+impl Reader {
     /// Hands over what came, a bounded amount. Answers whether there may be more.
     pub(super) fn receive(
         &mut self,
         clock: fn() -> Instant,
         mut take: impl FnMut(Instant, Route, &mut [u8]),
     ) -> bool {
+        if !self.readable {
+            return false;
+        }
         for _ in 0..TURNS {
             let mut metas = [RecvMeta::default(); BUFFERS];
             let received = {
@@ -136,20 +124,19 @@ impl Reading {
                 self.state.recv(UdpSockRef::from(&self.socket), &mut buffers, &mut metas)
             };
             let Ok(received) = received else {
-                self.more = false;
+                self.readable = false;
                 return false;
             };
             let now = clock();
             for (meta, buffer) in metas.iter().zip(self.memory.chunks_exact_mut(BUFFER)).take(received) {
                 let local: Option<IpAddr> = meta.dst_ip;
-                let route = Route { remote: meta.addr, local, protocol: Protocol::Udp };
+                let route = Route { remote: meta.addr, local, protocol: Protocol::Udp, shard: 0 };
                 let Some(bytes) = buffer.get_mut(..meta.len) else { continue };
                 for datagram in bytes.chunks_mut(meta.stride.max(1)) {
                     take(now, route, datagram);
                 }
             }
         }
-        self.more = true;
         true
     }
 }

@@ -4,13 +4,16 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{MAX_STEERED, Shard, Target};
-use crate::dtls::ToHandshaker;
+use super::{HOLDS, MAX_STEERED, Shard, Target};
+use crate::agreed::Credentials;
 use crate::ice::{Binding, refuse, succeed};
 use crate::plane::message::Message;
 use crate::plane::registry::Named;
 use crate::plane::route::{Route, Sink};
 use crate::plane::session::{Role, Session};
+
+/// DTLS is told to fit into what a way carries, which is 1,500 bytes nearly everywhere.
+const LONGEST_RECORDS: usize = 2_048;
 
 impl Shard {
     /// Takes a datagram, which is changed where it lies.
@@ -21,18 +24,17 @@ impl Shard {
         }
         match self.routes.get(&route).copied() {
             Some(Target::Here(at)) => {
-                let length = u64::try_from(bytes.len()).unwrap_or_default();
-                if let Some(session) = self.sessions.get_mut(at) {
-                    session.bytes_received += length;
-                }
+                let Some(session) = self.sessions.get_mut(at) else { return };
+                session.bytes_received += u64::try_from(bytes.len()).unwrap_or_default();
                 match first {
-                    20..=63 => self.shake(at, bytes),
+                    20..=63 => self.shake(at, now, bytes),
+                    128..=191 if !session.budget.take(now) => refused("too_many"),
                     128..=191 if is_report(bytes) => self.reports(at, now, route, bytes, sink),
                     128..=191 => self.media(at, now, route, bytes),
                     _ => refused("unknown"),
                 }
             }
-            Some(Target::Elsewhere(shard)) => {
+            Some(Target::Elsewhere(shard, _)) => {
                 (self.around.tell)(shard, Message::Datagram(route, Bytes::copy_from_slice(bytes)));
             }
             // Nothing is answered and nothing kept for who has not been checked.
@@ -47,34 +49,61 @@ impl Shard {
             Some(at) => at,
             None => match self.find(&binding, now) {
                 Ok(at) => at,
-                Err(Some(shard)) => return self.steer(route, shard, bytes),
+                Err(Some(shard)) => return self.steer(route, shard, now, bytes),
                 Err(None) => return refused("unknown_name"),
             },
         };
         let Some(session) = self.sessions.get_mut(at) else { return };
+        let name = session.local.ufrag.clone();
         let Some(pwd) = signed_with(session, &binding) else { return refused("wrong_password") };
+        if session.local.ufrag != name {
+            self.names.remove(&name);
+        }
         if binding.controlled {
             return answer(&route, &refuse(&binding, 487, "Role Conflict", &pwd), sink);
         }
+        if !self.claim(route, Target::Here(at), now) {
+            return refused("taken");
+        }
         answer(&route, &succeed(&binding, route.remote, &pwd), sink);
-        let known = session.routes.contains(&route);
-        let forgotten = session.validate(route, binding.nominates, now);
-        if let Some(forgotten) = forgotten {
+        let Some(session) = self.sessions.get_mut(at) else { return };
+        if let Some(forgotten) = session.validate(route, binding.nominates, now) {
             self.routes.remove(&forgotten);
         }
-        if !known
-            && let Some(Target::Here(other)) = self.routes.insert(route, Target::Here(at))
-            && other != at
-            && let Some(other) = self.sessions.get_mut(other)
-        {
-            other.routes.retain(|it| *it != route);
+    }
+
+    /// Makes a way lead to a session. Who holds it and was heard over it of late keeps it: an address is easily forged, and
+    /// what comes from it would be taken from the one whose it is.
+    fn claim(&mut self, route: Route, claims: Target, now: Instant) -> bool {
+        let is_late = |at: Instant| now.saturating_duration_since(at) >= HOLDS;
+        let (held, may) = match (self.routes.get(&route).copied(), claims) {
+            (None, _) => (None, true),
+            (Some(Target::Here(at)), Target::Here(same)) if at == same => (None, true),
+            (Some(Target::Elsewhere(shard, _)), Target::Elsewhere(same, _)) if shard == same => (None, true),
+            (held @ Some(Target::Here(at)), _) => {
+                let holder = self.sessions.get(at).filter(|holder| holder.routes.contains(&route));
+                (held, holder.is_none_or(|holder| is_late(holder.heard)))
+            }
+            (held @ Some(Target::Elsewhere(_, checked)), _) => (held, is_late(checked)),
+        };
+        if may {
+            match held {
+                Some(Target::Here(at)) => {
+                    if let Some(holder) = self.sessions.get_mut(at) {
+                        holder.routes.retain(|it| *it != route);
+                    }
+                }
+                Some(Target::Elsewhere(..)) | None => {}
+            }
+            self.routes.insert(route, claims);
         }
+        may
     }
 
     /// Finds the session that a check is for where it is not here: it may be taken here, or tells its shard.
     fn find(&mut self, binding: &Binding<'_>, now: Instant) -> Result<usize, Option<usize>> {
-        let is_signed = |session: &crate::plane::registry::NewSession| {
-            session.agreed.remote.ufrag == binding.from && binding.is_signed_with(&session.agreed.local.pwd)
+        let is_signed = |local: &Credentials, remote: &Credentials| {
+            local.ufrag == binding.to && remote.ufrag == binding.from && binding.is_signed_with(&local.pwd)
         };
         match self.around.registry.named(binding.to, self.number, is_signed) {
             Named::Yours(session, published) => self.adopt(*session, published, now).ok_or(None),
@@ -85,23 +114,26 @@ impl Shard {
     }
 
     /// Gives a check to the shard that has the session, and from then on what comes the same way.
-    fn steer(&mut self, route: Route, shard: usize, bytes: &[u8]) {
-        if self.routes.get(&route) != Some(&Target::Elsewhere(shard)) {
-            if self.steered >= MAX_STEERED {
-                self.routes.retain(|_, target| matches!(target, Target::Here(_)));
-                self.steered = 0;
-            }
-            self.routes.insert(route, Target::Elsewhere(shard));
-            self.steered += 1;
+    fn steer(&mut self, route: Route, shard: usize, now: Instant, bytes: &[u8]) {
+        if self.steered >= MAX_STEERED && !self.routes.contains_key(&route) {
+            return refused("busy");
+        }
+        self.steered += usize::from(!self.routes.contains_key(&route));
+        if !self.claim(route, Target::Elsewhere(shard, now), now) {
+            return refused("taken");
         }
         (self.around.tell)(shard, Message::Datagram(route, Bytes::copy_from_slice(bytes)));
     }
 
-    fn shake(&mut self, at: usize, bytes: &[u8]) {
-        let Some(session) = self.sessions.get(at) else { return };
+    /// Gives a datagram of DTLS to who shakes hands.
+    fn shake(&mut self, at: usize, now: Instant, bytes: &[u8]) {
+        let Some(session) = self.sessions.get_mut(at) else { return };
+        if bytes.len() > LONGEST_RECORDS || !session.handshake.take(now) {
+            return refused("too_many");
+        }
         let (shard, session, bytes) = (self.number, session.id, Bytes::copy_from_slice(bytes));
         // When it is too busy the peer says it again.
-        if self.around.handshaker.try_send(ToHandshaker::Datagram { shard, session, bytes }).is_err() {
+        if !self.around.handshaker.datagram(shard, session, bytes) {
             refused("busy");
         }
     }

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Shard, Target};
+use super::{HOLDS, Shard, Target};
 use crate::agreed::Credentials;
-use crate::dtls::{Outcome, ToHandshaker};
+use crate::dtls::Outcome;
 use crate::id::SessionId;
 use crate::plane::egress::Egress;
 use crate::plane::event::{EndReason, Event};
 use crate::plane::message::Message;
 use crate::plane::publisher::Publisher;
-use crate::plane::registry::{NewRole, NewSession, Published};
+use crate::plane::registry::{NewRole, NewSession, Published, Withdrawn};
 use crate::plane::route::Sink;
 use crate::plane::session::{Role, Session};
 use crate::plane::source::Source;
@@ -124,6 +124,11 @@ impl Shard {
                 self.tell_event(Event::Ended(session, EndReason::NeverConnected));
             }
         }
+        self.routes.retain(|_, target| match target {
+            Target::Here(_) => true,
+            Target::Elsewhere(_, checked) => now.saturating_duration_since(*checked) < HOLDS,
+        });
+        self.steered = self.routes.values().filter(|it| matches!(it, Target::Elsewhere(..))).count();
         let late = |session: &Session| {
             if now.saturating_duration_since(session.heard) >= CONSENT {
                 return Some((session.id, EndReason::ConsentExpired));
@@ -140,8 +145,12 @@ impl Shard {
     /// Ends a session, and with a publisher's all that watch it.
     pub(super) fn end_session(&mut self, id: SessionId, reason: EndReason, sink: &mut impl Sink) {
         let Some(at) = self.ids.remove(&id) else {
-            if self.around.registry.withdraw(id) {
-                self.tell_event(Event::Ended(id, reason));
+            match self.around.registry.withdraw(id) {
+                Withdrawn::Yes => self.tell_event(Event::Ended(id, reason)),
+                Withdrawn::Came(shard) if shard != self.number => {
+                    (self.around.tell)(shard, Message::End(id, reason));
+                }
+                Withdrawn::Came(_) | Withdrawn::Unknown => {}
             }
             return;
         };
@@ -158,9 +167,7 @@ impl Shard {
         }
         self.around.registry.remove(id);
         if session.is_connected() || session.nominated.is_some() {
-            let end = ToHandshaker::End { shard: self.number, session: id };
-            // It forgets those that it is not told of when they are silent for long.
-            let _busy = self.around.handshaker.try_send(end);
+            self.around.handshaker.end(self.number, id);
         }
         self.tell_event(Event::Ended(id, reason));
         match session.role {
@@ -213,6 +220,20 @@ impl Shard {
             self.end_session(session, EndReason::Drained, sink);
         }
         self.stopped = true;
+    }
+
+    /// One without sessions in place of this, of which a panic left nobody knows what: those that it had have ended.
+    pub(crate) fn replaced(self, now: Instant) -> Self {
+        let Self { number, around, .. } = self;
+        for session in around.registry.remove_from(number) {
+            around.handshaker.end(number, session);
+            for shard in (0..around.shards).filter(|shard| *shard != number) {
+                (around.tell)(shard, Message::SourceEnded(session));
+            }
+            // Nobody listens when the process ends.
+            let _unheard = around.events.send(Event::Ended(session, EndReason::Failed));
+        }
+        Self::new(number, around, now)
     }
 
     fn tell_event(&self, event: Event) {

@@ -4,11 +4,12 @@ mod datagram;
 mod forward;
 mod lifecycle;
 mod reports;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
@@ -22,7 +23,7 @@ use super::registry::Registry;
 use super::route::{Route, Sink};
 use super::session::{Role, Session};
 use super::source::Source;
-use crate::dtls::ToHandshaker;
+use crate::dtls::Handshaker;
 use crate::id::SessionId;
 use crate::rtcp::Compound;
 
@@ -30,6 +31,8 @@ use crate::rtcp::Compound;
 const SWEEP: Duration = Duration::from_millis(500);
 /// Between two looks at what publishers have to be told.
 const FEEDBACK: Duration = Duration::from_millis(5);
+/// A way is its peer's for so long after the last check over it: peers check each five seconds (RFC 7675 section 5.1).
+const HOLDS: Duration = Duration::from_secs(12);
 /// Ways to sessions of other shards that are remembered.
 const MAX_STEERED: usize = 16_384;
 
@@ -39,10 +42,12 @@ pub(crate) type Tell = Arc<dyn Fn(usize, Message) -> bool + Send + Sync>;
 /// What a shard works with.
 pub(crate) struct Surroundings {
     pub(crate) registry: Arc<Registry>,
-    pub(crate) handshaker: SyncSender<ToHandshaker>,
+    pub(crate) handshaker: Handshaker,
     pub(crate) events: UnboundedSender<Event>,
     pub(crate) tell: Tell,
     pub(crate) random: Arc<dyn Random>,
+    /// How many shards there are.
+    pub(crate) shards: usize,
 }
 
 impl fmt::Debug for Surroundings {
@@ -55,7 +60,8 @@ impl fmt::Debug for Surroundings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     Here(usize),
-    Elsewhere(usize),
+    /// On another shard, and when a check of its was last passed on.
+    Elsewhere(usize, Instant),
 }
 
 /// A track that holds packets back, to send those of a frame together.
@@ -77,6 +83,7 @@ pub(crate) struct Shard {
     /// Our names in checks, for sessions that are here.
     names: HashMap<String, usize>,
     routes: HashMap<Route, Target>,
+    /// Ways to other shards that were noted since the last look at which still hold.
     steered: usize,
     sources: Slab<Source>,
     source_ids: HashMap<SessionId, usize>,
@@ -176,7 +183,10 @@ impl Shard {
                     self.tell_clock(source, track, reading, now, sink);
                 }
             }
+            Message::Send(route, bytes) => sink.send(&route, bytes.len(), &bytes),
             Message::SourceEnded(session) => self.end_source(session, sink),
+            #[cfg(test)]
+            Message::Panic => panic!("for a test"),
             Message::Stop => self.stop(sink),
         }
     }

@@ -11,10 +11,14 @@ use crate::plane::session::{Role, Session};
 use crate::record::Tapped;
 use crate::rtcp::{Report, read};
 
-/// Something in a viewer's report that others have to do with.
-enum Wish {
-    Missing { slot: usize, first: u16, behind: u16 },
-    Keyframe { track: usize },
+/// Requests of one compound of reports that are answered, each for up to 17 packets.
+const MOST_MISSING: usize = 64;
+
+/// Packets that a viewer misses: of which of its tracks, one, and which of those behind it.
+struct Missing {
+    slot: usize,
+    first: u16,
+    behind: u16,
 }
 
 impl Shard {
@@ -47,8 +51,9 @@ impl Shard {
                 && let Some(ingest) = publisher.tracks.get_mut(track)
             {
                 let reading = ClockReading { ntp, timestamp };
-                ingest.read_clock(reading, now);
-                clocks.push((track, reading));
+                if ingest.read_clock(reading, now) {
+                    clocks.push((track, reading));
+                }
             }
         });
         count(whole);
@@ -63,7 +68,7 @@ impl Shard {
         let Session { role: Role::Viewer(viewer), line: Some(line), round_trip, .. } = session else {
             return;
         };
-        let mut wishes = Vec::new();
+        let (mut missing, mut keyframes) = (Vec::new(), Vec::new());
         let whole = read(compound, |report| match report {
             Report::Reception(reception) => {
                 let egress = viewer.tracks.iter_mut().find(|it| it.ssrc == reception.ssrc);
@@ -71,19 +76,22 @@ impl Shard {
                 *round_trip = time.or(*round_trip);
             }
             Report::Missing { ssrc, first, behind } => {
-                if let Some(slot) = viewer.tracks.iter().position(|it| it.ssrc == ssrc) {
-                    wishes.push(Wish::Missing { slot, first, behind });
+                let slot = viewer.tracks.iter().position(|it| it.ssrc == ssrc);
+                if let Some(slot) = slot.filter(|_| missing.len() < MOST_MISSING) {
+                    missing.push(Missing { slot, first, behind });
                 }
             }
             Report::Keyframe { ssrc } => {
                 if let Some(egress) = viewer.tracks.iter_mut().find(|it| it.ssrc == ssrc) {
                     egress.keyframes_requested += 1;
-                    wishes.push(Wish::Keyframe { track: egress.of });
+                    if !keyframes.contains(&egress.of) {
+                        keyframes.push(egress.of);
+                    }
                 }
             }
             Report::Arrived(arrived) => {
-                let missing = arrived.missing();
-                metrics::counter!("veza_stream_viewer_missing_packets_total").increment(missing.into());
+                let count = arrived.missing();
+                metrics::counter!("veza_stream_viewer_missing_packets_total").increment(count.into());
             }
             Report::Sender { .. } | Report::Goodbye { .. } => {}
         });
@@ -91,22 +99,14 @@ impl Shard {
         let source = viewer.source;
         let id = sources.get(source).map(|source| source.session);
         let sent_at = SendTime::new(*began, now);
-        let mut keyframes = Vec::new();
-        for wish in wishes {
-            match wish {
-                Wish::Keyframe { track } => keyframes.push(track),
-                Wish::Missing { slot, first, behind } => {
-                    let Some(egress) = viewer.tracks.get_mut(slot) else { continue };
-                    let Some(track) = sources.get(source).and_then(|source| source.tracks.get(egress.of))
-                    else {
-                        continue;
-                    };
-                    let missing: Vec<u16> = numbers(first, behind)
-                        .filter(|sequence| egress.misses(*sequence, now, *round_trip))
-                        .collect();
-                    egress.resend(line, &track.ring, missing.into_iter(), sent_at, scratch, sink);
-                }
-            }
+        for Missing { slot, first, behind } in missing {
+            let Some(egress) = viewer.tracks.get_mut(slot) else { continue };
+            let track = sources.get(source).and_then(|source| source.tracks.get(egress.of));
+            let Some(track) = track else { continue };
+            let missing: Vec<u16> = numbers(first, behind)
+                .filter(|sequence| egress.misses(*sequence, now, *round_trip))
+                .collect();
+            egress.resend(line, &track.ring, missing.into_iter(), sent_at, scratch, sink);
         }
         for track in keyframes {
             if let Some(id) = id {
