@@ -6,4 +6,4 @@ mod stun;
 pub(crate) mod tests;
 
 pub use self::candidate::{Candidate, Protocol};
-pub(crate) use self::stun::{Binding, refuse, succeed};
+pub(crate) use self::stun::{Binding, answers, ask, refuse, succeed};

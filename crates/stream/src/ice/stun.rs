@@ -6,6 +6,8 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{Context, HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, Tag};
 use crc_fast::{CrcAlgorithm, checksum};
 
+use crate::agreed::Credentials;
+
 const HEADER: usize = 20;
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const REQUEST: u16 = 0x0001;
@@ -14,6 +16,8 @@ const ERROR: u16 = 0x0111;
 /// An attribute with its own header: 20 bytes of HMAC-SHA1.
 const INTEGRITY_LENGTH: u16 = 24;
 const FINGERPRINT_LENGTH: u16 = 8;
+/// Of a candidate that was learnt from the peer (RFC 8445 section 5.1.2.1).
+const PRIORITY: u32 = (110 << 24) | (65_535 << 8) | 255;
 /// What the checksum is mixed with (section 14.7).
 const FINGERPRINT_MIX: u32 = 0x5354_554e;
 
@@ -103,9 +107,43 @@ impl<'p> Binding<'p> {
     }
 }
 
+/// A request of ours: whether the peer is where it says. It is made with the peer's password, as its answer is. Who is
+/// "lite" makes none to find a way, and may to see that one is there (RFC 8445 section 2.5, RFC 7675).
+pub(crate) fn ask(to: &Credentials, from: &Credentials, transaction: [u8; 12]) -> Vec<u8> {
+    let mut request = begin(REQUEST, transaction);
+    add(&mut request, attribute::USERNAME, format!("{}:{}", to.ufrag, from.ufrag).as_bytes());
+    add(&mut request, attribute::PRIORITY, &PRIORITY.to_be_bytes());
+    // Who has the larger number would lead, if both wanted to: we never do.
+    add(&mut request, attribute::CONTROLLED, &[0; 8]);
+    end(request, &to.pwd)
+}
+
+/// Whether a message is the peer's answer to our request, that it got it.
+pub(crate) fn answers(message: &[u8], transaction: [u8; 12], pwd: &str) -> bool {
+    let read = || {
+        let (header, mut rest) = message.split_first_chunk::<HEADER>()?;
+        let [k0, k1, _, _, _, _, _, _, answered @ ..] = *header;
+        if u16::from_be_bytes([k0, k1]) != SUCCESS || answered != transaction {
+            return None;
+        }
+        let mut at = HEADER;
+        while let Some((&[t0, t1, a0, a1], behind)) = rest.split_first_chunk::<4>() {
+            if u16::from_be_bytes([t0, t1]) == attribute::INTEGRITY {
+                let tag = sign(message.get(..at)?, pwd)?;
+                return verify_slices_are_equal(tag.as_ref(), behind.first_chunk::<20>()?).ok();
+            }
+            let padded = usize::from(u16::from_be_bytes([a0, a1])).next_multiple_of(4);
+            rest = behind.get(padded..)?;
+            at += 4 + padded;
+        }
+        None
+    };
+    read().is_some()
+}
+
 /// The answer: the check came from `seen`.
 pub(crate) fn succeed(binding: &Binding<'_>, seen: SocketAddr, pwd: &str) -> Vec<u8> {
-    let mut answer = begin(SUCCESS, binding);
+    let mut answer = begin(SUCCESS, binding.transaction);
     let [c0, c1, c2, c3] = COOKIE;
     let [p0, p1] = seen.port().to_be_bytes();
     let mut value = vec![0, 1, p0 ^ c0, p1 ^ c1];
@@ -125,7 +163,7 @@ pub(crate) fn succeed(binding: &Binding<'_>, seen: SocketAddr, pwd: &str) -> Vec
 
 /// The answer to one that cannot be served, such as 487, a conflict about who leads.
 pub(crate) fn refuse(binding: &Binding<'_>, code: u16, reason: &str, pwd: &str) -> Vec<u8> {
-    let mut answer = begin(ERROR, binding);
+    let mut answer = begin(ERROR, binding.transaction);
     let parts = u8::try_from(code / 100).ok().zip(u8::try_from(code % 100).ok()).unwrap_or((5, 0));
     let mut value = vec![0, 0, parts.0, parts.1];
     value.extend(reason.bytes());
@@ -133,12 +171,12 @@ pub(crate) fn refuse(binding: &Binding<'_>, code: u16, reason: &str, pwd: &str) 
     end(answer, pwd)
 }
 
-fn begin(kind: u16, binding: &Binding<'_>) -> Vec<u8> {
+fn begin(kind: u16, transaction: [u8; 12]) -> Vec<u8> {
     let mut message = Vec::with_capacity(80);
     message.extend(kind.to_be_bytes());
     message.extend([0, 0]);
     message.extend(COOKIE);
-    message.extend(binding.transaction);
+    message.extend(transaction);
     message
 }
 

@@ -10,6 +10,7 @@ use super::stats::{SessionStats, TrackStats};
 use super::viewer::Viewer;
 use crate::agreed::{Credentials, Fingerprint};
 use crate::dtls::Handshaken;
+use crate::ice::{Protocol, answers, ask};
 use crate::id::SessionId;
 use crate::rtcp::Compound;
 use crate::rtp::Header;
@@ -24,6 +25,8 @@ const PUBLISHES: (u32, u32) = (10_000, 10_000);
 /// Reports that a viewer may send. With one each 50 ms and one for each loss it is far below.
 const REPORTS: (u32, u32) = (1_000, 500);
 
+/// Between two questions whether the peer is where it says.
+const ASK: Duration = Duration::from_millis(100);
 /// Ways to a peer that were checked and are remembered.
 const MAX_ROUTES: usize = 4;
 
@@ -42,6 +45,7 @@ pub(crate) struct Session {
     pub(crate) nominated: Option<Route>,
     /// When something came over that way.
     nominated_heard: Instant,
+    moving: Option<Move>,
     /// When the peer last gave its consent.
     pub(crate) heard: Instant,
     pub(crate) began: Instant,
@@ -54,6 +58,15 @@ pub(crate) struct Session {
     pub(crate) refused: u64,
     pub(crate) round_trip: Option<Duration>,
     pub(crate) role: Role,
+}
+
+/// A way that the peer wants to get its media over from now on, and has yet to show that it is there: otherwise it could have
+/// it sent to anybody.
+#[derive(Debug)]
+struct Move {
+    to: Route,
+    /// What it was asked, and when.
+    asked: Option<([u8; 12], Instant)>,
 }
 
 /// What it is for.
@@ -87,6 +100,7 @@ impl Session {
             routes: Vec::new(),
             nominated: None,
             nominated_heard: now,
+            moving: None,
             heard: now,
             began: now,
             handshake: Budget::new(HANDSHAKE.0, HANDSHAKE.1, now),
@@ -117,12 +131,47 @@ impl Session {
             self.routes.push(route);
         }
         if nominates || self.nominated.is_none() {
-            self.nominate(route, now);
+            self.move_to(route, now);
         }
         forgotten
     }
 
+    /// The peer wants to be reached over `route`. Until there is media it is believed.
+    fn move_to(&mut self, route: Route, now: Instant) {
+        let is_there = self.nominated == Some(route) || route.protocol == Protocol::Tcp;
+        if is_there || !self.is_connected() {
+            self.nominate(route, now);
+        } else if self.moving.as_ref().is_none_or(|moving| moving.to != route) {
+            self.moving = Some(Move { to: route, asked: None });
+        }
+    }
+
+    /// What to ask over which way, when the peer wants to move and it is time to ask. `transaction` is random.
+    pub(crate) fn question(
+        &mut self,
+        now: Instant,
+        transaction: impl FnOnce() -> [u8; 12],
+    ) -> Option<(Route, Vec<u8>)> {
+        let moving = self.moving.as_mut()?;
+        let transaction = match moving.asked {
+            Some((_, at)) if now.saturating_duration_since(at) < ASK => return None,
+            Some((transaction, _)) => transaction,
+            None => transaction(),
+        };
+        moving.asked = Some((transaction, now));
+        Some((moving.to, ask(&self.remote, &self.local, transaction)))
+    }
+
+    /// Takes what may be the answer to it.
+    pub(crate) fn answered(&mut self, route: Route, message: &[u8], now: Instant) {
+        let asked = self.moving.as_ref().filter(|moving| moving.to == route).and_then(|moving| moving.asked);
+        if asked.is_some_and(|(transaction, _)| answers(message, transaction, &self.remote.pwd)) {
+            self.nominate(route, now);
+        }
+    }
+
     fn nominate(&mut self, route: Route, now: Instant) {
+        self.moving = None;
         (self.nominated, self.nominated_heard) = (Some(route), now);
         if let Some(line) = &mut self.line {
             line.route = route;
@@ -135,7 +184,7 @@ impl Session {
         if self.nominated == Some(route) {
             self.nominated_heard = now;
         } else if now.saturating_duration_since(self.nominated_heard) >= MOVED {
-            self.nominate(route, now);
+            self.move_to(route, now);
         }
     }
 

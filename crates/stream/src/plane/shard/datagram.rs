@@ -29,14 +29,18 @@ impl Shard {
                 match first {
                     20..=63 => self.shake(at, now, bytes),
                     128..=191 if !session.budget.take(now) => refused("too_many"),
-                    128..=191 if is_report(bytes) => self.reports(at, now, route, bytes, sink),
-                    128..=191 => self.media(at, now, route, bytes),
+                    128..=191 if is_report(bytes) => {
+                        self.reports(at, now, route, bytes, sink);
+                        self.question(at, now, sink);
+                    }
+                    128..=191 => {
+                        self.media(at, now, route, bytes);
+                        self.question(at, now, sink);
+                    }
                     _ => refused("unknown"),
                 }
             }
-            Some(Target::Elsewhere(shard, _)) => {
-                (self.around.tell)(shard, Message::Datagram(route, Bytes::copy_from_slice(bytes)));
-            }
+            Some(Target::Elsewhere(shard, _)) => self.pass_on(shard, route, bytes),
             // Nothing is answered and nothing kept for who has not been checked.
             None => refused("unknown_peer"),
         }
@@ -44,7 +48,7 @@ impl Shard {
 
     /// A connectivity check.
     fn check(&mut self, now: Instant, route: Route, bytes: &[u8], sink: &mut impl Sink) {
-        let Some(binding) = Binding::read(bytes) else { return refused("malformed") };
+        let Some(binding) = Binding::read(bytes) else { return self.answered(now, route, bytes) };
         let at = match self.names.get(binding.to).copied() {
             Some(at) => at,
             None => match self.find(&binding, now) {
@@ -70,6 +74,34 @@ impl Shard {
         if let Some(forgotten) = session.validate(route, binding.nominates, now) {
             self.routes.remove(&forgotten);
         }
+        self.question(at, now, sink);
+    }
+
+    /// Asks a peer that wants to move whether it is there.
+    fn question(&mut self, at: usize, now: Instant, sink: &mut impl Sink) {
+        let Self { sessions, around, .. } = self;
+        let question =
+            sessions.get_mut(at).and_then(|it| it.question(now, || veza_core::bytes(&*around.random)));
+        if let Some((route, bytes)) = question {
+            sink.send(&route, bytes.len(), &bytes);
+        }
+    }
+
+    /// What is no request may be the answer to one of ours.
+    fn answered(&mut self, now: Instant, route: Route, bytes: &[u8]) {
+        match self.routes.get(&route).copied() {
+            Some(Target::Here(at)) => {
+                if let Some(session) = self.sessions.get_mut(at) {
+                    session.answered(route, bytes, now);
+                }
+            }
+            Some(Target::Elsewhere(shard, _)) => self.pass_on(shard, route, bytes),
+            None => refused("malformed"),
+        }
+    }
+
+    fn pass_on(&self, shard: usize, route: Route, bytes: &[u8]) {
+        (self.around.tell)(shard, Message::Datagram(route, Bytes::copy_from_slice(bytes)));
     }
 
     /// Makes a way lead to a session. Who holds it and was heard over it of late keeps it: an address is easily forged, and
@@ -122,7 +154,7 @@ impl Shard {
         if !self.claim(route, Target::Elsewhere(shard, now), now) {
             return refused("taken");
         }
-        (self.around.tell)(shard, Message::Datagram(route, Bytes::copy_from_slice(bytes)));
+        self.pass_on(shard, route, bytes);
     }
 
     /// Gives a datagram of DTLS to who shakes hands.

@@ -6,17 +6,19 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use veza_core::{Clock, SystemClock, SystemRandom};
+use zeroize::Zeroizing;
 
 use super::{HOLDS, Shard, Surroundings, Target};
 use crate::agreed::{Agreed, Credentials, Fingerprint};
-use crate::dtls::{Handshaker, Handshakes, OwnCertificate};
-use crate::ice::Protocol;
+use crate::dtls::{Handshaken, Handshaker, Handshakes, OwnCertificate};
 use crate::ice::tests::request;
+use crate::ice::{Binding, Protocol, succeed};
 use crate::id::SessionId;
 use crate::plane::message::Message;
 use crate::plane::registry::{NewRole, NewSession, Registry};
 use crate::plane::route::{Route, Sink};
 use crate::plane::{EndReason, Event};
+use crate::srtp::Profile;
 
 /// Two shards, and what they told each other and the world.
 struct Rig {
@@ -27,13 +29,13 @@ struct Rig {
     now: Instant,
 }
 
-/// Counts the datagrams that were sent.
+/// The datagrams that were sent, and where.
 #[derive(Default)]
-struct Sent(usize);
+struct Sent(Vec<(Route, Vec<u8>)>);
 
 impl Sink for Sent {
-    fn send(&mut self, _: &Route, _: usize, _: &[u8]) {
-        self.0 += 1;
+    fn send(&mut self, route: &Route, _: usize, bytes: &[u8]) {
+        self.0.push((*route, bytes.to_vec()));
     }
 
     fn max_segments(&self) -> usize {
@@ -84,10 +86,14 @@ impl Rig {
 
     /// A check for `name` comes to a shard. Answers whether it was answered.
     fn check(&mut self, shard: usize, name: &str, pwd: &str, from: Route) -> bool {
-        let mut bytes = request(&format!("{name}:theirs"), pwd, true, true);
+        !self.send(shard, from, &request(&format!("{name}:theirs"), pwd, true, true)).is_empty()
+    }
+
+    /// A datagram comes to a shard. Answers what that sends.
+    fn send(&mut self, shard: usize, from: Route, bytes: &[u8]) -> Vec<(Route, Vec<u8>)> {
         let mut sent = Sent::default();
-        self.shards[shard].datagram(self.now, from, &mut bytes, &mut sent);
-        sent.0 > 0
+        self.shards[shard].datagram(self.now, from, &mut bytes.to_vec(), &mut sent);
+        sent.0
     }
 
     fn told(&self) -> Vec<(usize, Message)> {
@@ -180,9 +186,44 @@ fn a_shard_that_panicked_ends_its_sessions_and_no_others() {
     assert_eq!(rig.events.try_recv().unwrap(), Event::Ended(lost, EndReason::Failed));
     assert!(rig.events.try_recv().is_err());
     assert!(matches!(rig.told().as_slice(), [(1, Message::SourceEnded(id))] if *id == lost));
-    let mut left = rig.registry.all();
-    left.sort();
-    assert_eq!(left, [waits, elsewhere]);
+    let left = rig.registry.all();
+    assert!(left.len() == 2 && left.contains(&waits) && left.contains(&elsewhere), "{left:?}");
     assert!(!rig.check(0, "lost", "password of lost", from(1)));
     assert!(rig.check(0, "waits", "password of waits", from(1)));
+}
+
+#[test]
+fn media_goes_where_a_peer_shows_to_be() {
+    let mut rig = Rig::new();
+    let id = rig.expect("a");
+    assert!(rig.check(0, "a", "password of a", from(1)));
+    let material = Zeroizing::new(vec![7; Profile::Aes128Gcm.keying_material()]);
+    let fingerprint = Fingerprint([0; 32]);
+    assert!(rig.shards[0].session(id).unwrap().secure(&Handshaken {
+        profile: Profile::Aes128Gcm,
+        material,
+        fingerprint
+    }));
+    let goes_to = |rig: &mut Rig| rig.shards[0].session(id).unwrap().line.as_ref().unwrap().route;
+    // It nominates an address that may be anybody's.
+    let sent = rig.send(0, from(2), &request("a:theirs", "password of a", true, true));
+    let [_answer, (asked, question)] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((*asked, goes_to(&mut rig)), (from(2), from(1)));
+    let question = Binding::read(question).unwrap();
+    assert_eq!((question.to, question.from), ("theirs", "a"));
+    assert!(question.is_signed_with("password of theirs") && question.controlled);
+    let answer = succeed(&question, "192.0.2.9:9".parse().unwrap(), "password of theirs");
+    // An answer with another password, one from elsewhere, one to another question.
+    rig.send(0, from(2), &succeed(&question, "192.0.2.9:9".parse().unwrap(), "a guess"));
+    rig.send(0, from(1), &answer);
+    let mut other = answer.clone();
+    other[8] ^= 1;
+    rig.send(0, from(2), &other);
+    assert_eq!(goes_to(&mut rig), from(1));
+    // It is not asked at each packet, and again when the question may have been lost.
+    assert_eq!(rig.send(0, from(2), &request("a:theirs", "password of a", true, true)).len(), 1);
+    rig.now += Duration::from_millis(100);
+    assert_eq!(rig.send(0, from(2), &request("a:theirs", "password of a", true, true)).len(), 2);
+    rig.send(0, from(2), &answer);
+    assert_eq!(goes_to(&mut rig), from(2));
 }
