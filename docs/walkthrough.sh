@@ -49,6 +49,28 @@ key=$(ask 201 /v1/tenant/api-keys -H "Authorization: Bearer $ada" \
 ask 200 /v1/tenant/me -H "Authorization: Bearer $key" | grep api_key:
 ask 403 /v1/tenant/roles -H "Authorization: Bearer $key" | grep core.permission.missing
 
+ask 201 /v1/storage/buckets -H "Authorization: Bearer $ada" -d '{"name": "reports"}' > /dev/null
+curl -sS "$url/v1/storage/buckets/reports/objects/2026%2Fnovember.txt" -X PUT -H "Authorization: Bearer $ada" \
+    -H 'Content-Type: text/plain' --data-binary 'We sold eleven.' | grep '"size":15'
+link=$(ask 200 /v1/storage/buckets/reports/signed-urls -H "Authorization: Bearer $ada" \
+    -d '{"method": "GET", "key": "2026/november.txt", "expires_in": 300}' | value url)
+curl -sS "$link" | grep 'We sold eleven.'
+
+room=$(ask 201 /v1/chat/rooms -H "Authorization: Bearer $ada" -d '{"kind": "public", "name": "general"}' | value id)
+message='{"client_id": "01a1fb7f-0000-7000-8000-000000000001", "body": {"text": "Eleven!"}}'
+ask 201 "/v1/chat/rooms/$room/messages" -H "Authorization: Bearer $ada" -d "$message" > /dev/null
+ask 200 "/v1/chat/rooms/$room/messages" -H "Authorization: Bearer $ada" -d "$message" > /dev/null   # again: the same
+ask 200 "/v1/chat/rooms/$room/messages" -H "Authorization: Bearer $ada" | grep 'Eleven!'
+
+ask 201 /v1/jobs/queues -H "Authorization: Bearer $ada" -d '{"name": "thumbnails"}' > /dev/null
+ask 201 /v1/jobs/queues/thumbnails/messages -H "Authorization: Bearer $ada" -d '{"body": {"image": "a.png"}}' > /dev/null
+receipt=$(ask 200 /v1/jobs/queues/thumbnails/receive -H "Authorization: Bearer $ada" -d '{"wait_seconds": 5}' | value receipt)
+ask 204 /v1/jobs/queues/thumbnails/messages/acknowledge -H "Authorization: Bearer $ada" -d "{\"receipt\": \"$receipt\"}"
+
+channel=$(ask 201 /v1/stream/channels -H "Authorization: Bearer $ada" -d '{"name": "all hands"}' | value id)
+ask 200 "/v1/stream/channels/$channel/tokens" -H "Authorization: Bearer $ada" \
+    -d '{"grants": ["watch"], "seconds": 3600}' | grep '"token"'
+
 ask 201 /v1/tenant/organizations -d '{"name": "Globex", "slug": "globex",
     "owner": {"name": "Mallory", "email": "mallory@globex.example", "password": "mallory has one too"}}'
 mallory=$(ask 201 /v1/tenant/sessions \
