@@ -54,7 +54,7 @@ curl -sS "$url/v1/storage/buckets/reports/objects/2026%2Fnovember.txt" -X PUT -H
     -H 'Content-Type: text/plain' --data-binary 'We sold eleven.' | grep '"size":15'
 link=$(ask 200 /v1/storage/buckets/reports/signed-urls -H "Authorization: Bearer $ada" \
     -d '{"method": "GET", "key": "2026/november.txt", "expires_in": 300}' | value url)
-curl -sS "$link" | grep 'We sold eleven.'
+curl -sS "$url$link" | grep 'We sold eleven.'
 
 room=$(ask 201 /v1/chat/rooms -H "Authorization: Bearer $ada" -d '{"kind": "public", "name": "general"}' | value id)
 message='{"client_id": "01a1fb7f-0000-7000-8000-000000000001", "body": {"text": "Eleven!"}}'
