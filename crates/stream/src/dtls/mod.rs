@@ -3,6 +3,7 @@
 mod certificate;
 mod handshakes;
 mod hello;
+mod kept;
 #[cfg(test)]
 mod tests;
 mod thread;
