@@ -114,7 +114,8 @@ fn the_new_side_has_the_same_options(target: &Target) {
     let answer = target.patch(&begun.url, Some("*"), &restart()).is(200);
     for name in ["a=ice-options:", "a=ice-pacing:", "a=ice-lite"] {
         let (mut first, mut now) = (begun.answer.lines(name), answer.lines(name));
-        (first.dedup(), now.dedup());
+        first.dedup();
+        now.dedup();
         assert_eq!(first, now);
     }
 }

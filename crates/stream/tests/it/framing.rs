@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use veza_stream::Protocol;
 use veza_stream::plane::{Event, Plane};
@@ -160,11 +160,9 @@ fn strangers_do_not_keep_their_connections() {
     plane.watch(session, source, vec![0, 1], agreed).unwrap();
     connect(&mut viewer, &mut [&mut publisher]);
     assert_eq!(events.blocking_recv(), Some(Event::Connected(session)));
-    let begun = Instant::now();
     send_frames(&mut publisher, 0..100, &mut [&mut viewer]);
     until("all frames", &mut [&mut viewer, &mut publisher], |all| {
         all[0].payloads(WATCHED.video).len() == 100
     });
-    assert!(begun.elapsed() < Duration::from_secs(60));
     plane.stop();
 }
