@@ -151,7 +151,9 @@ fn of_what_is_done_little_is_kept() {
                 }
             }
             if done.is_none() {
-                last.iter().for_each(|bytes| assert!(!client.hear(now, bytes)));
+                for bytes in &last {
+                    assert!(!client.hear(now, bytes));
+                }
             }
         }
     }
