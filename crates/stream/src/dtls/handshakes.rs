@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use rtc_crypto::RTCCryptoProvider;
-use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
+use rtc_dtls::config::HandshakeConfig;
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_shared::TransportProtocol;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::certificate::{OwnCertificate, fingerprint};
+use super::config::config;
 use super::hello::{Fragment, offers_gcm};
 use super::kept::{Kept, Said};
 use crate::agreed::Fingerprint;
@@ -292,20 +293,6 @@ impl Handshakes {
         let fingerprint = fingerprint(state.peer_certificates.first()?);
         Some((profile, Zeroizing::new(material.as_ref().to_vec()), fingerprint))
     }
-}
-
-/// How a peer is met with whom media is protected by `profile`.
-fn config(own: &OwnCertificate, profile: SrtpProtectionProfile) -> Result<Arc<HandshakeConfig>, PlaneError> {
-    let config = ConfigBuilder::default()
-        .with_crypto_provider(Arc::clone(&own.provider))
-        .with_certificates(vec![own.certificate.clone()])
-        .with_srtp_protection_profiles(vec![profile])
-        // Its hash is compared when it is done.
-        .with_client_auth(ClientAuthType::RequireAnyClientCert)
-        .with_insecure_skip_verify(true)
-        .with_extended_master_secret(ExtendedMasterSecretType::Require)
-        .build(false, None);
-    Ok(Arc::new(config.map_err(|error| PlaneError::crypto(&error))?))
 }
 
 /// The address that stands for a session.

@@ -1,6 +1,7 @@
 //! DTLS (RFC 6347) as the server, for nothing but the keys of SRTP (RFC 5764).
 
 mod certificate;
+mod config;
 mod handshakes;
 mod hello;
 mod kept;

@@ -1,5 +1,6 @@
 //! A shard's thread: it waits for sockets, messages and the time, and hands them over.
 
+mod frame;
 mod tcp;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
 
+use super::frame::{Frame, frame};
 use super::{CONNECTIONS, LISTENERS};
 use crate::ice::Protocol;
 use crate::plane::PlaneError;
@@ -27,8 +28,6 @@ const SILENCE: Duration = Duration::from_secs(35);
 const STRANGER: Duration = Duration::from_secs(5);
 /// A check is not longer.
 const LONGEST_CHECK: usize = 1_500;
-/// Bytes of a packet: handshakes and media are cut to what a datagram takes.
-const LONGEST: usize = 8 * 1024;
 /// Bytes that one look at a connection reads; others have their turn after that.
 const READ: usize = 64 * 1024;
 
@@ -288,61 +287,4 @@ impl Connection {
 fn refused(reason: &'static str) -> Look {
     metrics::counter!("veza_stream_refused_packets_total", "reason" => reason).increment(1);
     Look::Gone
-}
-
-/// What stands at the beginning of what was read.
-#[derive(Debug, PartialEq, Eq)]
-enum Frame<'b> {
-    /// A packet.
-    Whole(&'b [u8]),
-    /// Less than one.
-    Part,
-    /// More than any packet has.
-    TooLong,
-}
-
-/// Reads the packet behind its length of two bytes (RFC 4571 section 2).
-fn frame(bytes: &[u8]) -> Frame<'_> {
-    let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return Frame::Part };
-    let length = usize::from(u16::from_be_bytes(*length));
-    if length > LONGEST {
-        return Frame::TooLong;
-    }
-    rest.get(..length).map_or(Frame::Part, Frame::Whole)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::{Frame, LONGEST, frame};
-
-    proptest! {
-        #[test]
-        fn packets_are_what_was_framed(packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 0..8)) {
-            let mut bytes = Vec::new();
-            for packet in &packets {
-                bytes.extend(u16::try_from(packet.len()).unwrap().to_be_bytes());
-                bytes.extend(packet);
-            }
-            let mut rest = &bytes[..];
-            for packet in &packets {
-                for end in 0..packet.len() + 2 {
-                    prop_assert_eq!(frame(&rest[..end]), Frame::Part);
-                }
-                prop_assert_eq!(frame(rest), Frame::Whole(packet));
-                rest = &rest[packet.len() + 2..];
-            }
-            prop_assert!(rest.is_empty());
-        }
-
-        #[test]
-        fn nothing_that_comes_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            match frame(&bytes) {
-                Frame::Whole(packet) => prop_assert!(packet.len() + 2 <= bytes.len()),
-                Frame::Part => prop_assert!(bytes.len() < LONGEST + 2),
-                Frame::TooLong => prop_assert!(usize::from(u16::from_be_bytes([bytes[0], bytes[1]])) > LONGEST),
-            }
-        }
-    }
 }
