@@ -2372,6 +2372,7 @@ CREATE TABLE stream.recordings (
     file_bytes bigint,
     file_version uuid,
     deleted_at timestamp with time zone,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT recordings_bytes_check CHECK ((bytes >= 0)),
     CONSTRAINT recordings_check CHECK (((ended_at IS NULL) = (reason IS NULL))),
     CONSTRAINT recordings_check1 CHECK (((stored_at IS NULL) OR (ended_at IS NOT NULL))),
@@ -2384,7 +2385,7 @@ CREATE TABLE stream.recordings (
 );
 ALTER TABLE ONLY stream.recordings FORCE ROW LEVEL SECURITY;
 ALTER TABLE stream.recordings OWNER TO veza_owner;
-COMMENT ON TABLE stream.recordings IS 'A recording of what was published on a channel. bytes and duration_ms are of the segments that are stored. ended_at: nothing more is recorded; stored_at: all of it is stored; file_key: it is one file. deleted_at: a job removes it.';
+COMMENT ON TABLE stream.recordings IS 'A recording of what was published on a channel. bytes and duration_ms are of the segments that were stored. ended_at: nothing more is recorded; stored_at: all of it is stored; file_key: it is one file, and its segments are removed. seen_at: when who records or stores it last said so; others end what nobody speaks for. deleted_at: a job removes it.';
 
 CREATE TABLE stream.sessions (
     tenant_id uuid NOT NULL,
@@ -2895,6 +2896,7 @@ CREATE INDEX versions_current ON storage.versions USING btree (tenant_id, bucket
 CREATE INDEX versions_ended ON storage.versions USING btree (tenant_id, bucket_id, ended_at, version_id) WHERE ((ended_at IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX recordings_by_channel ON stream.recordings USING btree (tenant_id, channel_id, recording_id) WHERE (deleted_at IS NULL);
+CREATE INDEX recordings_unstored ON stream.recordings USING btree (seen_at) WHERE (stored_at IS NULL);
 
 CREATE INDEX sessions_by_end ON stream.sessions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 
@@ -3285,6 +3287,7 @@ ALTER TABLE stream.recording_segments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE stream.recordings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE stream.sessions ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY system ON stream.recordings TO veza_system USING (true) WITH CHECK (true);
 CREATE POLICY system ON stream.sessions TO veza_system USING (true) WITH CHECK (true);
 
 CREATE POLICY tenant ON stream.channels TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
@@ -3689,6 +3692,7 @@ GRANT UPDATE(published_seconds) ON TABLE stream.months TO veza_app;
 GRANT UPDATE(watched_seconds) ON TABLE stream.months TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE stream.recording_segments TO veza_app;
 GRANT SELECT,INSERT,DELETE ON TABLE stream.recordings TO veza_app;
+GRANT SELECT ON TABLE stream.recordings TO veza_system;
 GRANT UPDATE(bytes) ON TABLE stream.recordings TO veza_app;
 GRANT UPDATE(duration_ms) ON TABLE stream.recordings TO veza_app;
 GRANT UPDATE(ended_at) ON TABLE stream.recordings TO veza_app;
@@ -3698,6 +3702,7 @@ GRANT UPDATE(file_key) ON TABLE stream.recordings TO veza_app;
 GRANT UPDATE(file_bytes) ON TABLE stream.recordings TO veza_app;
 GRANT UPDATE(file_version) ON TABLE stream.recordings TO veza_app;
 GRANT UPDATE(deleted_at) ON TABLE stream.recordings TO veza_app;
+GRANT UPDATE(seen_at) ON TABLE stream.recordings TO veza_app;
 GRANT SELECT,INSERT ON TABLE stream.sessions TO veza_app;
 GRANT SELECT,DELETE ON TABLE stream.sessions TO veza_system;
 GRANT UPDATE(seen_at) ON TABLE stream.sessions TO veza_app;

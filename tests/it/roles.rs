@@ -1,7 +1,7 @@
 //! Roles: made from what their maker has.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{AppBuilder, DbTest, TenantTest, db_test, tenant_test};
 
 const ROLES: &str = "/v1/tenant/roles";
 
@@ -35,6 +35,39 @@ async fn built_in_roles_stay(t: TenantTest) {
         let changed = app.alice.client.put(&path, &json!({ "name": "x", "permissions": [] })).await;
         changed.expect_problem(409, "tenant.role.builtin");
     }
+}
+
+/// What the migration does that came with rooms and channels.
+const GRANTED: &str =
+    include_str!("../../migrations/2026-11-23-110000_tenant_grant_rooms_and_channels/up.sql");
+
+#[db_test]
+async fn older_organisations_have_the_permissions_of_new_ones(t: DbTest) {
+    let app = AppBuilder::new(&t.database).start().await;
+    let alice = &app.alice.client;
+    let own = json!({ "name": "support", "permissions": ["tenant.members.read"] });
+    alice.post(ROLES, &own).await.expect(201);
+    let permissions = |roles: &serde_json::Value| -> Vec<(String, serde_json::Value)> {
+        let items = roles["items"].as_array().unwrap().iter();
+        items.map(|role| (role["name"].as_str().unwrap().to_owned(), role["permissions"].clone())).collect()
+    };
+    let new = permissions(&alice.get(ROLES).await.expect(200));
+    let mut superuser = t.database.superuser();
+    // As they were made before there were rooms, and before there were channels.
+    for nouns in ["^stream[.]", "^(stream|chat)[.]"] {
+        superuser.execute(&format!(
+            "UPDATE tenant.roles SET permissions = ARRAY(SELECT p FROM unnest(permissions) WITH ORDINALITY AS u (p, n)
+             WHERE p !~ '{nouns}' ORDER BY n)"
+        ));
+        assert_ne!(permissions(&alice.get(ROLES).await.expect(200)), new);
+        superuser.execute(GRANTED);
+        let roles = alice.get(ROLES).await.expect(200);
+        assert_eq!(permissions(&roles), new, "without {nouns}");
+        superuser.execute(GRANTED);
+        assert_eq!(alice.get(ROLES).await.expect(200), roles, "once");
+    }
+    let forced = "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'tenant.roles'::regclass";
+    assert_eq!(superuser.text(forced).as_deref(), Some("true"), "the boundary stands as before");
 }
 
 #[tenant_test]

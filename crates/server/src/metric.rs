@@ -185,6 +185,12 @@ pub const METRICS: &[Metric] = &[
         meaning: "Packets sent to viewers, retransmissions left out.",
     },
     Metric {
+        name: "veza_stream_panics_total",
+        kind: "counter",
+        labels: &[],
+        meaning: "Media threads that panicked, ended their sessions and began anew.",
+    },
+    Metric {
         name: "veza_stream_recorder_dropped_packets_total",
         kind: "counter",
         labels: &[],
@@ -215,6 +221,12 @@ pub const METRICS: &[Metric] = &[
         meaning: "Datagrams that were not what they claimed to be.",
     },
     Metric {
+        name: "veza_stream_refused_viewers_total",
+        kind: "counter",
+        labels: &[],
+        meaning: "Viewers for whom the media threads had no time.",
+    },
+    Metric {
         name: "veza_stream_sessions",
         kind: "gauge",
         labels: &["kind"],
@@ -231,6 +243,12 @@ pub const METRICS: &[Metric] = &[
         kind: "counter",
         labels: &["kind", "reason"],
         meaning: "Sessions that ended, and why.",
+    },
+    Metric {
+        name: "veza_stream_thread_busy_ratio",
+        kind: "gauge",
+        labels: &["thread"],
+        meaning: "How much of the last second a media thread worked, from 0 to 1.",
     },
     Metric {
         name: "veza_stream_unsent_datagrams_total",

@@ -83,6 +83,7 @@ impl StreamConfig {
             "stream.keep_sessions_days must be from 1 to 3650",
         );
         check(self.media.max_sessions > 0, "stream.media.max_sessions must be at least 1");
+        check(self.media.max_viewers != Some(0), "stream.media.max_viewers must be at least 1");
         check(
             self.ice_servers.iter().all(|url| is_possible(url)),
             "stream.ice_servers must be URLs such as stun:host:3478 and turns:host:5349, without quotes and spaces",

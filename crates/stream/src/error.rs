@@ -44,6 +44,9 @@ pub enum Error {
     /// The process has as many sessions as it may have.
     #[error("the server has as many sessions as it takes")]
     Full,
+    /// The process has no time for another viewer.
+    #[error("the server has no time for another viewer now")]
+    Overloaded,
     /// The process is about to end.
     #[error("the server is about to stop")]
     Draining,
@@ -111,6 +114,7 @@ impl From<PlaneError> for Error {
     fn from(error: PlaneError) -> Self {
         match error {
             PlaneError::Full => Self::Full,
+            PlaneError::Overloaded => Self::Overloaded,
             PlaneError::Draining => Self::Draining,
             PlaneError::Unknown => Self::NotLive,
             other => Self::Setup(other.to_string()),
@@ -129,6 +133,7 @@ veza_core::codes! {
     Error::Elsewhere => Unavailable, "stream.channel.elsewhere", "It is live at another process of the deployment; send requests for a channel to the one.";
     Error::NoMedia => Unavailable, "stream.media.none", "This process does not run the role `stream`.";
     Error::Full => Unavailable, "stream.media.full", "Try again as Retry-After says, or at another server.";
+    Error::Overloaded => Unavailable, "stream.media.overloaded", "Try again as Retry-After says, or at another server; who watches already goes on.";
     Error::Draining => Unavailable, "stream.media.draining", "The server is about to stop; try again as Retry-After says.";
     Error::Malformed(_) => Invalid, "stream.sdp.malformed", "The description or fragment breaks the rule of its grammar that `detail` names.";
     Error::Unsupported(_) => Invalid, "stream.sdp.unsupported", "The description is one that is not served here (422); `detail` says why.";
@@ -163,7 +168,7 @@ impl Fault for Error {
             Error::Db(error) => error.retry_after(),
             Error::Jobs(error) => error.retry_after(),
             Error::NotLive => Some(Duration::from_secs(3)),
-            Error::Full | Error::Draining => Some(Duration::from_secs(10)),
+            Error::Full | Error::Overloaded | Error::Draining => Some(Duration::from_secs(10)),
             Error::NoMedia | Error::Elsewhere => Some(Duration::from_mins(1)),
             _ => None,
         }

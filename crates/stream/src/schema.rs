@@ -64,6 +64,7 @@ diesel::table! {
         file_bytes -> Nullable<BigInt>,
         file_version -> Nullable<Uuid>,
         deleted_at -> Nullable<Timestamptz>,
+        seen_at -> Timestamptz,
     }
 }
 diesel::table! {

@@ -107,4 +107,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-23-100000_stream_create_recordings",
         sql: include_str!("../../../../migrations/2026-11-23-100000_stream_create_recordings/up.sql"),
     },
+    Migration {
+        name: "2026-11-23-101000_stream_close_lost_recordings",
+        sql: include_str!("../../../../migrations/2026-11-23-101000_stream_close_lost_recordings/up.sql"),
+    },
+    Migration {
+        name: "2026-11-23-110000_tenant_grant_rooms_and_channels",
+        sql: include_str!("../../../../migrations/2026-11-23-110000_tenant_grant_rooms_and_channels/up.sql"),
+    },
 ];

@@ -1,19 +1,23 @@
 //! All handshakes of a process, without a socket or a clock.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
+use rtc_crypto::RTCCryptoProvider;
+use rtc_dtls::config::HandshakeConfig;
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_shared::TransportProtocol;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::certificate::{OwnCertificate, fingerprint};
+use super::config::config;
 use super::hello::{Fragment, offers_gcm};
+use super::kept::{Kept, Said};
 use crate::agreed::Fingerprint;
 use crate::id::SessionId;
 use crate::plane::PlaneError;
@@ -47,6 +51,8 @@ pub(crate) struct Handshaken {
     pub(crate) material: Zeroizing<Vec<u8>>,
     /// The certificate that the peer has shown.
     pub(crate) fingerprint: Fingerprint,
+    /// What says goodbye to it (`close_notify`).
+    pub(crate) goodbye: Bytes,
 }
 
 impl std::fmt::Debug for Handshaken {
@@ -58,15 +64,17 @@ impl std::fmt::Debug for Handshaken {
 /// Peers that shake hands, or have.
 pub(crate) struct Handshakes {
     endpoint: Endpoint,
+    provider: Arc<dyn RTCCryptoProvider>,
     /// For peers who know AES-GCM, and for the others.
     gcm: Arc<HandshakeConfig>,
     counter: Arc<HandshakeConfig>,
     /// The first words of peers, as far as they came.
     greetings: HashMap<SocketAddr, Greeting>,
-    /// The endpoint tells peers apart by address. Theirs may change, so each gets one that stands for its session.
-    peers: HashMap<SocketAddr, SessionId>,
-    /// Those who are not done.
-    pending: HashSet<SocketAddr>,
+    /// Those who shake hands. The endpoint tells peers apart by address. Theirs may change, so each gets one that stands for
+    /// its session.
+    peers: HashSet<SocketAddr>,
+    /// Those who are done.
+    done: HashMap<SessionId, Kept>,
 }
 
 /// A `ClientHello`, as far as it came, and the datagrams that it came in.
@@ -78,7 +86,10 @@ struct Greeting {
 
 impl std::fmt::Debug for Handshakes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handshakes").field("peers", &self.peers.len()).finish_non_exhaustive()
+        f.debug_struct("Handshakes")
+            .field("peers", &self.peers.len())
+            .field("done", &self.done.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,12 +97,13 @@ impl Handshakes {
     pub(crate) fn new(own: &OwnCertificate) -> Result<Self, PlaneError> {
         let nowhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 1));
         Ok(Self {
+            provider: Arc::clone(&own.provider),
             endpoint: Endpoint::new(nowhere, TransportProtocol::UDP, None),
             gcm: config(own, SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm)?,
             counter: config(own, SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80)?,
             greetings: HashMap::new(),
-            peers: HashMap::new(),
-            pending: HashSet::new(),
+            peers: HashSet::new(),
+            done: HashMap::new(),
         })
     }
 
@@ -103,14 +115,16 @@ impl Handshakes {
         datagram: &[u8],
     ) -> Vec<(SessionId, Outcome)> {
         let peer = place(session);
-        if self.peers.contains_key(&peer) {
+        if self.peers.contains(&peer) {
             return self.read(now, peer, session, datagram);
+        }
+        if let Some(kept) = self.done.remove(&session) {
+            return self.hear(now, session, kept, datagram);
         }
         let Some(greeting) = self.greet(peer, datagram) else { return Vec::new() };
         let config = if offers_gcm(&greeting.hello) { &self.gcm } else { &self.counter };
         self.endpoint.set_server_config(Some(Arc::clone(config)));
-        self.peers.insert(peer, session);
-        self.pending.insert(peer);
+        self.peers.insert(peer);
         greeting.datagrams.iter().flat_map(|datagram| self.read(now, peer, session, datagram)).collect()
     }
 
@@ -140,9 +154,8 @@ impl Handshakes {
                 for event in events {
                     match event {
                         EndpointEvent::HandshakeComplete => {
-                            self.pending.remove(&peer);
-                            let done = self.done(peer).map_or(Outcome::Failed, Outcome::Done);
-                            outcomes.push((session, done));
+                            let done = self.finish(now, session, &outcomes);
+                            outcomes.push((session, done.map_or(Outcome::Failed, Outcome::Done)));
                         }
                         EndpointEvent::PeerClosed => {
                             self.forget(peer);
@@ -163,12 +176,11 @@ impl Handshakes {
     pub(crate) fn tick(&mut self, now: Instant) -> Vec<(SessionId, Outcome)> {
         let mut outcomes = Vec::new();
         let due = |peer: &&SocketAddr| self.endpoint.poll_timeout(peer).is_some_and(|at| at <= now);
-        let due: Vec<SocketAddr> = self.pending.iter().filter(due).copied().collect();
+        let due: Vec<SocketAddr> = self.peers.iter().filter(due).copied().collect();
         for peer in due {
-            if let (Err(_error), Some(session)) =
-                (self.endpoint.handle_timeout(peer, now), self.peers.get(&peer))
+            if let (Err(_error), Some(session)) = (self.endpoint.handle_timeout(peer, now), session_of(peer))
             {
-                outcomes.push((*session, Outcome::Failed));
+                outcomes.push((session, Outcome::Failed));
             }
         }
         outcomes.extend(self.datagrams());
@@ -177,41 +189,100 @@ impl Handshakes {
 
     /// When [`Self::tick`] has something to do.
     pub(crate) fn next_tick(&self) -> Option<Instant> {
-        self.pending.iter().filter_map(|peer| self.endpoint.poll_timeout(peer)).min()
+        self.peers.iter().filter_map(|peer| self.endpoint.poll_timeout(peer)).min()
     }
 
-    /// Says goodbye to a peer, and forgets it.
-    pub(crate) fn end(&mut self, now: Instant, session: SessionId) -> Vec<(SessionId, Outcome)> {
+    /// Forgets a peer.
+    pub(crate) fn end(&mut self, now: Instant, session: SessionId) {
         let peer = place(session);
         self.endpoint.stop(now, peer);
-        let outcomes = self.datagrams();
+        while self.endpoint.poll_transmit().is_some() {}
         self.forget(peer);
-        outcomes
+        self.done.remove(&session);
     }
 
     /// Peers of whom anything is kept.
     #[cfg(test)]
     pub(super) fn known(&self) -> usize {
-        self.peers.len() + self.greetings.len()
+        self.peers.len() + self.greetings.len() + self.done.len()
+    }
+
+    /// Bytes that are kept of one who is done.
+    #[cfg(test)]
+    pub(super) fn kept(&self, session: SessionId) -> Option<usize> {
+        self.done.get(&session).map(Kept::bytes)
     }
 
     fn forget(&mut self, peer: SocketAddr) {
         self.greetings.remove(&peer);
         self.peers.remove(&peer);
-        self.pending.remove(&peer);
+    }
+
+    /// Takes a datagram of one who is done.
+    fn hear(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        mut kept: Kept,
+        datagram: &[u8],
+    ) -> Vec<(SessionId, Outcome)> {
+        let mut outcomes = Vec::new();
+        match Said::read(datagram) {
+            Some(Said::Finished) => {
+                outcomes.extend(kept.repeat().into_iter().map(|last| (session, Outcome::Datagram(last))));
+            }
+            Some(Said::Alert) => {
+                let peer = place(session);
+                if kept.thaw(&self.provider, &self.gcm, &mut self.endpoint, now, peer) {
+                    outcomes = self.read(now, peer, session, datagram);
+                    // What was said must not be said again under the same number.
+                    match self.endpoint.stop(now, peer).and_then(|connection| kept.frozen(&connection)) {
+                        Some(frozen) => kept = frozen,
+                        // It is over.
+                        None => return outcomes,
+                    }
+                    while self.endpoint.poll_transmit().is_some() {}
+                }
+            }
+            None => {}
+        }
+        self.done.insert(session, kept);
+        outcomes
     }
 
     fn datagrams(&mut self) -> Vec<(SessionId, Outcome)> {
         let mut outcomes = Vec::new();
         while let Some(transmit) = self.endpoint.poll_transmit() {
-            if let Some(session) = self.peers.get(&transmit.transport.peer_addr) {
-                outcomes.push((*session, Outcome::Datagram(transmit.message.freeze())));
+            if let Some(session) = session_of(transmit.transport.peer_addr) {
+                outcomes.push((session, Outcome::Datagram(transmit.message.freeze())));
             }
         }
         outcomes
     }
 
-    fn done(&self, peer: SocketAddr) -> Option<Handshaken> {
+    /// Takes what was agreed with a peer that is done, whose `last` datagrams were told just now, and keeps no more of it than
+    /// is needed.
+    fn finish(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        last: &[(SessionId, Outcome)],
+    ) -> Option<Handshaken> {
+        let peer = place(session);
+        self.forget(peer);
+        let agreed = self.agreed(peer);
+        let connection = self.endpoint.stop(now, peer)?;
+        let goodbye = self.endpoint.poll_transmit()?.message.freeze();
+        let last = last.iter().filter_map(|(_, outcome)| match outcome {
+            Outcome::Datagram(bytes) => Some(bytes.clone()),
+            _ => None,
+        });
+        self.done.insert(session, Kept::new(&connection, last.collect())?);
+        let (profile, material, fingerprint) = agreed?;
+        Some(Handshaken { profile, material, fingerprint, goodbye })
+    }
+
+    fn agreed(&self, peer: SocketAddr) -> Option<(Profile, Zeroizing<Vec<u8>>, Fingerprint)> {
         let state = self.endpoint.get_connection_state(peer)?;
         let profile = match state.srtp_protection_profile() {
             SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => Profile::Aes128Gcm,
@@ -220,25 +291,19 @@ impl Handshakes {
         };
         let material = state.export_keying_material(LABEL, &[], profile.keying_material()).ok()?;
         let fingerprint = fingerprint(state.peer_certificates.first()?);
-        Some(Handshaken { profile, material: Zeroizing::new(material.as_ref().to_vec()), fingerprint })
+        Some((profile, Zeroizing::new(material.as_ref().to_vec()), fingerprint))
     }
-}
-
-/// How a peer is met with whom media is protected by `profile`.
-fn config(own: &OwnCertificate, profile: SrtpProtectionProfile) -> Result<Arc<HandshakeConfig>, PlaneError> {
-    let config = ConfigBuilder::default()
-        .with_crypto_provider(Arc::clone(&own.provider))
-        .with_certificates(vec![own.certificate.clone()])
-        .with_srtp_protection_profiles(vec![profile])
-        // Its hash is compared when it is done.
-        .with_client_auth(ClientAuthType::RequireAnyClientCert)
-        .with_insecure_skip_verify(true)
-        .with_extended_master_secret(ExtendedMasterSecretType::Require)
-        .build(false, None);
-    Ok(Arc::new(config.map_err(|error| PlaneError::crypto(&error))?))
 }
 
 /// The address that stands for a session.
 fn place(session: SessionId) -> SocketAddr {
     SocketAddr::from((Ipv6Addr::from(session.as_uuid().as_u128()), 1))
+}
+
+/// The session that an address stands for.
+fn session_of(place: SocketAddr) -> Option<SessionId> {
+    match place.ip() {
+        IpAddr::V6(ip) => Some(SessionId::from_uuid(Uuid::from_u128(ip.to_bits()))),
+        IpAddr::V4(_) => None,
+    }
 }

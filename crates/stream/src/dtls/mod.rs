@@ -1,8 +1,10 @@
 //! DTLS (RFC 6347) as the server, for nothing but the keys of SRTP (RFC 5764).
 
 mod certificate;
+mod config;
 mod handshakes;
 mod hello;
+mod kept;
 #[cfg(test)]
 mod tests;
 mod thread;

@@ -130,6 +130,76 @@ fn who_loses_datagrams_gets_there_later() {
     assert!(shake(&mut server, &mut client, session(), now(), lossy).is_some());
 }
 
+/// What is left of a handshake: little, and enough to repeat our last words, to understand a goodbye, and to say one.
+#[test]
+fn of_what_is_done_little_is_kept() {
+    let gcm = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
+    let (mut server, _) = server();
+    let (session, now) = (session(), now());
+    let mut client = Client::new(vec![gcm], now);
+    let (mut flight, mut last) = (Vec::new(), Vec::new());
+    let mut done = None;
+    while done.is_none() {
+        flight = client.said();
+        for datagram in &flight {
+            last.clear();
+            for (_, outcome) in server.take(now, session, datagram) {
+                match outcome {
+                    Outcome::Datagram(bytes) => last.push(bytes),
+                    Outcome::Done(handshaken) => done = Some(handshaken),
+                    other => panic!("{other:?}"),
+                }
+            }
+            if done.is_none() {
+                for bytes in &last {
+                    assert!(!client.hear(now, bytes));
+                }
+            }
+        }
+    }
+    assert!(server.kept(session).unwrap() < 1_500, "{:?} bytes are kept", server.kept(session));
+    assert!(server.next_tick().is_none() && server.known() == 1);
+    // Our last words were lost: the peer says its own again, in records of its own.
+    let mut heard = false;
+    for _ in 0..20 {
+        for datagram in &flight {
+            for (_, outcome) in server.take(now, session, datagram) {
+                let Outcome::Datagram(bytes) = outcome else { panic!("{outcome:?}") };
+                assert!(last.contains(&bytes));
+                heard |= client.hear(now, &bytes);
+            }
+        }
+    }
+    assert!(heard, "it is done there as well");
+    let silent: Vec<_> = flight.iter().flat_map(|datagram| server.take(now, session, datagram)).collect();
+    assert!(silent.is_empty(), "not for ever");
+    // Alerts that others make, or change, are none.
+    client.0.stop(now, SERVER.parse().unwrap());
+    let goodbye = client.said().remove(0);
+    for place in 13..goodbye.len() {
+        let mut forged = goodbye.to_vec();
+        forged[place] ^= 1;
+        assert!(server.take(now, session, &forged).is_empty());
+    }
+    assert!(server.take(now, session, &[21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0]).is_empty());
+    let ended = server.take(now, session, &goodbye);
+    let [(_, Outcome::Datagram(_)), (_, Outcome::Closed)] = &ended[..] else { panic!("{ended:?}") };
+    assert_eq!(server.known(), 0);
+}
+
+#[test]
+fn a_goodbye_is_understood() {
+    let (mut server, _) = server();
+    let mut client = Client::new(vec![SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm], now());
+    let session = session();
+    let done = shake(&mut server, &mut client, session, now(), |_| true).unwrap();
+    let events =
+        client.0.read(now(), SERVER.parse().unwrap(), None, BytesMut::from(&done.goodbye[..])).unwrap();
+    assert!(events.iter().any(|event| matches!(event, EndpointEvent::PeerClosed)));
+    server.end(now(), session);
+    assert_eq!(server.known(), 0);
+}
+
 #[test]
 fn what_nobody_began_is_not_kept() {
     let (mut server, _) = server();

@@ -24,7 +24,7 @@ enum ToHandshaker {
     /// A datagram of a session's peer, and which shard the session is on.
     Datagram { shard: usize, session: SessionId, bytes: Bytes },
     /// The session has ended.
-    End { shard: usize, session: SessionId },
+    End(SessionId),
 }
 
 /// How the thread is told. It ends when nobody can tell it anything any more.
@@ -62,9 +62,9 @@ impl Handshaker {
     }
 
     /// Tells it that a session has ended: without that it would keep what it knows of it for ever.
-    pub(crate) fn end(&self, shard: usize, session: SessionId) {
+    pub(crate) fn end(&self, session: SessionId) {
         // It is gone when the program ends.
-        let _gone = self.sender.send(ToHandshaker::End { shard, session });
+        let _gone = self.sender.send(ToHandshaker::End(session));
     }
 }
 
@@ -80,7 +80,6 @@ fn run(
     let mut next = None;
     loop {
         let wait = next.map_or(IDLE, |at: Instant| at.saturating_duration_since(clock())).min(IDLE);
-        let mut ended = None;
         let outcomes = match receiver.recv_timeout(wait) {
             Ok(ToHandshaker::Datagram { shard, session, bytes }) => {
                 waiting.fetch_sub(1, Ordering::Relaxed);
@@ -88,10 +87,10 @@ fn run(
                 let outcomes = guarded(|| handshakes.take(clock(), session, &bytes));
                 outcomes.unwrap_or_else(|| vec![(session, Outcome::Failed)])
             }
-            Ok(ToHandshaker::End { shard, session }) => {
-                shards.insert(session, shard);
-                ended = Some(session);
-                guarded(|| handshakes.end(clock(), session)).unwrap_or_default()
+            Ok(ToHandshaker::End(session)) => {
+                shards.remove(&session);
+                guarded(|| handshakes.end(clock(), session));
+                Vec::new()
             }
             Err(RecvTimeoutError::Timeout) => guarded(|| handshakes.tick(clock())).unwrap_or_default(),
             Err(RecvTimeoutError::Disconnected) => return,
@@ -100,9 +99,6 @@ fn run(
             if let Some(shard) = shards.get(&session) {
                 tell(*shard, session, outcome);
             }
-        }
-        if let Some(session) = ended {
-            shards.remove(&session);
         }
         next = handshakes.next_tick();
     }

@@ -88,11 +88,11 @@ async fn answered(
 
 /// Nothing: the endpoint has no representation.
 #[utoipa::path(tag = "whep", params(("channel_id" = uuid::Uuid, Path, description = "The channel.")),
-    responses((status = NO_CONTENT, description = "It is there.")))]
+    responses((status = OK, description = "It is there: `Content-Type` says that it is one of WHEP, and nothing follows.")))]
 #[get("/v1/stream/channels/{channel_id}/whep")]
 async fn about(state: Data<State>, site: Site, req: HttpRequest) -> Result<HttpResponse, Problem> {
     let admitted = Holder::admit::<WatchChannels>(&state, &site, &req).await;
-    cors::told(admitted.map(|_holder| HttpResponse::NoContent().finish()))
+    cors::told(admitted.map(|_holder| HttpResponse::Ok().content_type(SDP).finish()))
 }
 
 /// What is taken here. The same for every channel.

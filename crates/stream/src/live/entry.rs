@@ -16,15 +16,15 @@ use crate::{Credentials, Track};
 pub(crate) enum Side {
     /// It sends, so much at most, in kbit/s; and whether that is recorded.
     Publisher { max_kbps: u32, records: bool },
-    /// It receives what another sends.
-    Viewer { source: SessionId },
+    /// It receives what is published to its channel.
+    Viewer,
 }
 
 impl Side {
     pub(crate) fn kind(&self) -> SessionKind {
         match self {
             Self::Publisher { .. } => SessionKind::Publisher,
-            Self::Viewer { .. } => SessionKind::Viewer,
+            Self::Viewer => SessionKind::Viewer,
         }
     }
 }

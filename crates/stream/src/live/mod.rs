@@ -124,13 +124,12 @@ impl Registry {
         self.maps().channels.get(&place).map_or(0, |channel| channel.viewers.len())
     }
 
-    /// Who watches what a publisher sends, or is about to.
-    pub(crate) fn viewers_of(&self, publisher: &Live) -> Vec<Arc<Live>> {
+    /// Who watches a channel, or is about to, that nobody publishes to.
+    pub(crate) fn orphans(&self, place: Place) -> Vec<Arc<Live>> {
         let maps = self.maps();
-        let Some(channel) = maps.channels.get(&publisher.place()) else { return Vec::new() };
-        let watches =
-            |live: &&Arc<Live>| matches!(live.side, Side::Viewer { source } if source == publisher.id);
-        channel.viewers.iter().filter_map(|id| maps.sessions.get(id)).filter(watches).cloned().collect()
+        let channel = maps.channels.get(&place).filter(|channel| channel.publisher.is_none());
+        let viewers = channel.into_iter().flat_map(|channel| &channel.viewers);
+        viewers.filter_map(|id| maps.sessions.get(id)).cloned().collect()
     }
 
     /// All, by tenant.

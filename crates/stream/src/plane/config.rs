@@ -21,6 +21,9 @@ pub struct PlaneConfig {
     pub threads: usize,
     /// Sessions at once, to one process.
     pub max_sessions: usize,
+    /// Viewers at once, to one process. Unset, as many as its threads have time for: while one of them works nine tenths of its
+    /// time for three seconds, no more are let in.
+    pub max_viewers: Option<usize>,
 }
 
 impl Default for PlaneConfig {
@@ -32,6 +35,7 @@ impl Default for PlaneConfig {
             tcp: true,
             threads: 0,
             max_sessions: 10_000,
+            max_viewers: None,
         }
     }
 }

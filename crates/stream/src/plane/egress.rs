@@ -7,6 +7,7 @@ use super::ingest::middle;
 use super::resent::Resent;
 use super::ring::Ring;
 use super::route::{Route, Sink};
+use super::succession::Left;
 use crate::extension::{Extension, ExtensionMap};
 use crate::packet::{ClockReading, Packet};
 use crate::rtcp::{Compound, Reception};
@@ -55,6 +56,10 @@ pub(crate) struct Egress {
     /// What is added to the publisher's numbers.
     offset: u64,
     highest: u64,
+    /// What is added to the publisher's timestamps.
+    shift: u32,
+    /// Where the publisher before this one left it, until something of this one is sent.
+    left: Option<Left>,
     rtx_next: u64,
     resendable: u64,
     again: Resent,
@@ -87,6 +92,8 @@ impl Egress {
             first: None,
             offset: u64::from(u16::from_be_bytes([s0, s1]) & 0x7fff),
             highest: 0,
+            shift: 0,
+            left: None,
             rtx_next: u64::from(u16::from_be_bytes([r0, r1]) & 0x7fff),
             resendable: RESENT_BURST,
             again: Resent::default(),
@@ -107,6 +114,19 @@ impl Egress {
     /// Whether it waits for a key frame to begin with.
     pub(crate) fn waits(&self) -> bool {
         self.first.is_none()
+    }
+
+    /// Shows another publisher's track, behind what was sent: from where packets of the last one were `left`.
+    pub(crate) fn follow(&mut self, of: usize, left: Left) {
+        self.of = of;
+        if self.first.take().is_some() {
+            self.left = Some(Left { timestamp: left.timestamp.wrapping_add(self.shift), ..left });
+        }
+    }
+
+    /// Whether what it shows is between two publishers.
+    pub(crate) fn is_left(&self) -> bool {
+        self.left.is_some()
     }
 
     /// Sends packets that belong together, in as few calls as can be. Nothing is sent before a packet that decoding can
@@ -150,7 +170,15 @@ impl Egress {
             Some(first) => packet.index >= first,
             None if packet.keyframe => {
                 self.first = Some(packet.index);
-                self.offset = self.offset.wrapping_sub(packet.index);
+                let next = match self.left.take() {
+                    Some(left) => {
+                        let resumed = left.resumed(packet.arrived, self.track.codec.clock_rate());
+                        self.shift = resumed.wrapping_sub(packet.timestamp);
+                        self.highest + 1
+                    }
+                    None => self.offset,
+                };
+                self.offset = next.wrapping_sub(packet.index);
                 true
             }
             None => false,
@@ -171,8 +199,14 @@ impl Egress {
         self.highest = self.highest.max(index);
         let room = scratch.get_mut(at..)?;
         let sequence = low(index);
-        let mut header =
-            HeaderWriter::new(room, self.payload_type, packet.marker, sequence, packet.timestamp, self.ssrc)?;
+        let mut header = HeaderWriter::new(
+            room,
+            self.payload_type,
+            packet.marker,
+            sequence,
+            self.time(packet),
+            self.ssrc,
+        )?;
         self.extend(&mut header, line, packet, now);
         let shorter = longest.saturating_sub(packet.payload.len());
         let pads = shorter > 0 && shorter <= PADDING && !packet.marker;
@@ -190,6 +224,10 @@ impl Egress {
         let whole = room.get_mut(..length)?;
         line.sealer.seal(whole, header, [&packet.payload, padding], self.ssrc, index).ok()?;
         Some((length, padding.len()))
+    }
+
+    fn time(&self, packet: &Packet) -> u32 {
+        packet.timestamp.wrapping_add(self.shift)
     }
 
     fn extend(&self, header: &mut HeaderWriter<'_>, line: &mut Line, packet: &Packet, now: SendTime) {
@@ -258,7 +296,7 @@ impl Egress {
             payload_type,
             packet.marker,
             low(index),
-            packet.timestamp,
+            self.time(packet),
             self.rtx_ssrc,
         )?;
         self.extend(&mut header, line, packet, now);
@@ -278,7 +316,8 @@ impl Egress {
         self.reported = Some((middle(reading.ntp), now));
         let packets = u32::try_from(self.packets & 0xffff_ffff).unwrap_or_default();
         let bytes = u32::try_from(self.bytes & 0xffff_ffff).unwrap_or_default();
-        compound.sender(self.ssrc, reading.ntp, reading.timestamp, packets, bytes);
+        let timestamp = reading.timestamp.wrapping_add(self.shift);
+        compound.sender(self.ssrc, reading.ntp, timestamp, packets, bytes);
         compound.name(self.ssrc, "veza");
     }
 

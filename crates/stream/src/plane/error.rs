@@ -10,6 +10,9 @@ pub enum PlaneError {
     /// There are as many sessions as there may be.
     #[error("there are as many sessions as this process may have")]
     Full,
+    /// The threads have no time for another viewer, or there are as many as there may be.
+    #[error("the media threads have no time for another viewer")]
+    Overloaded,
     /// The process ends, and takes nothing new.
     #[error("the process is about to end and takes no new sessions")]
     Draining,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::stats::SessionStats;
 use crate::id::SessionId;
 
 /// Why a session ended.
@@ -23,6 +24,8 @@ pub enum EndReason {
     SourceEnded,
     /// Another publisher took the channel over.
     TakenOver,
+    /// Another publisher took over what it watched, and sends what it cannot play: it may ask anew.
+    SourceChanged,
     /// It lost its right: a token expired, or the organisation was suspended.
     Revoked,
     /// It went beyond what its organisation may use.
@@ -34,12 +37,23 @@ pub enum EndReason {
 }
 
 /// What happened to a session. Each session ends once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The peer is there, and media may flow.
     Connected(SessionId),
     /// It is gone, and its place is free.
-    Ended(SessionId, EndReason),
+    Ended(Ended),
+}
+
+/// A session that has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// Which one.
+    pub session: SessionId,
+    /// Why.
+    pub reason: EndReason,
+    /// What was counted of it, to its last packet; nothing when its peer never came.
+    pub stats: SessionStats,
 }
 
 impl EndReason {
@@ -53,6 +67,7 @@ impl EndReason {
             Self::HandshakeFailed => "handshake_failed",
             Self::SourceEnded => "source_ended",
             Self::TakenOver => "taken_over",
+            Self::SourceChanged => "source_changed",
             Self::Revoked => "revoked",
             Self::LimitReached => "limit_reached",
             Self::Drained => "drained",

@@ -15,8 +15,9 @@ use veza_core::Random;
 use super::PlaneError;
 use super::address::{announced, listened};
 use super::config::PlaneConfig;
-use super::driver::{Driver, Inbox, listen_tcp, listen_udp};
+use super::driver::{Driver, Inbox, KERNEL_BUFFER, listen_tcp, listen_udp, smaller};
 use super::event::{EndReason, Event};
+use super::load::Load;
 use super::message::Message;
 use super::registry::{NewRole, NewSession, Registry};
 use super::shard::{Shard, Surroundings, Tell};
@@ -67,6 +68,7 @@ impl Plane {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let threads = if config.threads == 0 { cores.min(MOST_THREADS) } else { config.threads };
         let opened = open_all(config, threads)?;
+        warn_of_small_buffers(opened.first().and_then(|first| first.udp.first()));
         let candidates = candidates(config, opened.first().map_or(&[][..], |first| &first.bound))?;
         let inboxes = Arc::new(OnceLock::new());
         let tell = telling(&inboxes);
@@ -74,7 +76,8 @@ impl Plane {
         let drivers =
             drivers.map(|(number, opened)| Driver::new(number, opened.udp, opened.tcp, Arc::clone(&tell)));
         let drivers: Result<Vec<_>, _> = drivers.collect();
-        let registry = Arc::new(Registry::new(config.max_sessions));
+        let load = Arc::new(Load::default());
+        let registry = Arc::new(Registry::new(config, Arc::clone(&load)));
         let (events, receiver) = unbounded_channel();
         let shaken = Arc::clone(&tell);
         let (handshaker, thread) =
@@ -94,7 +97,8 @@ impl Plane {
                 random: Arc::clone(&random),
                 shards: threads,
             };
-            running.push(driver.start(Shard::new(number, around, clock()), number, clock)?);
+            let shard = Shard::new(number, around, clock());
+            running.push(driver.start(shard, number, clock, Arc::clone(&load))?);
         }
         let fingerprint = certificate.fingerprint;
         let threads = Mutex::new(running);
@@ -124,7 +128,7 @@ impl Plane {
 
     /// Expects a publisher. Its peer has 30 seconds to come.
     pub fn publish(&self, session: SessionId, agreed: Agreed) -> Result<(), PlaneError> {
-        self.add(NewSession { id: session, agreed, role: NewRole::Publish })
+        self.add(NewSession { id: session, agreed, role: NewRole::Publish(Vec::new()) })
     }
 
     /// Expects a viewer of what `source` publishes; `tracks` says which of the source's tracks each agreed track shows.
@@ -162,9 +166,36 @@ impl Plane {
 
     /// Ends a session, if it is there. What came of it comes as an event.
     pub fn end(&self, session: SessionId, reason: EndReason) {
+        self.tell_end(session, reason, None);
+    }
+
+    /// Ends a session, and gives what was counted of it to its last packet; nothing when it is not there. The event comes as
+    /// well.
+    pub async fn finish(&self, session: SessionId, reason: EndReason) -> Option<SessionStats> {
+        let (answer, stats) = oneshot::channel();
+        self.tell_end(session, reason, Some(answer));
+        stats.await.ok()
+    }
+
+    fn tell_end(&self, session: SessionId, reason: EndReason, answer: Option<oneshot::Sender<SessionStats>>) {
         // When nobody has come for it, shard 0 tells that it ended.
         let shard = self.inner.registry.shard_of(session).unwrap_or(0);
-        self.tell(shard, Message::End(session, reason));
+        self.tell(shard, Message::End(session, reason, answer));
+    }
+
+    /// Ends a publisher whose place another takes. Who watches goes on with what that one sends, from its first key frames
+    /// on, under the same sources, numbers and times; who cannot play it is ended as [`EndReason::SourceChanged`].
+    pub fn take_over(&self, old: SessionId, new: SessionId) {
+        if let Some(replaced) = self.inner.registry.replace(old, new) {
+            // All shards know it before the old one ends.
+            for shard in 0..self.inner.inboxes.get().map_or(0, Vec::len) {
+                self.tell(shard, Message::TakeOver(old, new, Arc::clone(&replaced.tracks)));
+            }
+            for viewer in replaced.unfit {
+                self.end(viewer, EndReason::SourceChanged);
+            }
+        }
+        self.end(old, EndReason::TakenOver);
     }
 
     /// What was counted of a session; nothing when its peer has not come.
@@ -262,6 +293,18 @@ fn warn_of_others(config: &PlaneConfig) {
     let Some(address) = address.filter(|address| address.port() != 0) else { return };
     if std::net::UdpSocket::bind(address).is_err_and(|error| error.kind() == ErrorKind::AddrInUse) {
         tracing::warn!(%address, "another process has the media port; sessions suffer until it ends");
+    }
+}
+
+/// In a moment in which a thread does something else, datagrams wait in these buffers, or are lost.
+fn warn_of_small_buffers(socket: Option<&std::net::UdpSocket>) {
+    for smaller in socket.map(|socket| smaller(socket, KERNEL_BUFFER)).unwrap_or_default() {
+        tracing::warn!(
+            sysctl = smaller.sysctl,
+            asked = KERNEL_BUFFER,
+            granted = smaller.granted,
+            "the system keeps less for the media port than was asked for, and loses packets under load; raise the sysctl"
+        );
     }
 }
 

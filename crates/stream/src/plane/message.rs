@@ -14,12 +14,17 @@ use crate::dtls::Outcome;
 use crate::id::SessionId;
 use crate::packet::{ClockReading, Packet};
 use crate::record::Tapped;
+use crate::track::Track;
 
 /// What a shard is told.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// End a session.
-    End(SessionId, EndReason),
+    /// End a session, and tell who asks what was counted of it.
+    End(SessionId, EndReason, Option<oneshot::Sender<SessionStats>>),
+    /// Who watches what one session publishes watches another's from now on, which publishes this.
+    TakeOver(SessionId, SessionId, Arc<[Track]>),
+    /// What viewers here wait for comes in on this shard.
+    Arrived(SessionId, usize),
     /// Tell what was counted of one.
     Stats(SessionId, oneshot::Sender<SessionStats>),
     /// Take these credentials besides those it has: ours, and the peer's.
@@ -60,6 +65,8 @@ impl Message {
                 true
             }
             Self::End(..)
+            | Self::TakeOver(..)
+            | Self::Arrived(..)
             | Self::Stats(..)
             | Self::Restart(..)
             | Self::Tap(..)

@@ -1,14 +1,20 @@
 //! Which sessions there are, and which shard has which. Asked when a session begins and ends, never for a packet.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::PlaneError;
+use super::config::PlaneConfig;
+use super::load::Load;
+use super::succession::succession;
 use crate::agreed::Agreed;
 use crate::agreed::Credentials;
-use crate::codec::Codec;
 use crate::id::SessionId;
+use crate::track::Track;
+
+#[cfg(test)]
+mod tests;
 
 /// A session that nobody has come for yet.
 #[derive(Debug)]
@@ -21,24 +27,34 @@ pub(crate) struct NewSession {
 /// What it is for.
 #[derive(Debug)]
 pub(crate) enum NewRole {
-    /// To publish.
-    Publish,
+    /// To publish; on these shards are viewers of it already.
+    Publish(Vec<usize>),
     /// To watch what another session publishes: which of its tracks.
     Watch(SessionId, Vec<usize>),
 }
 
-/// Where what is published comes in.
+/// What is published, as a shard that has viewers of it finds it.
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
-    pub(crate) shard: usize,
-    pub(crate) codecs: Vec<Codec>,
+    /// Where it comes in. While its peer has not come nobody knows; the shard that it comes to tells then.
+    pub(crate) shard: Option<usize>,
+    pub(crate) tracks: Arc<[Track]>,
+}
+
+/// What a publisher that takes the place of another means for viewers.
+#[derive(Debug)]
+pub(crate) struct Replaced {
+    /// What is published from now on.
+    pub(crate) tracks: Arc<[Track]>,
+    /// Viewers whose peers have not come, and to whom nothing of it could be shown.
+    pub(crate) unfit: Vec<SessionId>,
 }
 
 /// What a shard learns of a name that somebody sent a check to.
 #[derive(Debug)]
 pub(crate) enum Named {
-    /// The session is the shard's from now on; with it, where what it watches comes in.
-    Yours(Box<NewSession>, Option<Published>),
+    /// The session is the shard's from now on.
+    Yours(Box<NewSession>),
     /// It is on another shard.
     Elsewhere(usize),
     /// It is on this shard already.
@@ -49,8 +65,8 @@ pub(crate) enum Named {
 /// What became of a session that was to be withdrawn.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Withdrawn {
-    /// Nobody had come for it, and it is forgotten.
-    Yes,
+    /// Nobody had come for it, and it is forgotten. On these shards viewers wait for it.
+    Yes(Vec<usize>),
     /// Its peer has come meanwhile, to that shard.
     Came(usize),
     Unknown,
@@ -60,6 +76,8 @@ pub(crate) enum Withdrawn {
 #[derive(Debug)]
 pub(crate) struct Registry {
     most: usize,
+    most_viewers: usize,
+    load: Arc<Load>,
     state: Mutex<State>,
 }
 
@@ -67,6 +85,7 @@ pub(crate) struct Registry {
 struct State {
     names: HashMap<String, SessionId>,
     sessions: HashMap<SessionId, Entry>,
+    viewers: usize,
     draining: bool,
 }
 
@@ -74,7 +93,10 @@ struct State {
 struct Entry {
     /// Ours and the peer's: what it has, and what it is to have.
     credentials: Vec<(Credentials, Credentials)>,
-    codecs: Vec<Codec>,
+    /// Of a publisher, what it publishes.
+    tracks: Option<Arc<[Track]>>,
+    /// Another publisher has taken its place; it is about to end.
+    replaced: bool,
     place: Place,
 }
 
@@ -86,8 +108,9 @@ enum Place {
 }
 
 impl Registry {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, state: Mutex::default() }
+    pub(crate) fn new(config: &PlaneConfig, load: Arc<Load>) -> Self {
+        let most_viewers = config.max_viewers.unwrap_or(usize::MAX);
+        Self { most: config.max_sessions, most_viewers, load, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -105,23 +128,28 @@ impl Registry {
             return Err(PlaneError::Full);
         }
         if let NewRole::Watch(source, tracks) = &session.role {
-            let codecs = &state.sessions.get(source).ok_or(PlaneError::Unknown)?.codecs;
-            if tracks.iter().any(|track| codecs.get(*track).is_none()) {
+            if state.viewers >= self.most_viewers || self.load.is_too_much() {
+                return Err(PlaneError::Overloaded);
+            }
+            let source = state.sessions.get(source).filter(|source| !source.replaced);
+            let published = source.and_then(|source| source.tracks.as_ref()).ok_or(PlaneError::Unknown)?;
+            if tracks.iter().any(|track| published.get(*track).is_none()) {
                 return Err(PlaneError::Unknown);
             }
         }
         let (id, name) = (session.id, session.agreed.local.ufrag.clone());
         let credentials = vec![(session.agreed.local.clone(), session.agreed.remote.clone())];
-        let codecs = match session.role {
-            NewRole::Publish => session.agreed.tracks.iter().map(|track| track.codec).collect(),
-            NewRole::Watch(..) => Vec::new(),
+        let tracks = match session.role {
+            NewRole::Publish(_) => Some(session.agreed.tracks.clone().into()),
+            NewRole::Watch(..) => None,
         };
         if state.names.contains_key(&name) || state.sessions.contains_key(&id) {
             return Err(PlaneError::Known);
         }
         state.names.insert(name, id);
+        state.viewers += usize::from(tracks.is_none());
         let place = Place::Waiting(Box::new(session), until);
-        state.sessions.insert(id, Entry { credentials, codecs, place });
+        state.sessions.insert(id, Entry { credentials, tracks, replaced: false, place });
         Ok(())
     }
 
@@ -147,13 +175,50 @@ impl Registry {
                 let Place::Waiting(session, _) = std::mem::replace(&mut entry.place, Place::On(shard)) else {
                     return Named::Nobody;
                 };
-                let source = match &session.role {
-                    NewRole::Publish => None,
-                    NewRole::Watch(source, _) => state.sessions.get(source).and_then(Entry::published),
-                };
-                Named::Yours(session, source)
+                Named::Yours(session)
             }
         }
+    }
+
+    /// What a session publishes, for a shard that has viewers of it from now on.
+    pub(crate) fn attend(&self, session: SessionId, shard: usize) -> Option<Published> {
+        let mut state = self.state();
+        let entry = state.sessions.get_mut(&session)?;
+        let tracks = entry.tracks.clone()?;
+        let shard = match &mut entry.place {
+            Place::On(owner) => Some(*owner),
+            Place::Waiting(waiting, _) => {
+                if let NewRole::Publish(shards) = &mut waiting.role
+                    && !shards.contains(&shard)
+                {
+                    shards.push(shard);
+                }
+                None
+            }
+        };
+        Some(Published { shard, tracks })
+    }
+
+    /// Makes `new` what viewers of `old` watch whose peers have not come; nobody else begins to watch `old`.
+    pub(crate) fn replace(&self, old: SessionId, new: SessionId) -> Option<Replaced> {
+        let mut state = self.state();
+        let tracks = state.sessions.get(&new)?.tracks.clone()?;
+        if let Some(entry) = state.sessions.get_mut(&old) {
+            entry.replaced = true;
+        }
+        let mut unfit = Vec::new();
+        for (id, entry) in &mut state.sessions {
+            let Place::Waiting(waiting, _) = &mut entry.place else { continue };
+            let NewRole::Watch(source, shows) = &mut waiting.role else { continue };
+            if *source != old {
+                continue;
+            }
+            match succession(&waiting.agreed.tracks, &tracks) {
+                Some(others) => (*source, *shows) = (new, others),
+                None => unfit.push(*id),
+            }
+        }
+        Some(Replaced { tracks, unfit })
     }
 
     /// Gives a session that nobody has come for yet other names, in place of its own. Answers whether it is one.
@@ -201,8 +266,8 @@ impl Registry {
         }
     }
 
-    /// Forgets a session. Answers whether it was there.
-    pub(crate) fn remove(&self, session: SessionId) -> bool {
+    /// Forgets a session. When it was there, gives the shards on which viewers wait for it.
+    pub(crate) fn remove(&self, session: SessionId) -> Option<Vec<usize>> {
         self.state().remove(session)
     }
 
@@ -211,24 +276,18 @@ impl Registry {
         let mut state = self.state();
         match state.sessions.get(&session).map(|entry| &entry.place) {
             Some(Place::On(shard)) => Withdrawn::Came(*shard),
-            Some(Place::Waiting(..)) => {
-                state.remove(session);
-                Withdrawn::Yes
-            }
+            Some(Place::Waiting(..)) => Withdrawn::Yes(state.remove(session).unwrap_or_default()),
             None => Withdrawn::Unknown,
         }
     }
 
-    /// Forgets those that nobody came for in time, and tells which they were.
-    pub(crate) fn expire(&self, now: Instant) -> Vec<SessionId> {
+    /// Forgets those that nobody came for in time, and tells which they were, and on which shards viewers wait for them.
+    pub(crate) fn expire(&self, now: Instant) -> Vec<(SessionId, Vec<usize>)> {
         let mut state = self.state();
         let late = |entry: &Entry| matches!(&entry.place, Place::Waiting(_, until) if *until <= now);
         let late: Vec<_> =
             state.sessions.iter().filter(|(_, entry)| late(entry)).map(|(id, _)| *id).collect();
-        for id in &late {
-            state.remove(*id);
-        }
-        late
+        late.into_iter().filter_map(|id| Some((id, state.remove(id)?))).collect()
     }
 
     /// Forgets all that are on a shard, and tells which they were.
@@ -255,20 +314,19 @@ impl Registry {
 }
 
 impl State {
-    fn remove(&mut self, session: SessionId) -> bool {
-        let Some(entry) = self.sessions.remove(&session) else { return false };
+    /// Forgets a session. When it was there, gives the shards on which viewers wait for it.
+    fn remove(&mut self, session: SessionId) -> Option<Vec<usize>> {
+        let entry = self.sessions.remove(&session)?;
+        self.viewers -= usize::from(entry.tracks.is_none());
         for (name, _) in &entry.credentials {
             self.names.remove(&name.ufrag);
         }
-        true
-    }
-}
-
-impl Entry {
-    fn published(&self) -> Option<Published> {
-        match self.place {
-            Place::On(shard) => Some(Published { shard, codecs: self.codecs.clone() }),
-            Place::Waiting(..) => None,
-        }
+        Some(match entry.place {
+            Place::Waiting(waiting, _) => match waiting.role {
+                NewRole::Publish(shards) => shards,
+                NewRole::Watch(..) => Vec::new(),
+            },
+            Place::On(_) => Vec::new(),
+        })
     }
 }

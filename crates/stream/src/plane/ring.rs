@@ -49,6 +49,11 @@ impl Ring {
         (packet.index == index).then_some(packet)
     }
 
+    /// The packet with the highest number that came.
+    pub(crate) fn latest(&self) -> Option<&Arc<Packet>> {
+        self.get(self.highest?)
+    }
+
     /// What came since the last key frame began, when that is all there and no more than `most`.
     pub(crate) fn since_keyframe(&self, most: u64) -> Option<impl Iterator<Item = &Arc<Packet>>> {
         let ((first, _), last) = (self.keyframe?, self.highest?);

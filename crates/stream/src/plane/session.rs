@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::budget::Budget;
 use super::egress::Line;
 use super::publisher::Publisher;
@@ -53,8 +55,12 @@ pub(crate) struct Session {
     /// Of packets.
     pub(crate) budget: Budget,
     opener: Option<Opener>,
+    /// What says goodbye to the peer.
+    goodbye: Option<Bytes>,
     pub(crate) line: Option<Line>,
     pub(crate) bytes_received: u64,
+    /// Bytes of handshakes and answers to checks.
+    bytes_told: u64,
     pub(crate) refused: u64,
     pub(crate) round_trip: Option<Duration>,
     pub(crate) role: Role,
@@ -106,8 +112,10 @@ impl Session {
             handshake: Budget::new(HANDSHAKE.0, HANDSHAKE.1, now),
             budget: Budget::new(at_once, per_second, now),
             opener: None,
+            goodbye: None,
             line: None,
             bytes_received: 0,
+            bytes_told: 0,
             refused: 0,
             round_trip: None,
             role,
@@ -117,6 +125,17 @@ impl Session {
     /// Whether media may flow.
     pub(crate) fn is_connected(&self) -> bool {
         self.line.is_some()
+    }
+
+    /// Counts a check of so many bytes, and the answer to it.
+    pub(crate) fn checked(&mut self, check: usize, answer: usize) {
+        self.bytes_received += u64::try_from(check).unwrap_or_default();
+        self.told(answer);
+    }
+
+    /// Counts what was said to the peer that is no media.
+    pub(crate) fn told(&mut self, bytes: usize) {
+        self.bytes_told += u64::try_from(bytes).unwrap_or_default();
     }
 
     /// Notes that a way was checked, and whether the peer chose it. Gives the way that is forgotten for it.
@@ -195,7 +214,16 @@ impl Session {
         let Some((sealer, opener)) = server(done.profile, &done.material) else { return false };
         self.line = Some(Line { route, sealer, sequence: 0, bytes_sent: 0 });
         self.opener = Some(opener);
+        self.goodbye = Some(done.goodbye.clone());
         true
+    }
+
+    /// Tells the peer that it is over, once.
+    pub(crate) fn say_goodbye(&mut self, sink: &mut impl Sink) {
+        if let (Some(route), Some(goodbye)) = (self.nominated, self.goodbye.take()) {
+            self.told(goodbye.len());
+            sink.send(&route, goodbye.len(), &goodbye);
+        }
     }
 
     /// Opens a packet of media and gives its number and length.
@@ -245,7 +273,7 @@ impl Session {
         SessionStats {
             connected: self.is_connected(),
             bytes_received: self.bytes_received,
-            bytes_sent: self.line.as_ref().map_or(0, |line| line.bytes_sent),
+            bytes_sent: self.bytes_told + self.line.as_ref().map_or(0, |line| line.bytes_sent),
             packets_refused: self.refused,
             round_trip_ms: self.round_trip.map(|time| time.as_secs_f64() * 1_000.0),
             tracks: match &self.role {

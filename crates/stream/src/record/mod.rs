@@ -35,5 +35,6 @@ pub use self::error::{CODES, Error};
 pub use self::reason::EndReason;
 pub use self::recorder::{NewRecording, RecordConfig, Recorder};
 pub use self::recording::{RecordedFile, RecordedTrack, Recording, find, get, list, remove};
+pub(crate) use self::recording::{abandon, silent};
 pub use self::shelf::{BUCKET, JoinRecording, RemoveRecording, Shelf};
 pub use self::tapped::Tapped;

@@ -15,6 +15,11 @@ pub enum EndReason {
     Stopped,
     /// The program was killed, or the machine went down. What was recorded until a second before is there.
     Interrupted,
+    /// The machine did not come back for an hour. What it had stored until then is there; what it had on its own disk, some
+    /// seconds as a rule, is not.
+    Lost,
+    /// Its bucket took nothing for a day: it is not there, or allows no more.
+    Refused,
     /// The local disk has no space left for what is recorded.
     DiskFull,
     /// The local disk cannot be written to.
@@ -32,6 +37,8 @@ impl EndReason {
             Self::Ended => "ended",
             Self::Stopped => "stopped",
             Self::Interrupted => "interrupted",
+            Self::Lost => "lost",
+            Self::Refused => "refused",
             Self::DiskFull => "disk_full",
             Self::DiskFailed => "disk_failed",
             Self::TooManyFormats => "too_many_formats",
@@ -39,10 +46,12 @@ impl EndReason {
         }
     }
 
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Ended,
         Self::Stopped,
         Self::Interrupted,
+        Self::Lost,
+        Self::Refused,
         Self::DiskFull,
         Self::DiskFailed,
         Self::TooManyFormats,

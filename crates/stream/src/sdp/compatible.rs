@@ -3,7 +3,7 @@
 //! Levels are left out: browsers offer one far below what they decode, and all say that the two directions may differ.
 
 use super::format::parameter;
-use crate::Codec;
+use crate::{Codec, Track};
 
 /// How well a format suits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,11 @@ pub(super) fn fit(codec: Codec, sent: Option<&str>, offered: Option<&str>) -> Op
         Codec::Av1 => at_least(number(sent, "profile", 0), number(offered, "profile", 0)),
         Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::Vp8 => Some(Fit::Same),
     }
+}
+
+/// Whether who agreed to receive `track` plays what is sent as `sent`.
+pub(crate) fn plays(track: &Track, sent: &Track) -> bool {
+    track.codec == sent.codec && fit(sent.codec, sent.format.as_deref(), track.format.as_deref()).is_some()
 }
 
 /// A parameter that is a number; none of ours when it is none.

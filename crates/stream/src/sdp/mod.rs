@@ -21,6 +21,7 @@ mod transport;
 mod watch;
 mod write;
 
+pub(crate) use self::compatible::plays;
 pub use self::{
     answer::Local,
     counter::{CounterOffer, Taken},

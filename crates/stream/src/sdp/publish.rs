@@ -17,7 +17,7 @@ pub struct Publishing {
 
 impl Offer {
     /// Takes it as a publisher's: of each section the first codec, in its order, that is among `allowed`. A section that
-    /// cannot be taken makes the whole offer one that is refused (RFC 9725 section 4.5).
+    /// cannot be taken makes the whole offer one that is refused (RFC 9725 section 4.4.3).
     ///
     /// # Errors
     /// The line or the rule that it breaks.

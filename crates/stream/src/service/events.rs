@@ -11,7 +11,7 @@ use super::sessions::count_end;
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::live::{Live, Side};
-use crate::plane::{EndReason, Event};
+use crate::plane::{EndReason, Ended, Event};
 use crate::record::{NewRecording, Recorder};
 use crate::session;
 
@@ -41,13 +41,8 @@ impl Streams {
 
     async fn farewell(&self, events: &mut UnboundedReceiver<Event>) {
         self.drain();
-        let all: Vec<_> = self.registry().by_tenant().into_values().flatten().collect();
-        // While the data plane knows them.
-        for live in &all {
-            self.read_session(live).await;
-        }
-        for live in &all {
-            self.end_live(live, EndReason::Drained);
+        for live in self.registry().by_tenant().into_values().flatten() {
+            self.end_live(&live, EndReason::Drained);
         }
         while self.registry().len() > 0 {
             match events.recv().await {
@@ -58,13 +53,13 @@ impl Streams {
     }
 
     async fn happened(&self, event: Event) {
-        let outcome = match event {
-            Event::Connected(id) => self.connected(id).await,
-            Event::Ended(id, reason) => self.ended(id, reason).await,
+        let (id, outcome) = match event {
+            Event::Connected(id) => (id, self.connected(id).await),
+            Event::Ended(ended) => (ended.session, self.ended(&ended).await),
         };
         if let Err(error) = outcome {
             // The row says that it goes on until it was not seen for long.
-            tracing::warn!(%error, ?event, "what happened to a session cannot be written down");
+            tracing::warn!(%error, session.id = %id, "what happened to a session cannot be written down");
         }
     }
 
@@ -99,13 +94,13 @@ impl Streams {
         }
     }
 
-    async fn ended(&self, id: SessionId, reason: EndReason) -> Result<(), Error> {
-        let Some(live) = self.registry().remove(id) else { return Ok(()) };
-        live.state().ended = Some(reason);
-        count_end(&live, reason);
+    async fn ended(&self, ended: &Ended) -> Result<(), Error> {
+        let Some(live) = self.registry().remove(ended.session) else { return Ok(()) };
+        live.state().ended = Some(ended.reason);
+        count_end(&live, ended.reason);
         self.dismiss_viewers(&live);
-        let reading = Some(self.read_session(&live).await);
-        self.write_end(&live, reason, reading).await
+        let reading = self.take_in(&live, Some(&ended.stats));
+        self.write_end(&live, ended.reason, Some(reading)).await
     }
 
     /// Watches what a session goes on with, in place of what it was before: when `lost` resolves, it has lost its right.

@@ -7,7 +7,7 @@ use veza_core::{Caller, Permit, TenantTx};
 use super::{Started, Streams};
 use crate::channel::{self, Channel};
 use crate::error::Error;
-use crate::id::ChannelId;
+use crate::id::{ChannelId, SessionId};
 use crate::live::{Live, NewLive, Side};
 use crate::permission::PublishChannels;
 use crate::plane::EndReason;
@@ -45,11 +45,17 @@ impl Streams {
             return Err(error.into());
         }
         let take_over = channel.settings.take_over || grant.is_some_and(|grant| grant.take_over);
-        if let Err(error) = self.open_publisher(caller, &channel, &live, take_over).await {
-            self.abandon(&live);
-            return Err(error);
-        }
+        let replaced = match self.open_publisher(caller, &channel, &live, take_over).await {
+            Ok(replaced) => replaced,
+            Err(error) => {
+                self.abandon(&live);
+                return Err(error);
+            }
+        };
         self.registry().go_live(&live);
+        if let Some(replaced) = replaced {
+            self.plane()?.take_over(replaced, live.id);
+        }
         self.catch_up(&live).await?;
         Ok(Started::new(&live, answer))
     }
@@ -75,19 +81,14 @@ impl Streams {
         Arc::new(Live::new(self.new_id(), self.resource(), new))
     }
 
-    /// Writes the session down, and ends the one whose place it takes.
+    /// Writes the session down. Answers whose place it takes.
     async fn open_publisher(
         &self,
         caller: &Caller,
         channel: &Channel,
         live: &Live,
         take_over: bool,
-    ) -> Result<(), Error> {
-        let previous = self.registry().publisher((caller.tenant(), channel.id));
-        let previous = match previous {
-            Some(previous) => Some((previous.id, self.read_session(&previous).await)),
-            None => None,
-        };
+    ) -> Result<Option<SessionId>, Error> {
         let opening = Opening {
             id: live.id,
             channel: channel.id,
@@ -95,16 +96,9 @@ impl Streams {
             node: self.inner.node,
             by: caller.principal().to_string(),
             take_over,
-            previous,
         };
         let config = self.config().clone();
-        let open = move |tx: &mut TenantTx<'_>| session::open(tx, &config, &opening);
-        if let Some(replaced) = self.db().tenant(caller, open).await?
-            && let Ok(plane) = self.plane()
-        {
-            plane.end(replaced, EndReason::TakenOver);
-        }
-        Ok(())
+        self.db().tenant(caller, move |tx: &mut TenantTx<'_>| session::open(tx, &config, &opening)).await
     }
 
     /// Ends media of a session that was not written down.

@@ -11,7 +11,7 @@ use crate::id::{ChannelId, SessionId};
 use crate::live::Live;
 use crate::permission::{ManageChannels, ReadChannels};
 use crate::plane::{EndReason, SessionStats};
-use crate::session::{self, Closing, Reading, Session};
+use crate::session::{self, Closing, Reading, Session, SessionKind};
 
 /// A session, and how it does at this moment.
 #[derive(Debug, Clone, Serialize)]
@@ -58,37 +58,36 @@ impl Streams {
         id: SessionId,
     ) -> Result<(), Error> {
         let caller = permit.caller();
-        let live = self.registry().get(id).filter(|live| live.place() == (caller.tenant(), channel));
-        let reading = match &live {
-            Some(live) => Some(self.read_session(live).await),
-            None => None,
-        };
-        let closing = Closing { id, reason: EndReason::Ended.as_str(), reading };
+        let closing = Closing { id, reason: EndReason::Ended.as_str(), reading: None };
         let end = move |tx: &mut TenantTx<'_>| {
             session::find_open(tx, channel, id)?;
             session::close(tx, &closing)
         };
         self.db().tenant(caller, end).await?;
-        if live.is_some() {
-            self.leave(id, EndReason::Ended);
+        match self.registry().get(id).filter(|live| live.place() == (caller.tenant(), channel)) {
+            // What it has done is noted once its media has ended.
+            Some(live) => self.finish(&live).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    /// Ends a session of this process, because its peer asks for it.
+    /// Ends a session of this process, because its peer or its tenant asks for it: first its media, and then it is written
+    /// down with all that it has done.
     pub(crate) async fn finish(&self, live: &Live) -> Result<(), Error> {
-        let reading = Some(self.read_session(live).await);
-        self.leave(live.id, EndReason::Ended);
-        self.write_end(live, EndReason::Ended, reading).await
-    }
-
-    /// Forgets a session, and ends its media. The data plane's word that it has ended finds it gone.
-    fn leave(&self, id: SessionId, reason: EndReason) {
-        if let Some(live) = self.registry().remove(id) {
-            count_end(&live, reason);
-            self.end_live(&live, reason);
-            self.dismiss_viewers(&live);
+        // The data plane's word that it has ended finds it gone.
+        if self.registry().remove(live.id).is_none() {
+            return Ok(());
         }
+        let reason = EndReason::Ended;
+        live.state().ended = Some(reason);
+        count_end(live, reason);
+        let stats = match self.inner.plane.get() {
+            Some(plane) => plane.finish(live.id, reason).await,
+            None => None,
+        };
+        self.dismiss_viewers(live);
+        let reading = self.take_in(live, stats.as_ref());
+        self.write_end(live, reason, Some(reading)).await
     }
 
     pub(super) async fn write_end(
@@ -104,9 +103,12 @@ impl Streams {
 
     /// Writes down that a session has ended, when it did so before it was written down at all.
     pub(super) async fn catch_up(&self, live: &Live) -> Result<(), Error> {
-        let ended = live.state().ended;
+        let (ended, reading) = {
+            let state = live.state();
+            (state.ended, state.reading)
+        };
         match ended {
-            Some(reason) => self.write_end(live, reason, None).await,
+            Some(reason) => self.write_end(live, reason, Some(reading)).await,
             None => Ok(()),
         }
     }
@@ -129,9 +131,12 @@ impl Streams {
     }
 
     /// Ends viewers of a publisher that has ended, whose own peers have not come: the data plane does not know yet what they
-    /// watch.
-    pub(super) fn dismiss_viewers(&self, publisher: &Live) {
-        for viewer in self.registry().viewers_of(publisher) {
+    /// watch. Where another publisher has taken over, they go on.
+    pub(super) fn dismiss_viewers(&self, gone: &Live) {
+        if gone.side.kind() != SessionKind::Publisher {
+            return;
+        }
+        for viewer in self.registry().orphans(gone.place()) {
             if viewer.state().connected_at.is_none() {
                 self.end_live(&viewer, EndReason::SourceEnded);
             }
@@ -144,6 +149,11 @@ impl Streams {
             Some(plane) => plane.stats(live.id).await,
             None => None,
         };
+        self.take_in(live, stats.as_ref())
+    }
+
+    /// Notes what was counted of a session.
+    pub(super) fn take_in(&self, live: &Live, stats: Option<&SessionStats>) -> Reading {
         let now = self.db().clock().now();
         let mut state = live.state();
         if let Some(stats) = stats {

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::id::ChannelId;
 use crate::live::{Live, Side};
 use crate::plane::EndReason;
+use crate::record::{abandon, silent};
 use crate::session::{self, Closing, Reading, SessionKind};
 
 /// How often channels are looked at: whether they are there, and whether their tokens hold.
@@ -51,6 +52,9 @@ impl Streams {
             async move {
                 if let Err(error) = this.sweep_once().await {
                     tracing::warn!(%error, "sessions cannot be swept");
+                }
+                if let Err(error) = this.sweep_recordings().await {
+                    tracing::warn!(%error, "recordings cannot be swept");
                 }
             }
         });
@@ -173,6 +177,18 @@ impl Streams {
         }
         let days = self.config().keep_sessions_days;
         self.db().system(Reason("stream.sweep"), move |tx| session::forget(tx, days)).await?;
+        Ok(())
+    }
+}
+
+impl Streams {
+    /// Ends recordings whose machine is gone.
+    pub(crate) async fn sweep_recordings(&self) -> Result<(), crate::record::Error> {
+        let left = self.db().system(Reason("stream.sweep"), silent).await?;
+        for (tenant, id) in left {
+            let end = move |tx: &mut TenantTx<'_>| abandon(tx, id);
+            self.db().tenant(&Caller::system(tenant), end).await?;
+        }
         Ok(())
     }
 }

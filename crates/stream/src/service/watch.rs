@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::id::ChannelId;
 use crate::live::{Crowded, Live, NewLive, Pending, Side, VALID};
 use crate::permission::WatchChannels;
+use crate::plane::PlaneError;
 use crate::sdp::{CounterOffer, Offer, RefusalKind};
 use crate::session::{self, Opening, SessionKind};
 use crate::token::Grant;
@@ -169,7 +170,7 @@ impl Streams {
         let new = NewLive {
             tenant: viewer.caller.tenant(),
             channel: viewer.channel,
-            side: Side::Viewer { source: viewer.source.id },
+            side: Side::Viewer,
             epoch: viewer.epoch,
             tracks: viewer.tracks,
             local: viewer.agreed.local.clone(),
@@ -179,6 +180,9 @@ impl Streams {
         self.seat(&live, viewer.max_viewers)?;
         if let Err(error) = self.plane()?.watch(live.id, viewer.source.id, viewer.shows, viewer.agreed) {
             self.registry().remove(live.id);
+            if matches!(error, PlaneError::Overloaded) {
+                metrics::counter!("veza_stream_refused_viewers_total").increment(1);
+            }
             return Err(error.into());
         }
         let opening = Opening {
@@ -188,7 +192,6 @@ impl Streams {
             node: self.inner.node,
             by: viewer.caller.principal().to_string(),
             take_over: false,
-            previous: None,
         };
         let config = self.config().clone();
         let open = move |tx: &mut TenantTx<'_>| session::open(tx, &config, &opening).map(drop);

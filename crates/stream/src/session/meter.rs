@@ -53,9 +53,9 @@ const NOTE: &str = "
 WITH told AS (
     SELECT * FROM unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[]) AS t (session_id, seconds, received, sent)
 ), before AS MATERIALIZED (
-    SELECT s.session_id, s.kind, s.seconds, s.received_bytes, s.sent_bytes
+    SELECT s.session_id, s.kind, s.seconds, s.received_bytes, s.sent_bytes, s.ended_at
     FROM stream.sessions AS s JOIN told AS t ON s.session_id = t.session_id
-    WHERE s.tenant_id = $1 AND s.ended_at IS NULL
+    WHERE s.tenant_id = $1
     ORDER BY s.session_id FOR NO KEY UPDATE OF s
 ), noted AS (
     UPDATE stream.sessions AS s
@@ -68,10 +68,11 @@ SELECT coalesce(sum(greatest(t.seconds - b.seconds, 0)) FILTER (WHERE b.kind = '
        coalesce(sum(greatest(t.seconds - b.seconds, 0)) FILTER (WHERE b.kind = 'viewer'), 0)::bigint AS watched_seconds,
        coalesce(sum(greatest(t.received - b.received_bytes, 0)), 0)::bigint AS received,
        coalesce(sum(greatest(t.sent - b.sent_bytes, 0)), 0)::bigint AS sent,
-       coalesce(array_agg(b.session_id), '{}') AS open
+       coalesce(array_agg(b.session_id) FILTER (WHERE b.ended_at IS NULL), '{}') AS open
 FROM before AS b JOIN told AS t ON t.session_id = b.session_id";
 
-/// Notes what sessions did, that they are alive, and meters the difference.
+/// Notes what sessions did, that they are alive, and meters the difference. Also of one that somebody else has ended: its media
+/// goes on until the process that holds it hears of that.
 pub(crate) fn note(tx: &mut TenantTx<'_>, readings: &[(SessionId, Reading)]) -> Result<Noted, Error> {
     let ids: Vec<Uuid> = readings.iter().map(|(id, _)| id.as_uuid()).collect();
     let of =

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use veza_core::{Query, TenantScope, TenantTx, Timestamp, Write};
 
 use super::close::{Closing, LOST, close};
-use super::meter::{Reading, month};
+use super::meter::month;
 use super::{SessionKind, sweep};
 use crate::channel;
 use crate::config::StreamConfig;
@@ -27,8 +27,6 @@ pub(crate) struct Opening {
     pub(crate) by: String,
     /// Whether it may take the place of a publisher.
     pub(crate) take_over: bool,
-    /// What the publisher whose place may be taken has done so far, if this process holds it.
-    pub(crate) previous: Option<(SessionId, Reading)>,
 }
 
 type Publisher = (SessionId, Timestamp);
@@ -75,9 +73,9 @@ fn make_room(tx: &mut TenantTx<'_>, opening: &Opening) -> Result<Option<SessionI
     if !(is_lost || opening.take_over) {
         return Err(Error::Busy);
     }
-    let reading = opening.previous.filter(|(session, _)| *session == there).map(|(_, reading)| reading);
     let reason = if is_lost { LOST } else { EndReason::TakenOver.as_str() };
-    close(tx, &Closing { id: there, reason, reading })?;
+    // Whoever holds it notes what it has done when its media has ended.
+    close(tx, &Closing { id: there, reason, reading: None })?;
     Ok(Some(there))
 }
 

@@ -52,14 +52,15 @@ impl Case {
     }
 }
 
-/// Cases of one document's section: name, demand, what they need, and how they are asked.
+/// Cases of a document: what they need, their name, the section, and the demand, in the document's words where it is one of
+/// its own; `…` stands for words that are left out.
 macro_rules! cases {
-    ($source:literal; $($needs:ident $name:ident: $demand:literal;)*) => {
+    ($document:literal; $($needs:ident $name:ident $section:literal: $demand:literal;)*) => {
         pub(crate) const CASES: &[$crate::case::Case] = &[$(
             $crate::case::Case {
                 name: stringify!($name),
                 demand: $demand,
-                source: $source,
+                source: concat!($document, " section ", $section),
                 needs: $crate::case::Needs::$needs,
                 ask: $name,
             },

@@ -4,24 +4,25 @@ use crate::case::cases;
 use crate::client::{Answer, Target, ask_plainly};
 use crate::offers::offer;
 
-cases! { "RFC 9725 section 4.3";
-    Whip candidates_are_heard: "adds new ICE candidates: MUST return a \"204 No Content\" response without a body";
-    Whip candidates_bring_no_etag: "MUST NOT include an ETag header in the response";
-    Whip the_end_of_candidates_is_heard: "a=end-of-candidates (RFC 8838 section 8.2)";
-    Whip unknown_candidates_are_left_out: "does not support a candidate transport or cannot resolve: MUST silently discard";
-    Whip another_etag_is_412: "MUST return a \"412 Precondition Failed\" response if they do not match";
-    Whip no_etag_is_428: "no If-Match header: MUST return a \"428 Precondition Required\" response";
-    Whip another_type_of_fragment_is_refused: "a content type different than \"application/trickle-ice-sdpfrag\": 4XX";
-    Whip malformed_fragments_are_refused: "if the SDP fragment is malformed: MUST reject with an appropriate 4XX";
-    Whip ice_begins_anew: "results in an ICE restart: SHALL return a \"200 OK\" with an sdpfrag body";
-    Whip the_new_side_is_told: "containing the new ICE username fragment and password";
-    Whip a_restart_brings_a_new_etag: "MUST contain the new entity-tag corresponding to the new ICE session";
-    Whip the_old_etag_is_412_then: "the entity-tag identifies the ICE session";
-    Whip the_new_etag_holds_then: "candidates of the new ICE session are heard";
-    Whip a_failed_restart_ends_nothing: "MUST NOT terminate the session immediately and keep the existing ICE session";
-    Whip the_same_credentials_restart_nothing: "updated credentials are a restart; the same are none";
-    Whip strangers_tell_no_candidates: "the Authorization header in all HTTP requests to the session";
-    Whip a_session_that_is_none_takes_nothing: "a session URL is of one session";
+cases! { "RFC 9725";
+    Whip candidates_are_heard "4.3.2": "adds new ICE candidates …: MUST return a \"204 No Content\" response without a body";
+    Whip candidates_bring_no_etag "4.3.2": "and MUST NOT include an ETag header in the response";
+    Whip the_end_of_candidates_is_heard "4.3.2": "MUST follow the guidelines of RFC 8840: a=end-of-candidates (RFC 8838 8.2)";
+    Whip unknown_candidates_are_left_out "4.3.2": "MUST silently discard the candidate and continue processing the rest of the request normally";
+    Whip another_etag_is_412 "4.3.1": "a \"412 Precondition Failed\" response for a non-matching entity tag";
+    Whip no_etag_is_428 "4.3.1": "a \"428 Precondition Required\" response for a missing entity tag";
+    Whip another_type_of_fragment_is_refused "4.3.1": "a content type different than \"application/trickle-ice-sdpfrag\" …: MUST reject … with an appropriate 4XX";
+    Whip malformed_fragments_are_refused "4.3.1": "or the SDP fragment is malformed: MUST reject the HTTP PATCH with an appropriate 4XX";
+    Whip ice_begins_anew "4.3.3": "SHALL return a \"200 OK\" with an \"application/trickle-ice-sdpfrag\" body";
+    Whip the_new_side_is_told "4.3.3": "containing the new ICE username fragment and password and a new set of ICE candidates";
+    Whip the_new_side_has_the_same_options "4.3.3": "MUST … include the same 'ice-options,' 'ice-pacing,' and 'ice-lite' attributes as … the SDP offer or answer";
+    Whip a_restart_brings_a_new_etag "4.3.3": "MUST contain the new entity-tag corresponding to the new ICE session in an ETag response header field";
+    Whip the_old_etag_is_412_then "4.3.1": "a \"412 Precondition Failed\" response for a non-matching entity tag";
+    Whip the_new_etag_holds_then "4.3.3": "the new entity-tag corresponding to the new ICE session: its candidates are heard";
+    Whip a_failed_restart_ends_nothing "4.3.3": "MUST NOT terminate the session immediately and keep the existing ICE session";
+    Whip the_same_credentials_restart_nothing "4.3.3": "an updated \"ice-pwd\" and \"ice-ufrag\" … performing an ICE restart: the same are none";
+    Whip strangers_tell_no_candidates "4.7.1": "in all HTTP requests sent to either the WHIP endpoint or session";
+    Whip a_session_that_is_none_takes_nothing "3": "the WHIP resource allocated by the WHIP endpoint for a specific media session";
 }
 
 const SAME: &str = "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n";
@@ -104,6 +105,18 @@ fn the_new_side_is_told(target: &Target) {
     for name in ["a=ice-ufrag:", "a=ice-pwd:"] {
         let (old, new) = (begun.answer.lines(name)[0], answer.lines(name)[0]);
         assert_ne!(old, new);
+    }
+    assert!(!answer.lines("a=candidate:").is_empty());
+}
+
+fn the_new_side_has_the_same_options(target: &Target) {
+    let begun = target.begin(target.whip(), &offer("sendonly"));
+    let answer = target.patch(&begun.url, Some("*"), &restart()).is(200);
+    for name in ["a=ice-options:", "a=ice-pacing:", "a=ice-lite"] {
+        let (mut first, mut now) = (begun.answer.lines(name), answer.lines(name));
+        first.dedup();
+        now.dedup();
+        assert_eq!(first, now);
     }
 }
 

@@ -4,19 +4,19 @@ use crate::case::cases;
 use crate::client::{Target, ask_plainly};
 use crate::offers::offer;
 
-cases! { "RFC 9725 section 4.1 and 4.2";
-    Whip an_endpoint_answers_get_with_nothing: "MUST return a 2XX response with no content when a GET request is received";
-    Whip a_session_answers_get_with_nothing: "the same of sessions";
-    Whip head_is_like_get: "HEAD is GET without content (RFC 9110 section 9.3.2)";
-    Whip options_are_answered: "MUST support OPTIONS requests for Cross-Origin Resource Sharing";
-    Whip options_need_no_token: "in all HTTP requests except the preflight OPTIONS requests for CORS";
-    Whip options_tell_what_is_posted: "the response to OPTIONS SHOULD include Accept-Post with application/sdp";
-    Whip a_session_answers_options: "MUST support OPTIONS at sessions as well";
-    Whip preflights_allow_what_is_needed: "the methods and headers of the protocol are allowed (Fetch section 4.8)";
-    Whip pages_read_the_answer: "Location, ETag and Link can be read by pages (Fetch section 3.3.5)";
-    Own  other_methods_are_405: "other methods are refused with 405 and Allow (RFC 9110 section 15.5.6)";
-    Own  a_session_takes_no_post: "the same of sessions";
-    Own  problems_are_read_by_pages: "refusals can be read by pages as well";
+cases! { "RFC 9725";
+    Whip an_endpoint_answers_get_with_nothing "4.1": "MUST return a 2XX … response with no content when a GET request is received";
+    Whip a_session_answers_get_with_nothing "4.1": "the WHIP endpoints and sessions MUST return a 2XX … response with no content";
+    Whip head_is_like_get "4.1": "HEAD is GET without content (RFC 9110 9.3.2)";
+    Whip options_are_answered "4.2": "The WHIP endpoints MUST support OPTIONS requests for Cross-Origin Resource Sharing (CORS)";
+    Whip options_need_no_token "4.7.1": "except the preflight OPTIONS requests for CORS";
+    Whip options_tell_what_is_posted "4.2": "SHOULD include an \"Accept-Post\" header with a media type value of \"application/sdp\"";
+    Whip a_session_answers_options "4.3.1": "PATCH and DELETE of pages need a preflight at sessions (Fetch 4.8)";
+    Whip preflights_allow_what_is_needed "4.2": "for Cross-Origin Resource Sharing: methods and headers of the protocol are allowed (Fetch 4.8)";
+    Whip pages_read_the_answer "4.2": "for Cross-Origin Resource Sharing: Location, ETag and Link can be read (Fetch 3.3.5)";
+    Own  other_methods_are_405 "4.1": "origin servers: other methods are 405 with Allow (RFC 9110 15.5.6)";
+    Own  a_session_takes_no_post "4.1": "origin servers: other methods are 405 with Allow (RFC 9110 15.5.6)";
+    Own  problems_are_read_by_pages "4.1": "finer-grained error information by a problem statement, which pages can read as well";
 }
 
 const PREFLIGHT: [(&str, &str); 3] = [

@@ -3,22 +3,22 @@
 use crate::case::cases;
 use crate::client::Target;
 
-cases! { "RFC 9725 section 4.2 and 4.4";
-    Whip another_media_type_is_refused: "a content type different than \"application/sdp\": an appropriate 4XX";
-    Whip no_media_type_is_refused: "MUST have a content type of \"application/sdp\"";
-    Whip what_is_no_sdp_is_refused: "if the SDP is malformed, MUST reject with an appropriate 4XX";
-    Whip nothing_is_refused: "contain the SDP offer as the body";
-    Whip offers_to_receive_are_refused: "\"recvonly\" MUST NOT be used";
-    Whip inactive_offers_are_refused: "\"inactive\" MUST NOT be used";
-    Whip two_of_a_kind_are_refused_whole: "MUST NOT have two or more MediaStreamTracks of the same kind; the whole is refused";
-    Whip sections_without_bundle_are_refused: "SHALL support and use max-bundle";
-    Whip unknown_codecs_are_refused_whole: "rejects the POST with 422 or 400, not single m= sections";
-    Whip refused_offers_begin_nothing: "a refused offer leaves no session behind";
-    Whip very_long_offers_are_refused: "an offer is of a size that a server can bear";
-    Own  another_media_type_is_415: "415 Unsupported Media Type (RFC 9110 section 15.5.16)";
-    Own  very_long_offers_are_413: "413 Content Too Large (RFC 9110 section 15.5.14)";
-    Own  what_cannot_be_served_is_422: "422 Unprocessable Content (RFC 9110 section 15.5.21)";
-    Own  simulcast_is_answered_without: "an answer without a=simulcast takes one layer (RFC 8853 section 5.3.2)";
+cases! { "RFC 9725";
+    Whip another_media_type_is_refused "4.2": "a content type different than \"application/sdp\" …: MUST reject the HTTP POST request with an appropriate 4XX";
+    Whip no_media_type_is_refused "4.2": "The HTTP POST request MUST have a content type of \"application/sdp\"";
+    Whip what_is_no_sdp_is_refused "4.2": "or the SDP is malformed: MUST reject the HTTP POST request with an appropriate 4XX";
+    Whip nothing_is_refused "4.2": "and contain the SDP offer as the body";
+    Whip offers_to_receive_are_refused "4.2": "\"inactive\" and \"recvonly\" attributes MUST NOT be used";
+    Whip inactive_offers_are_refused "4.2": "\"inactive\" and \"recvonly\" attributes MUST NOT be used";
+    Whip two_of_a_kind_are_refused_whole "4.4.2": "number of … MediaStreamTracks … not supported: MUST reject … with an \"422 Unprocessable Content\" or \"400 Bad Request\"";
+    Whip sections_without_bundle_are_refused "4.4.1": "Both the WHIP client and the WHIP endpoint SHALL … use \"max-bundle\" policy";
+    Whip unknown_codecs_are_refused_whole "4.4.3": "SHOULD NOT reject individual \"m=\" sections … but reject … with an \"422 …\" or \"400 …\"";
+    Whip refused_offers_begin_nothing "4.4.3": "to prevent having partially successful ingest sessions";
+    Whip very_long_offers_are_refused "5": "HTTP POST flooding and resource exhaustion: an offer is of a size that a server can bear";
+    Own  another_media_type_is_415 "4.2": "an appropriate 4XX is 415 (RFC 9110 15.5.16)";
+    Own  very_long_offers_are_413 "5": "an offer that is too long is 413 (RFC 9110 15.5.14)";
+    Own  what_cannot_be_served_is_422 "4.4.3": "422 (RFC 9110 15.5.21), with a problem statement that names the line";
+    Own  simulcast_is_answered_without "4.8": "Simulcast … MAY be supported: an answer without a=simulcast takes one layer (RFC 8853 5.3.2)";
 }
 
 /// An offer of Opus and VP8.
@@ -72,7 +72,8 @@ fn inactive_offers_are_refused(target: &Target) {
 
 fn two_of_a_kind_are_refused_whole(target: &Target) {
     let twice = offer("sendonly").replace("m=video", "m=audio").replace("96 VP8/90000", "96 opus/48000/2");
-    target.post(target.whip(), &twice).refused();
+    let refused = target.post(target.whip(), &twice);
+    assert!([400, 422].contains(&refused.status), "{}", refused.status);
 }
 
 fn sections_without_bundle_are_refused(target: &Target) {
@@ -80,7 +81,8 @@ fn sections_without_bundle_are_refused(target: &Target) {
 }
 
 fn unknown_codecs_are_refused_whole(target: &Target) {
-    target.post(target.whip(), &offer("sendonly").replace("VP8/90000", "X-NONE/90000")).refused();
+    let refused = target.post(target.whip(), &offer("sendonly").replace("VP8/90000", "X-NONE/90000"));
+    assert!([400, 422].contains(&refused.status), "{}", refused.status);
 }
 
 fn refused_offers_begin_nothing(target: &Target) {

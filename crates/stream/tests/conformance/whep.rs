@@ -4,29 +4,31 @@ use crate::case::cases;
 use crate::client::{Target, ask_plainly};
 use crate::offers::offer;
 
-cases! { "draft-ietf-wish-whep-03 section 4";
-    Whep a_viewer_is_answered_with_201: "return a \"201 Created\" response with a content type of \"application/sdp\"";
-    Whep the_answer_sends: "the WHEP endpoint MUST use \"sendonly\" in the SDP answer";
-    Whep viewers_have_an_etag: "the initial value of the entity-tag MUST be returned in an ETag header field";
-    Whep the_answer_has_one_stream: "all m= sections MUST contain an \"msid\" attribute with the same value";
-    Whep the_answer_names_sources: "sources are told (RFC 5576)";
-    Whep offers_to_send_are_refused: "\"sendonly\" MUST NOT be used";
-    Whep inactive_viewers_are_refused: "\"inactive\" MUST NOT be used";
-    Whep viewers_may_offer_to_send_as_well: "MAY use the \"sendrecv\" attribute instead";
-    Whep viewers_send_sdp: "a content type different than \"application/sdp\" or malformed: an appropriate 4XX";
-    Whep viewers_leave_by_delete: "the WHEP player MUST perform an HTTP DELETE request";
-    Whep viewers_tell_candidates: "204 without a body and without an ETag header; 412 and 428 as in WHIP";
-    Whep viewers_begin_ice_anew: "\"200 OK\" with the new username fragment, password and entity-tag";
-    Whep a_whep_endpoint_answers_get: "MUST return a 2XX response with no content when a GET request is received";
-    Whep a_whep_endpoint_answers_options: "MUST support OPTIONS requests for CORS; Accept-Post SHOULD be there";
-    Whep many_watch: "each viewer has a session of its own";
-    Whep strangers_watch_nothing: "bearer token authentication MUST be supported";
-    Own  nothing_live_is_409: "SHALL return a \"409 Conflict\" with a \"Retry-After\" header";
-    Own  what_cannot_be_played_is_406: "\"406 Not Acceptable\" with an offer of the server's";
-    Own  a_counter_offer_is_answered_by_patch: "the player answers by PATCH with application/sdp: 204";
-    Own  a_counter_offer_is_answered_once: "a session is set up once";
-    Own  a_counter_offer_is_taken_back: "DELETE ends what was not answered";
-    Own  wrong_answers_are_refused: "an answer that breaks the rules is a 4XX, and may be mended";
+cases! { "draft-ietf-wish-whep-03";
+    Whep a_viewer_is_answered_with_201 "4.3.1": "return a \"201 Created\" response with a content type of \"application/sdp\" … and a Location header field";
+    Whep the_answer_sends "4.3.5": "When a WHEP endpoint sends an SDP answer …, it MUST use \"sendonly\" attribute in the SDP answer";
+    Whep viewers_have_an_etag "4.5.1": "The initial value of the entity-tag … MUST be returned in an ETag header field";
+    Whep the_answer_has_one_stream "4.6.2": "all \"m=\" sections MUST contain an \"msid\" attribute with the same value";
+    Whep the_answer_names_sources "4.3.1": "by the JSEP rules for an initial answer: sources are told (RFC 5576)";
+    Whep offers_to_send_are_refused "4.3.5": "The \"inactive\" and \"sendonly\" attributes MUST NOT be used";
+    Whep inactive_viewers_are_refused "4.3.5": "The \"inactive\" and \"sendonly\" attributes MUST NOT be used";
+    Whep viewers_may_offer_to_send_as_well "4.3.5": "MAY use the \"sendrecv\" attribute instead";
+    Whep viewers_send_sdp "4.3.4": "a content type different than \"application/sdp\" or the SDP is malformed: MUST reject … with an appropriate 4xx";
+    Whep viewers_leave_by_delete "4.4": "Upon receiving the HTTP DELETE request, the WHEP session will be removed";
+    Whep viewers_tell_candidates "4.5.2": "MUST return a \"204 No Content\" response without a body and MUST NOT include an ETag header";
+    Whep viewers_begin_ice_anew "4.5.3": "SHALL return a \"200 OK\" with an \"application/trickle-ice-sdpfrag\" body";
+    Whep a_whep_endpoint_answers_get "4.1": "MUST return a 2xx successful response with no content when a GET request is received";
+    Whep a_whep_endpoint_is_found_by_head "4.2": "SHOULD respond with a \"200 OK\" status code and include a Content-Type header field with … application/sdp";
+    Whep head_and_get_say_the_same "4.2": "The HEAD response MUST include the same headers that would be returned in response to a GET request";
+    Whep a_whep_endpoint_answers_options "4.4": "The WHEP endpoints MUST support OPTIONS requests for … CORS; SHOULD include an \"Accept-Post\" header";
+    Whep many_watch "3.1": "the WHEP resource allocated by the WHEP endpoint for a specific media session";
+    Whep strangers_watch_nothing "4.9": "bearer token authentication … MUST be supported by all WHEP entities";
+    Own  nothing_live_is_409 "4.3.8": "SHALL return a \"409 Conflict\" response … with a \"Retry-After\" header indicating the number of seconds";
+    Own  what_cannot_be_played_is_406 "4.3.2": "a \"406 Not Acceptable\" response with … the SDP counter-offer as the body, and a Location header field";
+    Own  a_counter_offer_is_answered_by_patch "4.3.2": "PATCH … \"application/sdp\": The WHEP endpoint MUST return a \"204 No Content\" response";
+    Own  a_counter_offer_is_answered_once "3": "no modifications … can be made after the initial SDP offer/answer exchange";
+    Own  a_counter_offer_is_taken_back "4.4": "DELETE … the WHEP session will be removed, also one that was not answered";
+    Own  wrong_answers_are_refused "4.3.2": "If the SDP is malformed, … MUST reject the HTTP PATCH request with an appropriate 4xx";
 }
 
 fn a_viewer_is_answered_with_201(target: &Target) {
@@ -109,6 +111,17 @@ fn viewers_begin_ice_anew(target: &Target) {
 fn a_whep_endpoint_answers_get(target: &Target) {
     let answer = target.ask("GET", target.whep(), &[], "");
     assert!((200..300).contains(&answer.status) && answer.body.is_empty(), "{}", answer.status);
+}
+
+fn a_whep_endpoint_is_found_by_head(target: &Target) {
+    let answer = target.ask("HEAD", target.whep(), &[], "").is(200);
+    assert_eq!((answer.media_type(), answer.body.as_str()), ("application/sdp", ""));
+}
+
+fn head_and_get_say_the_same(target: &Target) {
+    let of =
+        |method: &str| target.ask(method, target.whep(), &[], "").header("content-type").map(str::to_owned);
+    assert_eq!(of("HEAD"), of("GET"));
 }
 
 fn a_whep_endpoint_answers_options(target: &Target) {

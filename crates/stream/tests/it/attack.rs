@@ -13,7 +13,7 @@ use crate::forward::{PUBLISHED, WATCHED, id, plane, publisher, send_frames, stat
 use crate::peer::{Peer, until};
 
 /// A check as a browser makes it.
-fn check(user: &str, pwd: &str) -> Vec<u8> {
+pub(crate) fn check(user: &str, pwd: &str) -> Vec<u8> {
     let provider = rtc_crypto::default_provider().unwrap();
     let mut message = Message::new();
     message.set_type(BINDING_REQUEST);
@@ -113,10 +113,11 @@ fn a_peer_with_another_certificate_is_not_let_in() {
     plane.publish(session, agreed).unwrap();
     let mut ended = None;
     until("the end", &mut [&mut peer], |_| {
-        ended = ended.or(events.try_recv().ok());
+        ended = ended.take().or(events.try_recv().ok());
         ended.is_some()
     });
-    assert_eq!(ended, Some(Event::Ended(session, EndReason::HandshakeFailed)));
+    let Some(Event::Ended(ended)) = ended else { panic!("{ended:?}") };
+    assert_eq!((ended.session, ended.reason), (session, EndReason::HandshakeFailed));
     assert!(plane.sessions().is_empty());
     plane.stop();
 }

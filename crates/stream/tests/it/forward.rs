@@ -126,9 +126,13 @@ fn forwards(threads: usize) {
     }
     plane.end(source, EndReason::Ended);
     let mut ended: Vec<_> = (0..6).map(|_| events.blocking_recv().unwrap()).collect();
-    assert!(ended.contains(&Event::Ended(source, EndReason::Ended)));
-    ended.retain(|event| matches!(event, Event::Ended(_, EndReason::SourceEnded)));
+    let is = |event: &Event, reason| matches!(event, Event::Ended(ended) if ended.reason == reason);
+    assert!(is(&ended[0], EndReason::Ended));
+    ended.retain(|event| is(event, EndReason::SourceEnded));
     assert_eq!(ended.len(), 5);
+    viewers.push(publisher);
+    let mut all: Vec<&mut Peer> = viewers.iter_mut().collect();
+    until("goodbye", &mut all, |all| all.iter().all(|peer| peer.closed));
     plane.stop();
 }
 

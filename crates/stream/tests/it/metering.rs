@@ -7,11 +7,12 @@ use str0m::media::Direction;
 use veza_core::{Caller, TenantTx};
 use veza_jobs::topic::{self, ExchangeKind, NewExchange};
 use veza_stream::session::SessionsOf;
-use veza_stream::{ChannelId, Error, StreamConfig, Streams, Watched};
+use veza_stream::{ChannelId, Error, SessionId, StreamConfig, Streams, Watched};
 use veza_testing::{DbTest, db_test};
 
 use crate::peer::{Peer, until};
 use crate::rig::{config, create, new, node_with, offer, sessions};
+use crate::whole::{mids, number};
 
 /// A publisher and a viewer that are there, also as the database has it.
 async fn both(t: &DbTest, streams: &Streams, alice: &Caller, id: ChannelId) -> (Peer, Peer) {
@@ -31,6 +32,63 @@ async fn both(t: &DbTest, streams: &Streams, alice: &Caller, id: ChannelId) -> (
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("it was not written down that both came");
+}
+
+/// Waits until all that a peer has sent was heard.
+async fn heard(streams: &Streams, session: SessionId, peer: &Peer) {
+    for _ in 0..1_000 {
+        let stats = streams.plane().unwrap().stats(session).await.unwrap();
+        if stats.bytes_received == peer.bytes_out {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{session} was not heard to the end");
+}
+
+#[db_test]
+async fn bytes_are_metered_to_the_last_packet(t: DbTest) {
+    let alice = &t.alice.caller;
+    let id = create(&t.db, alice, new("one")).await.unwrap().id;
+    let (streams, tasks) = node_with(&t.db, config());
+    let (mut sender, pending, offer) = Peer::offering(Direction::SendOnly);
+    let published = streams.publish(&alice.permit().unwrap(), None, id, &offer).await.unwrap();
+    sender.answered(pending, &published.answer);
+    let (mut receiver, pending, theirs) = Peer::offering(Direction::RecvOnly);
+    let watched = streams.watch(&alice.permit().unwrap(), None, id, &theirs).await.unwrap();
+    let Watched::Started(watched) = watched else { panic!("{watched:?}") };
+    receiver.answered(pending, &watched.answer);
+    until("both connections", &mut [&mut sender, &mut receiver], |all| all.iter().all(|peer| peer.connected));
+    let (sound, mid) = (number(&published.answer, "opus"), mids(&offer).remove(0));
+    for index in 0..500 {
+        sender.say(&mid, sound, index, &[7; 300]);
+        receiver.turn();
+    }
+    until("the sound", &mut [&mut sender, &mut receiver], |all| all[1].packets.len() >= 300);
+    // Both are silent from now on, and the one ends by its tenant's word, the other with the process.
+    heard(&streams, watched.id, &receiver).await;
+    heard(&streams, published.id, &sender).await;
+    let told = receiver.bytes_out;
+    streams.end_session(&alice.permit().unwrap(), id, watched.id).await.unwrap();
+    receiver.listen();
+    assert!(tasks.stop(Duration::from_secs(10)).await);
+    sender.listen();
+    let ended = sessions(&t.db, alice, id, SessionsOf::Ever).await;
+    for (session, peer, out) in [(watched.id, &receiver, told), (published.id, &sender, sender.bytes_out)] {
+        let row = ended.iter().find(|row| row.id == session).unwrap();
+        assert!(row.ended_at.is_some());
+        let counted = (u64::try_from(row.received_bytes).unwrap(), u64::try_from(row.sent_bytes).unwrap());
+        assert_eq!(counted, (out, peer.bytes_in), "{:?}", row.kind);
+    }
+    let mut superuser = t.database.superuser();
+    let mut used = |kind: &str| {
+        superuser.count(&format!(
+            "SELECT coalesce(sum(quantity), 0)::bigint FROM core.usage_events WHERE kind = 'stream.{kind}'"
+        ))
+    };
+    let of = |count: u64| i64::try_from(count).unwrap();
+    assert_eq!(used("received_bytes"), of(told + sender.bytes_out));
+    assert_eq!(used("sent_bytes"), of(receiver.bytes_in + sender.bytes_in));
 }
 
 #[db_test(clock = "manual")]

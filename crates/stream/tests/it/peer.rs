@@ -25,6 +25,8 @@ pub(crate) struct Peer {
     socket: UdpSocket,
     address: SocketAddr,
     pub(crate) connected: bool,
+    /// The plane said goodbye.
+    pub(crate) closed: bool,
     pub(crate) packets: Vec<RtpPacket>,
     pub(crate) keyframe_requests: usize,
     /// Which packets of media that come are lost, and which that go.
@@ -32,6 +34,9 @@ pub(crate) struct Peer {
     pub(crate) loses_sent: fn(usize) -> bool,
     received: usize,
     sent: usize,
+    /// Bytes of all datagrams that came and went.
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
     server: SocketAddr,
     /// A bad road there, and one back.
     pub(crate) roads: Option<[Road; 2]>,
@@ -185,12 +190,15 @@ impl Peer {
             address: socket.local_addr().unwrap(),
             socket,
             connected: false,
+            closed: false,
             packets: Vec::new(),
             keyframe_requests: 0,
             loses: |_| false,
             loses_sent: |_| false,
             received: 0,
             sent: 0,
+            bytes_in: 0,
+            bytes_out: 0,
             roads: None,
             connection: None,
             server,
@@ -215,16 +223,27 @@ impl Peer {
         self.turn();
     }
 
+    /// Counts what has come, and answers nothing.
+    pub(crate) fn listen(&mut self) {
+        let mut buffer = [0; 2_048];
+        while let Ok((length, _)) = self.socket.recv_from(&mut buffer) {
+            self.bytes_in += u64::try_from(length).unwrap();
+        }
+    }
+
     /// Does what there is to do, without waiting.
     pub(crate) fn turn(&mut self) {
         self.drain();
         let mut buffer = [0; 2_048];
         loop {
             match self.socket.recv_from(&mut buffer) {
-                Ok((length, source)) => match &mut self.roads {
-                    Some([_, back]) => back.send(&buffer[..length]),
-                    None => self.take(&buffer[..length], source),
-                },
+                Ok((length, source)) => {
+                    self.bytes_in += u64::try_from(length).unwrap();
+                    match &mut self.roads {
+                        Some([_, back]) => back.send(&buffer[..length]),
+                        None => self.take(&buffer[..length], source),
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => panic!("{error}"),
             }
@@ -269,6 +288,7 @@ impl Peer {
         if let Some([there, _]) = &mut self.roads {
             return there.send(datagram);
         }
+        self.bytes_out += u64::try_from(datagram.len()).unwrap();
         self.socket.send_to(datagram, destination).unwrap();
     }
 
@@ -289,6 +309,7 @@ impl Peer {
                 Output::Timeout(_) => return,
                 Output::Transmit(transmit) => self.transmit(&transmit.contents, transmit.destination),
                 Output::Event(Event::Connected) => self.connected = true,
+                Output::Event(Event::Closed) => self.closed = true,
                 Output::Event(Event::RtpPacket(packet)) => self.packets.push(packet),
                 Output::Event(Event::KeyframeRequest(_)) => self.keyframe_requests += 1,
                 Output::Event(_) => {}

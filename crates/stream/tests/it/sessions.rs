@@ -158,6 +158,27 @@ async fn refused_offers_begin_nothing(t: TenantTest) {
     panic!("a session of the data plane goes on");
 }
 
+/// Who watches stays, and is let go with the one who took over.
+#[tenant_test]
+async fn viewers_stay_when_a_publisher_is_taken_over(t: TenantTest) {
+    let alice = &t.alice.caller;
+    let id = create(&t.db, alice, NewChannel { take_over: true, ..new("one") }).await.unwrap().id;
+    let (streams, _tasks) = node(&t.db);
+    let first = publish(&streams, alice, id).await.unwrap();
+    let viewer = watch(&streams, alice, id).await.unwrap();
+    let second = publish(&streams, alice, id).await.unwrap();
+    assert_eq!(ended(&t, alice, id, first.id).await.end_reason.as_deref(), Some("taken_over"));
+    let now = sessions(&t.db, alice, id, SessionsOf::Now).await;
+    let mut ids: Vec<_> = now.iter().map(|session| session.id).collect();
+    ids.sort();
+    assert_eq!(ids, [viewer.id, second.id]);
+    let h264 = offer("sendonly").replace("VP8/90000", "H264/90000");
+    let third = streams.publish(&alice.permit().unwrap(), None, id, &h264).await.unwrap();
+    assert_eq!(ended(&t, alice, id, viewer.id).await.end_reason.as_deref(), Some("source_changed"));
+    streams.end_session(&alice.permit().unwrap(), id, third.id).await.unwrap();
+    assert!(sessions(&t.db, alice, id, SessionsOf::Now).await.is_empty());
+}
+
 /// A removed channel, and ended tokens, end what goes on.
 #[tenant_test]
 async fn who_loses_the_right_is_cut(t: TenantTest) {

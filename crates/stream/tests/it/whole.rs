@@ -27,12 +27,12 @@ async fn viewer(streams: &Streams, caller: &Caller, id: ChannelId) -> Peer {
 }
 
 /// The number that an answer has for a codec.
-fn number(answer: &str, codec: &str) -> u8 {
+pub(crate) fn number(answer: &str, codec: &str) -> u8 {
     let line = answer.lines().find(|line| line.starts_with("a=rtpmap:") && line.contains(codec)).unwrap();
     line.trim_start_matches("a=rtpmap:").split(' ').next().unwrap().parse().unwrap()
 }
 
-fn mids(offer: &str) -> Vec<String> {
+pub(crate) fn mids(offer: &str) -> Vec<String> {
     offer.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(str::to_owned).collect()
 }
 

@@ -1,5 +1,6 @@
 //! A shard's thread: it waits for sockets, messages and the time, and hands them over.
 
+mod frame;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -18,13 +19,14 @@ use mio::{Events, Poll, Token, Waker};
 use self::tcp::Tcp;
 use self::udp::{Reader, Udp};
 use super::PlaneError;
+use super::load::{Load, Window, Workload};
 use super::message::Message;
 use super::route::{Route, Sink};
 use super::shard::{Shard, Tell};
 use crate::ice::Protocol;
 
 pub(super) use self::tcp::listen as listen_tcp;
-pub(super) use self::udp::listen as listen_udp;
+pub(super) use self::udp::{KERNEL_BUFFER, listen as listen_udp, smaller};
 
 /// Messages that may wait and may be lost: those that find no room are dropped.
 const WAITING: usize = 8_192;
@@ -104,22 +106,29 @@ impl Driver {
         shard: Shard,
         number: usize,
         clock: fn() -> Instant,
+        load: Arc<Load>,
     ) -> Result<JoinHandle<()>, PlaneError> {
         let run = move || {
             pin(number);
-            self.run(shard, clock);
+            self.run(shard, clock, |window| tell(number, window, &load));
         };
         let name = format!("veza-stream-{number}");
         std::thread::Builder::new().name(name).spawn(run).map_err(PlaneError::Thread)
     }
 
-    fn run(mut self, mut shard: Shard, clock: fn() -> Instant) {
+    fn run(mut self, mut shard: Shard, clock: fn() -> Instant, tell: impl Fn(Window)) {
         let mut events = Events::with_capacity(256);
         let mut busy = false;
+        let mut load = Workload::new(clock());
         while !shard.is_stopped() {
-            let turn = AssertUnwindSafe(|| self.turn(&mut shard, &mut events, busy, clock));
+            let turn = AssertUnwindSafe(|| self.turn(&mut shard, &mut events, busy, clock, &mut load));
             match std::panic::catch_unwind(turn) {
-                Ok(Ok(more)) => busy = more,
+                Ok(Ok((more, window))) => {
+                    busy = more;
+                    if let Some(window) = window {
+                        tell(window);
+                    }
+                }
                 Ok(Err(error)) => {
                     tracing::error!(%error, "the media thread cannot wait for its sockets");
                     return;
@@ -135,28 +144,31 @@ impl Driver {
         }
     }
 
-    /// Waits for something to do, unless there is, and does it. Answers whether there is more.
+    /// Waits for something to do, unless there is, and does it. Answers whether there is more, and a window of `load` that is over.
     fn turn(
         &mut self,
         shard: &mut Shard,
         events: &mut Events,
         busy: bool,
         clock: fn() -> Instant,
-    ) -> io::Result<bool> {
-        let wait = shard.next_tick().saturating_duration_since(clock());
+        load: &mut Workload,
+    ) -> io::Result<(bool, Option<Window>)> {
+        let before = clock();
+        let wait = shard.next_tick().saturating_duration_since(before);
         let wait = if busy { std::time::Duration::ZERO } else { wait };
         match self.poll.poll(events, Some(wait)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Ok(()) | Err(_) => {}
         }
         let now = clock();
+        let window = load.waited(before, now);
         self.note(events, now);
         for message in self.receiver.try_iter().chain(self.lossy.try_iter().take(WAITING)) {
             shard.take(message, now, &mut self.sockets);
         }
         let more = self.receive(shard, clock);
         shard.tick(clock(), &mut self.sockets);
-        Ok(more)
+        Ok((more, window))
     }
 
     /// Notes which sockets have something to read or room to write.
@@ -212,6 +224,23 @@ impl Sink for Sockets {
 
     fn max_segments(&self) -> usize {
         self.udp.iter().map(Udp::max_segments).min().unwrap_or(1)
+    }
+}
+
+/// Tells how much a thread worked in a window of time.
+fn tell(number: usize, window: Window, load: &Load) {
+    metrics::gauge!("veza_stream_thread_busy_ratio", "thread" => number.to_string())
+        .set(f64::from(window.busy) / 100.0);
+    let Some(too_much) = window.changed else { return };
+    load.set(number, too_much);
+    if too_much {
+        tracing::warn!(
+            thread = number,
+            busy = window.busy,
+            "a media thread has no time left; new viewers are refused"
+        );
+    } else {
+        tracing::info!(thread = number, busy = window.busy, "the media thread has time again");
     }
 }
 

@@ -10,6 +10,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
 
+use super::frame::{Frame, frame};
 use super::{CONNECTIONS, LISTENERS};
 use crate::ice::Protocol;
 use crate::plane::PlaneError;
@@ -263,25 +264,27 @@ impl Connection {
         self.heard = now;
         self.unread.extend(buffer.get(..read).unwrap_or_default());
         let mut begin = 0;
-        while let Some((packet, next)) = packet(&self.unread, begin) {
-            if packet.is_empty() {
-                return Look::Gone;
+        loop {
+            match frame(self.unread.get(begin..).unwrap_or_default()) {
+                Frame::Whole([]) => return refused("malformed"),
+                Frame::Whole(packet) => {
+                    take(packet);
+                    begin += 2 + packet.len();
+                }
+                Frame::Part => break,
+                Frame::TooLong => return refused("oversize"),
             }
-            take(packet);
-            begin = next;
         }
         self.unread.drain(..begin);
         // Who is not known may send checks, and nothing else.
         if !self.is_peer && (self.unread.len() > LONGEST_CHECK || begin > 4 * LONGEST_CHECK) {
-            return Look::Gone;
+            return refused("stranger");
         }
         Look::More
     }
 }
 
-/// The packet that begins at `begin`, behind its length of two bytes, and where the next begins.
-fn packet(bytes: &[u8], begin: usize) -> Option<(&[u8], usize)> {
-    let (length, rest) = bytes.get(begin..)?.split_first_chunk::<2>()?;
-    let length = usize::from(u16::from_be_bytes(*length));
-    Some((rest.get(..length)?, begin + 2 + length))
+fn refused(reason: &'static str) -> Look {
+    metrics::counter!("veza_stream_refused_packets_total", "reason" => reason).increment(1);
+    Look::Gone
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
+use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, Type};
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ const TURNS: usize = 16;
 const BUFFERS: usize = 8;
 const BUFFER: usize = 64 * 1024;
 /// What the system may keep for us.
-const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
+pub(crate) const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 
 /// A socket that other threads may share the address of.
 pub(crate) fn listen(address: SocketAddr) -> Result<UdpSocket, PlaneError> {
@@ -31,9 +31,36 @@ pub(crate) fn listen(address: SocketAddr) -> Result<UdpSocket, PlaneError> {
         }
         socket.set_reuse_port(true)?;
         socket.bind(&address.into())?;
+        // Where the system allows less it takes what it allows.
+        let _less = socket.set_recv_buffer_size(KERNEL_BUFFER);
+        let _less = socket.set_send_buffer_size(KERNEL_BUFFER);
         Ok(socket.into())
     };
     open().map_err(|source| PlaneError::Listen { address, source })
+}
+
+/// A buffer of the system's that is smaller than was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Smaller {
+    /// What raises the limit.
+    pub(crate) sysctl: &'static str,
+    /// Bytes that it holds.
+    pub(crate) granted: usize,
+}
+
+/// Which buffers of a socket are smaller than `asked` bytes.
+pub(crate) fn smaller(socket: &UdpSocket, asked: usize) -> Vec<Smaller> {
+    let socket = SockRef::from(socket);
+    // Linux tells twice the size, as it counts what it needs itself (socket(7)).
+    let of = |sysctl, size: io::Result<usize>| {
+        let granted = size.ok()? / 2;
+        (granted < asked).then_some(Smaller { sysctl, granted })
+    };
+    let sizes = [
+        of("net.core.rmem_max", socket.recv_buffer_size()),
+        of("net.core.wmem_max", socket.send_buffer_size()),
+    ];
+    sizes.into_iter().flatten().collect()
 }
 
 /// A socket to send datagrams with.
@@ -58,9 +85,6 @@ impl Udp {
     /// Takes a socket in.
     pub(super) fn new(socket: UdpSocket, registry: &Registry, token: Token) -> io::Result<(Self, Reader)> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        // Where the system allows less it takes what it allows.
-        let _less = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
-        let _less = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
         let reader = socket.try_clone()?;
         let reader = Reader {
@@ -138,5 +162,25 @@ impl Reader {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_does_not_grant_is_seen() {
+        let socket = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let reference = SockRef::from(&socket);
+        // Every system grants so little,
+        reference.set_recv_buffer_size(64 * 1024).unwrap();
+        reference.set_send_buffer_size(32 * 1024).unwrap();
+        assert_eq!(smaller(&socket, 32 * 1024), []);
+        let receive = Smaller { sysctl: "net.core.rmem_max", granted: 64 * 1024 };
+        let send = Smaller { sysctl: "net.core.wmem_max", granted: 32 * 1024 };
+        assert_eq!(smaller(&socket, 64 * 1024), [send]);
+        // and none so much.
+        assert_eq!(smaller(&socket, usize::MAX), [receive, send]);
     }
 }

@@ -69,8 +69,10 @@ impl Shard {
         if !self.claim(route, Target::Here(at), now) {
             return refused("taken");
         }
-        answer(&route, &succeed(&binding, route.remote, &pwd), sink);
+        let success = succeed(&binding, route.remote, &pwd);
+        answer(&route, &success, sink);
         let Some(session) = self.sessions.get_mut(at) else { return };
+        session.checked(bytes.len(), success.len());
         if let Some(forgotten) = session.validate(route, binding.nominates, now) {
             self.routes.remove(&forgotten);
         }
@@ -80,9 +82,9 @@ impl Shard {
     /// Asks a peer that wants to move whether it is there.
     fn question(&mut self, at: usize, now: Instant, sink: &mut impl Sink) {
         let Self { sessions, around, .. } = self;
-        let question =
-            sessions.get_mut(at).and_then(|it| it.question(now, || veza_core::bytes(&*around.random)));
-        if let Some((route, bytes)) = question {
+        let Some(session) = sessions.get_mut(at) else { return };
+        if let Some((route, bytes)) = session.question(now, || veza_core::bytes(&*around.random)) {
+            session.told(bytes.len());
             sink.send(&route, bytes.len(), &bytes);
         }
     }
@@ -92,6 +94,7 @@ impl Shard {
         match self.routes.get(&route).copied() {
             Some(Target::Here(at)) => {
                 if let Some(session) = self.sessions.get_mut(at) {
+                    session.checked(bytes.len(), 0);
                     session.answered(route, bytes, now);
                 }
             }
@@ -138,7 +141,7 @@ impl Shard {
             local.ufrag == binding.to && remote.ufrag == binding.from && binding.is_signed_with(&local.pwd)
         };
         match self.around.registry.named(binding.to, self.number, is_signed) {
-            Named::Yours(session, published) => self.adopt(*session, published, now).ok_or(None),
+            Named::Yours(session) => self.adopt(*session, now).ok_or(None),
             Named::Here(session) => self.ids.get(&session).copied().ok_or(None),
             Named::Elsewhere(shard) => Err(Some(shard)),
             Named::Nobody => Err(None),

@@ -2,18 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::{HOLDS, Shard, Target};
 use crate::agreed::Credentials;
 use crate::dtls::Outcome;
 use crate::id::SessionId;
 use crate::plane::egress::Egress;
-use crate::plane::event::{EndReason, Event};
+use crate::plane::event::{EndReason, Ended, Event};
 use crate::plane::message::Message;
 use crate::plane::publisher::Publisher;
-use crate::plane::registry::{NewRole, NewSession, Published, Withdrawn};
+use crate::plane::registry::{NewRole, NewSession, Withdrawn};
 use crate::plane::route::Sink;
 use crate::plane::session::{Role, Session};
-use crate::plane::source::Source;
+use crate::plane::stats::SessionStats;
 use crate::plane::viewer::Viewer;
 use crate::record::Tapped;
 
@@ -24,26 +26,19 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 
 impl Shard {
     /// Takes a session whose peer has come to this shard. Nothing is taken when what it watches is gone.
-    pub(super) fn adopt(
-        &mut self,
-        new: NewSession,
-        published: Option<Published>,
-        now: Instant,
-    ) -> Option<usize> {
+    pub(super) fn adopt(&mut self, new: NewSession, now: Instant) -> Option<usize> {
         let NewSession { id, agreed, role } = new;
         let role = match role {
-            NewRole::Publish => {
-                let codecs: Vec<_> = agreed.tracks.iter().map(|track| track.codec).collect();
-                let source = self.sources.insert(Source::new(id, self.number, &codecs));
-                self.source_ids.insert(id, source);
+            NewRole::Publish(awaiting) => {
+                let source = self.receive(id, &agreed.tracks, awaiting);
                 self.publishers += 1;
                 let own = u32::from_be_bytes(self.random());
                 Role::Publisher(Box::new(Publisher::new(source, agreed.tracks, own, now)))
             }
             NewRole::Watch(watched, of) => {
-                let Some(source) = self.mirror(watched, published) else {
+                let Some(source) = self.mirror(watched) else {
                     self.around.registry.remove(id);
-                    self.tell_event(Event::Ended(id, EndReason::SourceEnded));
+                    self.tell_end(id, EndReason::SourceEnded, SessionStats::default());
                     return None;
                 };
                 if let Some(source) = self.sources.get_mut(source) {
@@ -59,19 +54,11 @@ impl Shard {
         let at = self.sessions.insert(session);
         self.ids.insert(id, at);
         self.names.insert(name, at);
-        Some(at)
-    }
-
-    /// Where what `watched` publishes stands on this shard; it is got from its own shard from now on if it is another.
-    fn mirror(&mut self, watched: SessionId, published: Option<Published>) -> Option<usize> {
-        if let Some(source) = self.source_ids.get(&watched) {
-            return Some(*source);
+        // Who waits for it needs one to begin with.
+        if self.source(id).is_some_and(|source| source.viewers > 0 || !source.shards.is_empty()) {
+            self.want_keyframes(id);
         }
-        let published = published.filter(|published| published.shard != self.number)?;
-        let source = self.sources.insert(Source::new(watched, published.shard, &published.codecs));
-        self.source_ids.insert(watched, source);
-        (self.around.tell)(published.shard, Message::Subscribe(watched, self.number));
-        Some(source)
+        Some(at)
     }
 
     /// Another shard has viewers of what is published here, or was.
@@ -101,8 +88,9 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(at) else { return };
         match outcome {
             Outcome::Datagram(bytes) => {
-                if let Some(route) = &session.nominated {
-                    sink.send(route, bytes.len(), &bytes);
+                if let Some(route) = session.nominated {
+                    session.told(bytes.len());
+                    sink.send(&route, bytes.len(), &bytes);
                 }
             }
             Outcome::Done(_) if session.is_connected() => {}
@@ -112,16 +100,21 @@ impl Shard {
                 self.tell_event(Event::Connected(id));
                 self.begin(at, now, sink);
             }
-            Outcome::Done(_) | Outcome::Failed => self.end_session(id, EndReason::HandshakeFailed, sink),
-            Outcome::Closed => self.end_session(id, EndReason::Closed, sink),
+            Outcome::Done(_) | Outcome::Failed => {
+                self.end_session(id, EndReason::HandshakeFailed, sink);
+            }
+            Outcome::Closed => {
+                self.end_session(id, EndReason::Closed, sink);
+            }
         }
     }
 
     /// Ends sessions that have not been heard for too long.
     pub(super) fn sweep(&mut self, now: Instant, sink: &mut impl Sink) {
         if self.number == 0 {
-            for session in self.around.registry.expire(now) {
-                self.tell_event(Event::Ended(session, EndReason::NeverConnected));
+            for (session, awaiting) in self.around.registry.expire(now) {
+                self.dismiss(session, &awaiting);
+                self.tell_end(session, EndReason::NeverConnected, SessionStats::default());
             }
         }
         self.routes.retain(|_, target| match target {
@@ -142,19 +135,49 @@ impl Shard {
         }
     }
 
-    /// Ends a session, and with a publisher's all that watch it.
-    pub(super) fn end_session(&mut self, id: SessionId, reason: EndReason, sink: &mut impl Sink) {
+    /// Ends a session wherever it is, and tells who asks what was counted of it.
+    pub(super) fn end_asked(
+        &mut self,
+        id: SessionId,
+        reason: EndReason,
+        answer: Option<oneshot::Sender<SessionStats>>,
+        sink: &mut impl Sink,
+    ) {
+        // Its peer may have come to another shard meanwhile.
+        let elsewhere = self.around.registry.shard_of(id).filter(|shard| *shard != self.number);
+        if let Some(shard) = elsewhere.filter(|_| !self.ids.contains_key(&id)) {
+            (self.around.tell)(shard, Message::End(id, reason, answer));
+            return;
+        }
+        let stats = self.end_session(id, reason, sink);
+        if let Some((answer, stats)) = answer.zip(stats) {
+            // Who asked may have gone.
+            let _gone = answer.send(stats);
+        }
+    }
+
+    /// Ends a session, and with a publisher's all that watch it. Gives what was counted of it, if it was there.
+    pub(super) fn end_session(
+        &mut self,
+        id: SessionId,
+        reason: EndReason,
+        sink: &mut impl Sink,
+    ) -> Option<SessionStats> {
         let Some(at) = self.ids.remove(&id) else {
             match self.around.registry.withdraw(id) {
-                Withdrawn::Yes => self.tell_event(Event::Ended(id, reason)),
+                Withdrawn::Yes(awaiting) => {
+                    self.dismiss(id, &awaiting);
+                    self.tell_end(id, reason, SessionStats::default());
+                    return Some(SessionStats::default());
+                }
                 Withdrawn::Came(shard) if shard != self.number => {
-                    (self.around.tell)(shard, Message::End(id, reason));
+                    (self.around.tell)(shard, Message::End(id, reason, None));
                 }
                 Withdrawn::Came(_) | Withdrawn::Unknown => {}
             }
-            return;
+            return None;
         };
-        let Some(session) = self.sessions.try_remove(at) else { return };
+        let mut session = self.sessions.try_remove(at)?;
         for name in
             [Some(&session.local), session.next.as_ref().map(|(local, _)| local)].into_iter().flatten()
         {
@@ -166,16 +189,26 @@ impl Shard {
             }
         }
         self.around.registry.remove(id);
-        if session.is_connected() || session.nominated.is_some() {
-            self.around.handshaker.end(self.number, id);
+        self.around.handshaker.end(id);
+        if !matches!(reason, EndReason::Closed | EndReason::ConsentExpired) {
+            session.say_goodbye(sink);
         }
-        self.tell_event(Event::Ended(id, reason));
+        let stats = session.stats();
+        self.tell_end(id, reason, stats.clone());
         match session.role {
             Role::Publisher(_) => {
                 self.publishers -= 1;
                 self.end_source(id, sink);
             }
             Role::Viewer(viewer) => self.leave(viewer.source, at),
+        }
+        Some(stats)
+    }
+
+    /// Tells shards on which viewers wait for what nobody publishes.
+    fn dismiss(&self, session: SessionId, awaiting: &[usize]) {
+        for shard in awaiting {
+            (self.around.tell)(*shard, Message::SourceEnded(session));
         }
     }
 
@@ -226,14 +259,20 @@ impl Shard {
     pub(crate) fn replaced(self, now: Instant) -> Self {
         let Self { number, around, .. } = self;
         for session in around.registry.remove_from(number) {
-            around.handshaker.end(number, session);
+            around.handshaker.end(session);
             for shard in (0..around.shards).filter(|shard| *shard != number) {
                 (around.tell)(shard, Message::SourceEnded(session));
             }
+            // What was counted is lost with it.
+            let ended = Ended { session, reason: EndReason::Failed, stats: SessionStats::default() };
             // Nobody listens when the process ends.
-            let _unheard = around.events.send(Event::Ended(session, EndReason::Failed));
+            let _unheard = around.events.send(Event::Ended(ended));
         }
         Self::new(number, around, now)
+    }
+
+    fn tell_end(&self, session: SessionId, reason: EndReason, stats: SessionStats) {
+        self.tell_event(Event::Ended(Ended { session, reason, stats }));
     }
 
     fn tell_event(&self, event: Event) {

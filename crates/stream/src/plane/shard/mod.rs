@@ -4,6 +4,7 @@ mod datagram;
 mod forward;
 mod lifecycle;
 mod reports;
+mod succession;
 #[cfg(test)]
 mod tests;
 
@@ -149,7 +150,9 @@ impl Shard {
     /// Takes what it is told.
     pub(crate) fn take(&mut self, message: Message, now: Instant, sink: &mut impl Sink) {
         match message {
-            Message::End(session, reason) => self.end_session(session, reason, sink),
+            Message::End(session, reason, answer) => self.end_asked(session, reason, answer, sink),
+            Message::TakeOver(old, new, tracks) => self.take_over(old, new, &tracks, now, sink),
+            Message::Arrived(session, shard) => self.arrived(session, shard),
             Message::Stats(session, answer) => {
                 if let Some(session) = self.session(session) {
                     // Who asked may have gone.

@@ -148,7 +148,7 @@ impl Shard {
         let Some(session) = sessions.get_mut(viewer) else { return };
         let Role::Viewer(watched) = &mut session.role else { return };
         let Some(source) = sources.get(watched.source) else { return };
-        for egress in &mut watched.tracks {
+        for egress in watched.tracks.iter_mut().filter(|egress| !egress.is_left()) {
             if let Some(reading) = source.tracks.get(egress.of).and_then(|track| track.clock) {
                 egress.report(compound, reading, now);
             }

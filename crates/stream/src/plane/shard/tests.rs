@@ -17,7 +17,7 @@ use crate::id::SessionId;
 use crate::plane::message::Message;
 use crate::plane::registry::{NewRole, NewSession, Registry};
 use crate::plane::route::{Route, Sink};
-use crate::plane::{EndReason, Event};
+use crate::plane::{EndReason, Event, PlaneConfig};
 use crate::srtp::Profile;
 
 /// Two shards, and what they told each other and the world.
@@ -49,7 +49,10 @@ impl Rig {
         let now = Instant::now();
         let handshakes = Handshakes::new(&OwnCertificate::generate().unwrap()).unwrap();
         let (handshaker, _thread) = Handshaker::start(handshakes, Instant::now, |_, _, _| {}).unwrap();
-        let (registry, told) = (Arc::new(Registry::new(100)), Arc::new(Mutex::new(Vec::new())));
+        let (registry, told) = (
+            Arc::new(Registry::new(&PlaneConfig::default(), Arc::default())),
+            Arc::new(Mutex::new(Vec::new())),
+        );
         let (sender, events) = unbounded_channel();
         let shard = |number| {
             let told = Arc::clone(&told);
@@ -79,7 +82,7 @@ impl Rig {
             fingerprints: vec![Fingerprint([0; 32])],
             tracks: Vec::new(),
         };
-        let session = NewSession { id, agreed, role: NewRole::Publish };
+        let session = NewSession { id, agreed, role: NewRole::Publish(Vec::new()) };
         self.registry.add(session, self.now + Duration::from_secs(30)).unwrap();
         id
     }
@@ -94,6 +97,14 @@ impl Rig {
         let mut sent = Sent::default();
         self.shards[shard].datagram(self.now, from, &mut bytes.to_vec(), &mut sent);
         sent.0
+    }
+
+    /// Which session the next event says has ended, and why.
+    fn ended(&mut self) -> Option<(SessionId, EndReason)> {
+        match self.events.try_recv() {
+            Ok(Event::Ended(ended)) => Some((ended.session, ended.reason)),
+            _ => None,
+        }
     }
 
     fn told(&self) -> Vec<(usize, Message)> {
@@ -112,14 +123,17 @@ fn an_end_finds_the_session_whose_peer_has_just_come() {
     let id = rig.expect("a");
     assert!(rig.check(1, "a", "password of a", from(1)));
     // Who ended it had still seen it wait, and so told the first shard.
-    rig.shards[0].take(Message::End(id, EndReason::Ended), rig.now, &mut Sent::default());
+    rig.shards[0].take(Message::End(id, EndReason::Ended, None), rig.now, &mut Sent::default());
     let told = rig.told();
-    assert!(matches!(told.as_slice(), [(1, Message::End(to, EndReason::Ended))] if *to == id), "{told:?}");
+    assert!(
+        matches!(told.as_slice(), [(1, Message::End(to, EndReason::Ended, None))] if *to == id),
+        "{told:?}"
+    );
     assert!(rig.events.try_recv().is_err(), "it has not ended yet");
     for (shard, message) in told {
         rig.shards[shard].take(message, rig.now, &mut Sent::default());
     }
-    assert_eq!(rig.events.try_recv().unwrap(), Event::Ended(id, EndReason::Ended));
+    assert_eq!(rig.ended(), Some((id, EndReason::Ended)));
     assert!(rig.registry.all().is_empty());
 }
 
@@ -183,7 +197,7 @@ fn a_shard_that_panicked_ends_its_sessions_and_no_others() {
     let now = rig.now;
     let broken = rig.shards.remove(0);
     rig.shards.insert(0, broken.replaced(now));
-    assert_eq!(rig.events.try_recv().unwrap(), Event::Ended(lost, EndReason::Failed));
+    assert_eq!(rig.ended(), Some((lost, EndReason::Failed)));
     assert!(rig.events.try_recv().is_err());
     assert!(matches!(rig.told().as_slice(), [(1, Message::SourceEnded(id))] if *id == lost));
     let left = rig.registry.all();
@@ -202,7 +216,8 @@ fn media_goes_where_a_peer_shows_to_be() {
     assert!(rig.shards[0].session(id).unwrap().secure(&Handshaken {
         profile: Profile::Aes128Gcm,
         material,
-        fingerprint
+        fingerprint,
+        goodbye: bytes::Bytes::new(),
     }));
     let goes_to = |rig: &mut Rig| rig.shards[0].session(id).unwrap().line.as_ref().unwrap().route;
     // It nominates an address that may be anybody's.

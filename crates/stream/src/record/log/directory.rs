@@ -13,6 +13,7 @@ use crate::record::reason::EndReason;
 pub(super) const LOCK: &str = "lock";
 const HEAD: &str = "head.json";
 const END: &str = "end.json";
+const REFUSED: &str = "refused.json";
 const SEGMENT: &str = "log";
 
 /// How a recording ended.
@@ -72,6 +73,26 @@ pub(crate) fn read_head(directory: &Path) -> io::Result<Option<Head>> {
 /// How the recording ended, if that was written down.
 pub(crate) fn read_end(directory: &Path) -> Option<End> {
     serde_json::from_slice(&std::fs::read(directory.join(END)).ok()?).ok()
+}
+
+/// Notes that what is recorded was refused. Answers since when it has been.
+pub(crate) fn refused_since(directory: &Path, now: Timestamp) -> io::Result<Timestamp> {
+    match std::fs::read(directory.join(REFUSED)) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            write(directory, REFUSED, &now)?;
+            Ok(now)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Notes that it is taken again.
+pub(crate) fn accepted(directory: &Path) -> io::Result<()> {
+    match std::fs::remove_file(directory.join(REFUSED)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The numbers of the segments that are there, in their order.

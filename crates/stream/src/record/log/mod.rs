@@ -9,7 +9,8 @@ mod segment;
 mod writer;
 
 pub(crate) use self::directory::{
-    Abandoned, End, abandoned, read_end, read_head, remove, remove_segment, segment_path, segments,
+    Abandoned, End, abandoned, accepted, read_end, read_head, refused_since, remove, remove_segment,
+    segment_path, segments,
 };
 pub(crate) use self::entry::Head;
 pub(crate) use self::segment::{StoredSegment, read_segment};

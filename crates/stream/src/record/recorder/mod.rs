@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use veza_core::{Caller, Tasks};
 
 use self::run::Run;
@@ -120,7 +121,14 @@ impl Recorder {
         let (segments, stored) = mpsc::unbounded_channel();
         let directory = log.directory().to_owned();
         let busy = Busy::new(&self.busy);
-        let upload = Upload { shelf: self.shelf.clone(), directory, head: head.clone(), _busy: busy };
+        let refused = CancellationToken::new();
+        let upload = Upload {
+            shelf: self.shelf.clone(),
+            directory,
+            head: head.clone(),
+            refused: refused.clone(),
+            _busy: busy,
+        };
         let run = Run {
             capture: Capture::new(&new.tracks, instant()),
             log,
@@ -129,6 +137,7 @@ impl Recorder {
             segments,
             clock: Arc::clone(db.clock()),
             ask: Box::new(ask),
+            refused,
         };
         let runtime = Handle::current();
         let (over, ended) = oneshot::channel::<()>();

@@ -28,6 +28,8 @@ pub(super) struct Run {
     pub(super) segments: UnboundedSender<Step>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ask: Box<dyn Fn(usize) + Send>,
+    /// Cancelled when there is no use in recording, as its bucket takes nothing.
+    pub(super) refused: CancellationToken,
 }
 
 impl Run {
@@ -54,6 +56,9 @@ impl Run {
     fn record(&mut self, tap: &Receiver<Tapped>, stop: &CancellationToken) -> EndReason {
         let mut ticked = instant();
         while !stop.is_cancelled() {
+            if self.refused.is_cancelled() {
+                return EndReason::Refused;
+            }
             let step = match tap.recv_timeout(TICK) {
                 Ok(Tapped::Ended) | Err(RecvTimeoutError::Disconnected) => return EndReason::Ended,
                 Ok(tapped) => self.capture.push(tapped),

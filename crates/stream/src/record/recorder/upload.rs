@@ -4,8 +4,10 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use veza_core::{Fault, Kind, Timestamp};
 
 use super::{Busy, blocking};
 use crate::record::Error;
@@ -16,6 +18,10 @@ use crate::record::shelf::Shelf;
 const FIRST: Duration = Duration::from_millis(500);
 /// and none is longer than this.
 const LONGEST: Duration = Duration::from_mins(1);
+/// What a bucket refuses for so long is given up. A storage that is away is waited for without end.
+const PATIENCE: TimeDelta = TimeDelta::days(1);
+/// How often it is said that somebody sees to a recording.
+const SEEN: Duration = Duration::from_secs(30);
 
 /// What a recording tells whoever stores it.
 #[derive(Debug)]
@@ -32,26 +38,48 @@ enum Abort {
     Deleted,
     /// The process stops. The log stays for the next one.
     Stopped,
+    /// The bucket took nothing for too long.
+    Refused,
 }
 
 pub(super) struct Upload {
     pub(super) shelf: Shelf,
     pub(super) directory: PathBuf,
     pub(super) head: Head,
+    /// Cancelled when the bucket took nothing for too long: there is no use in recording.
+    pub(super) refused: CancellationToken,
     /// Until it is dropped, the recorder is not idle.
     pub(super) _busy: Busy,
 }
 
 impl Upload {
     /// Stores segments as they are completed.
-    pub(super) async fn segments(self, mut steps: mpsc::UnboundedReceiver<Step>, stop: CancellationToken) {
+    pub(super) async fn segments(self, steps: mpsc::UnboundedReceiver<Step>, stop: CancellationToken) {
+        tokio::select! {
+            () = self.store(steps, &stop) => {}
+            () = self.speak() => {}
+        }
+    }
+
+    /// Says from time to time that somebody sees to the recording.
+    async fn speak(&self) {
+        loop {
+            if let Err(error) = self.shelf.seen(&self.head).await {
+                tracing::debug!(%error, recording.id = %self.head.recording, "nobody hears of a recording");
+            }
+            tokio::time::sleep(SEEN).await;
+        }
+    }
+
+    async fn store(&self, mut steps: mpsc::UnboundedReceiver<Step>, stop: &CancellationToken) {
         let mut outcome = Ok(());
         while let Some(step) = steps.recv().await {
             outcome = match step {
                 _ if matches!(outcome, Err(Abort::Stopped)) => break,
-                Step::Segment(number) => self.segment(number, &stop).await,
+                Step::Segment(_) if matches!(outcome, Err(Abort::Refused)) => outcome,
+                Step::Segment(number) => self.segment(number, stop).await,
                 Step::End(end, held) => {
-                    let ended = self.end(Some(end), outcome, &stop).await;
+                    let ended = self.end(Some(end), outcome, stop).await;
                     drop(held);
                     ended
                 }
@@ -81,6 +109,14 @@ impl Upload {
     ) -> Result<(), Abort> {
         match segments {
             Err(Abort::Stopped) => return Err(Abort::Stopped),
+            Err(Abort::Refused) => {
+                let now = self.now();
+                let at = end.map_or(now, |end| end.at);
+                self.persist("a recording is not ended", stop, async || {
+                    self.shelf.refused(&self.head, at).await
+                })
+                .await?;
+            }
             Err(Abort::Deleted) => {
                 self.persist("a log is not removed", stop, async || self.shelf.dropped(&self.head).await)
                     .await?;
@@ -103,22 +139,71 @@ impl Upload {
         .await
     }
 
-    /// Tries until it succeeds; when the process stops, once more.
+    /// Stores what is left of a recording, and ends it.
+    async fn rest(&self, segments: Vec<u32>, end: Option<End>, stop: &CancellationToken) {
+        let begun = async || self.shelf.begin(&self.head).await;
+        let mut outcome = self.persist("a recording is not noted", stop, begun).await;
+        for number in segments {
+            if outcome.is_ok() {
+                outcome = self.segment(number, stop).await;
+            }
+        }
+        let _left_for_the_next_start = self.end(end, outcome, stop).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shelf.storage().db().clock().now()
+    }
+
+    /// Since when the bucket has refused what is recorded, also through other processes.
+    async fn refused_since(&self) -> Result<Timestamp, Error> {
+        let (directory, now) = (self.directory.clone(), self.now());
+        Ok(blocking(move || log::refused_since(&directory, now)).await?)
+    }
+
+    /// Notes that something was refused. Answers whether that has gone on for too long.
+    async fn is_given_up(&self) -> bool {
+        match self.refused_since().await {
+            Ok(since) if self.now() - since >= PATIENCE => {
+                tracing::error!(recording.id = %self.head.recording, %since, "a recording is given up, as its bucket refuses it");
+                self.refused.cancel();
+                true
+            }
+            Ok(_) => false,
+            Err(error) => {
+                tracing::warn!(%error, "it is not known since when a bucket refuses");
+                false
+            }
+        }
+    }
+
+    /// Tries until it succeeds, or until it was refused for too long; when the process stops, once more.
     async fn persist<F: Future<Output = Result<(), Error>>>(
         &self,
         what: &'static str,
         stop: &CancellationToken,
         work: impl Fn() -> F,
     ) -> Result<(), Abort> {
-        let mut pause = FIRST;
+        let (mut pause, mut was_refused) = (FIRST, false);
         loop {
             let last = stop.is_cancelled();
             match work().await {
+                Ok(()) if was_refused => {
+                    let directory = self.directory.clone();
+                    if let Err(error) = blocking(move || log::accepted(&directory)).await {
+                        tracing::warn!(%error, "that a bucket takes something again is not noted");
+                    }
+                    return Ok(());
+                }
                 Ok(()) => return Ok(()),
                 Err(Error::Absent(_)) => return Err(Abort::Deleted),
                 Err(error) => {
                     metrics::counter!("veza_stream_recording_retries_total").increment(1);
                     tracing::warn!(%error, recording.id = %self.head.recording, "{what}");
+                    was_refused = is_refusal(&error);
+                    if was_refused && self.is_given_up().await {
+                        return Err(Abort::Refused);
+                    }
                 }
             }
             if last {
@@ -128,6 +213,12 @@ impl Upload {
             pause = pause.saturating_mul(2).min(LONGEST);
         }
     }
+}
+
+/// Whether the tenant's bucket does not take it, rather than that something does not work.
+fn is_refusal(error: &Error) -> bool {
+    let Error::Storage(error) = error else { return false };
+    matches!(error.kind(), Kind::NotFound | Kind::QuotaExceeded | Kind::Invalid | Kind::Forbidden)
 }
 
 /// Stores and ends what another process left.
@@ -154,14 +245,11 @@ pub(super) async fn recovered(shelf: Shelf, abandoned: Abandoned, busy: Busy, st
         return;
     };
     tracing::info!(recording.id = %head.recording, segments = segments.len(), "a recording is brought to its end");
-    let upload = Upload { shelf, directory, head, _busy: busy };
-    let begun = async || upload.shelf.begin(&upload.head).await;
-    let mut outcome = upload.persist("a recording is not noted", &stop, begun).await;
-    for number in segments {
-        if outcome.is_ok() {
-            outcome = upload.segment(number, &stop).await;
-        }
+    let refused = CancellationToken::new();
+    let upload = Upload { shelf, directory, head, refused, _busy: busy };
+    tokio::select! {
+        () = upload.rest(segments, end, &stop) => {}
+        () = upload.speak() => {}
     }
-    let _left_for_the_next_start = upload.end(end, outcome, &stop).await;
     drop(abandoned);
 }

@@ -23,8 +23,16 @@ pub(crate) fn begin(tx: &mut TenantTx<'_>, head: &Head) -> Result<(), Error> {
         recordings::container.eq(head.container.as_str()),
         recordings::tracks.eq(tracks),
         recordings::started_at.eq(head.started_at),
+        recordings::seen_at.eq(tx.now()),
     );
     tx.execute(diesel::insert_into(recordings::table).values(row).on_conflict_do_nothing())?;
+    Ok(())
+}
+
+/// Notes that somebody records it, or stores what was recorded.
+pub(crate) fn seen(tx: &mut TenantTx<'_>, recording: RecordingId) -> Result<(), Error> {
+    let this = recordings::table.find((tx.tenant(), recording)).filter(recordings::stored_at.is_null());
+    tx.execute(diesel::update(this).set(recordings::seen_at.eq(tx.now())))?;
     Ok(())
 }
 

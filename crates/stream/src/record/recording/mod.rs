@@ -1,6 +1,7 @@
 //! Recordings: what was recorded of which channel, and where it is.
 
 mod change;
+mod lost;
 mod segment;
 
 use chrono::{DateTime, Utc};
@@ -10,7 +11,8 @@ use veza_core::page::{Page, PageRequest};
 use veza_core::{Permit, Query, TenantScope, TenantTx, Write};
 use veza_storage::id::VersionId;
 
-pub(crate) use self::change::{begin, dropped, end, forget, interrupted, joined, stored};
+pub(crate) use self::change::{begin, dropped, end, forget, interrupted, joined, seen, stored};
+pub(crate) use self::lost::{abandon, close, silent};
 pub(crate) use self::segment::{Segment, SegmentKind, headers, insert, media, remove_segments, some};
 use super::Error;
 use super::container::Container;
@@ -37,7 +39,7 @@ pub struct Recording {
     pub container: Container,
     /// What was published.
     pub tracks: Vec<RecordedTrack>,
-    /// Bytes that are stored so far, without the file.
+    /// Bytes that were stored so far. The file has as many, and what says where they are.
     pub bytes: i64,
     /// How much time is stored so far, in milliseconds.
     pub duration_ms: i64,

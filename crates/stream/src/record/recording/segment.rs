@@ -1,7 +1,7 @@
 //! The objects that a recording is kept as.
 
 use diesel::prelude::*;
-use veza_core::{Query, TenantScope, TenantTx, Write};
+use veza_core::{Query, TenantScope, TenantTx, Timestamp, Write};
 
 use crate::id::RecordingId;
 use crate::record::Error;
@@ -42,7 +42,7 @@ pub(crate) struct Segment {
 /// Notes an object that is stored. Doing it again does nothing.
 ///
 /// # Errors
-/// [`Error::Absent`] when the recording was deleted.
+/// [`Error::Absent`] when the recording was deleted, or closed without it.
 pub(crate) fn insert(
     tx: &mut TenantTx<'_>,
     recording: RecordingId,
@@ -50,8 +50,9 @@ pub(crate) fn insert(
     segment: &Segment,
 ) -> Result<(), Error> {
     let this = recordings::table.find((tx.tenant(), recording));
-    let held = this.filter(recordings::deleted_at.is_null()).select(recordings::bytes).for_update();
-    if tx.find_result::<i64, _>(held)?.is_none() {
+    let held = this.filter(recordings::deleted_at.is_null()).select(recordings::stored_at).for_update();
+    let closed = tx.find_result::<Option<Timestamp>, _>(held)?.ok_or(Error::Absent("recording"))?.is_some();
+    if closed && !is_noted(tx, recording, kind, segment.number)? {
         return Err(Error::Absent("recording"));
     }
     let row = (
@@ -77,6 +78,18 @@ pub(crate) fn insert(
         tx.execute(diesel::update(this).set(more))?;
     }
     Ok(())
+}
+
+fn is_noted(
+    tx: &mut impl TenantScope,
+    recording: RecordingId,
+    kind: SegmentKind,
+    number: i32,
+) -> Result<bool, Error> {
+    let this = recording_segments::table
+        .find((tx.tenant(), recording, kind.as_str(), number))
+        .select(recording_segments::number);
+    Ok(tx.find_result::<i32, _>(this)?.is_some())
 }
 
 /// All media of a recording, in the order of time.

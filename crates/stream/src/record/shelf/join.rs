@@ -35,7 +35,12 @@ impl Job for JoinRecording {
 
 impl Handler<JoinRecording> for Shelf {
     async fn run(&self, job: JoinRecording, cx: Context) -> Result<Outcome, JobError> {
-        match self.join(cx.caller(), job.recording).await {
+        let joined = self.join(cx.caller(), job.recording).await;
+        let cleared = match joined {
+            Ok(()) => self.clear(cx.caller(), job.recording).await,
+            Err(error) => Err(error),
+        };
+        match cleared {
             // It was deleted meanwhile.
             Ok(()) | Err(Error::Absent(_)) => Ok(Outcome::Done),
             Err(error @ (Error::Damaged | Error::Unfit(_))) => Err(JobError::fatal(error)),
@@ -74,6 +79,21 @@ impl Shelf {
             self.delete_objects(caller, &recording.bucket, vec![key]).await?;
         }
         noted
+    }
+
+    /// Removes the segments of a recording that is one file. Doing it again does nothing.
+    async fn clear(&self, caller: &Caller, id: RecordingId) -> Result<(), Error> {
+        let permit = caller.permit()?;
+        let find = move |tx: &mut ReadTx<'_>| recording::get(tx, &permit, id);
+        let recording = self.storage.db().read(caller, find).await?;
+        if recording.file.is_none() {
+            return Ok(());
+        }
+        match self.remove_segments(caller, id, &recording.bucket).await {
+            // The bucket keeps what is in it; it goes with the recording, when that may be deleted.
+            Err(Error::Storage(veza_storage::Error::Retained)) => Ok(()),
+            outcome => outcome,
+        }
     }
 
     async fn pieces(&self, caller: &Caller, id: RecordingId) -> Result<Option<Pieces>, Error> {

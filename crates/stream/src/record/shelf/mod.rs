@@ -4,7 +4,7 @@ mod join;
 mod remove;
 
 use chrono::TimeDelta;
-use veza_core::{Caller, TenantTx};
+use veza_core::{Caller, TenantTx, Timestamp};
 use veza_storage::bucket::{self, BucketChange, NewBucket};
 use veza_storage::digest::Expected;
 use veza_storage::object::{self, Attributes, Condition, Object};
@@ -15,6 +15,7 @@ pub use self::remove::RemoveRecording;
 use super::Error;
 use super::container::Container;
 use super::log::{End, Head, StoredSegment};
+use super::reason::EndReason;
 use super::recording::{self, Segment, SegmentKind};
 use crate::codec::Kind;
 use crate::id::{ChannelId, RecordingId};
@@ -69,6 +70,19 @@ impl Shelf {
             keyframe,
         };
         self.put_one(head, SegmentKind::Media, of_media, bytes).await
+    }
+
+    /// Notes that somebody records it, or stores what was recorded.
+    pub(crate) async fn seen(&self, head: &Head) -> Result<(), Error> {
+        let recording = head.recording;
+        self.storage.db().tenant(&head.caller(), move |tx| recording::seen(tx, recording)).await
+    }
+
+    /// Notes that nothing more will be stored of a recording, as its bucket refuses it.
+    pub(crate) async fn refused(&self, head: &Head, at: Timestamp) -> Result<(), Error> {
+        let recording = head.recording;
+        let close = move |tx: &mut TenantTx<'_>| recording::close(tx, recording, EndReason::Refused, at);
+        self.storage.db().tenant(&head.caller(), close).await
     }
 
     /// Notes that nothing more is recorded.

@@ -52,15 +52,25 @@ impl Shelf {
         };
         let Some((bucket, file)) = self.storage.db().read(caller, find).await? else { return Ok(()) };
         self.delete_objects(caller, &bucket, file.into_iter().collect()).await?;
+        self.remove_segments(caller, id, &bucket).await?;
+        self.storage.db().tenant(caller, move |tx| recording::forget(tx, id)).await
+    }
+
+    /// Removes all segments of a recording, and their rows.
+    pub(super) async fn remove_segments(
+        &self,
+        caller: &Caller,
+        id: RecordingId,
+        bucket: &str,
+    ) -> Result<(), Error> {
         loop {
             let keys = self.storage.db().read(caller, move |tx| recording::some(tx, id, BATCH)).await?;
             if keys.is_empty() {
-                break;
+                return Ok(());
             }
-            self.delete_objects(caller, &bucket, keys.clone()).await?;
+            self.delete_objects(caller, bucket, keys.clone()).await?;
             let forget = move |tx: &mut TenantTx<'_>| recording::remove_segments(tx, id, &keys);
             self.storage.db().tenant(caller, forget).await?;
         }
-        self.storage.db().tenant(caller, move |tx| recording::forget(tx, id)).await
     }
 }

@@ -2,6 +2,7 @@
 
 mod isolation;
 mod killed;
+mod lost;
 #[cfg(feature = "http")]
 mod routes;
 mod storing;

@@ -39,6 +39,8 @@ async fn a_recording_becomes_segments_and_then_a_file(t: TenantTest) {
     let probed = media::probe(&path);
     assert_eq!((probed.of(1).len(), media::decode(&path, 1)), (270, 270));
     assert!((probed.duration - 9.0).abs() < 0.021, "{}", probed.duration);
+    assert_eq!(studio.keys(alice, record::BUCKET).await, [format!("{place}.mp4")], "it is there once");
+    assert_eq!((joined.bytes, joined.duration_ms), (stored.bytes, stored.duration_ms));
     let page = PageRequest { limit: 10, after: None };
     let list = t.db.read(alice, move |tx| record::list(tx, &read, Some(channel()), &page)).await;
     assert_eq!(list.unwrap().items, [joined]);
