@@ -1,7 +1,10 @@
 # The API, on the network between the nodes.
 { vezaModules, ... }:
 {
-  imports = [ vezaModules.app ];
+  imports = [
+    vezaModules.app
+    ./files.nix
+  ];
   networking.hostName = "app1";
   services.veza = {
     privateInterface = "enp7s0";

@@ -26,10 +26,13 @@ let
         system = null;
         modules = [
           ./base.nix
-          {
-            nixpkgs.pkgs = pkgs;
-            services.veza.package = lib.mkDefault veza;
-          }
+          (
+            { config, ... }:
+            {
+              nixpkgs.pkgs = pkgs;
+              services.veza.package = lib.mkDefault (veza.override { inherit (config.services.veza) features; });
+            }
+          )
         ]
         ++ parts;
         specialArgs.vezaModules = modules;
@@ -66,6 +69,7 @@ lib.mapAttrs (_: node) {
   edge-node = [ ./edge-node.nix ];
   app-node = [ ./app-node.nix ];
   worker-node = [ ./worker-node.nix ];
+  media-node = [ ./media-node.nix ];
   database-node = [ ./database-node.nix ];
   object-store-node = [ ./object-store-node.nix ];
   monitoring-node = [ ./monitoring-node.nix ];

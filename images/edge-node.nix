@@ -1,4 +1,4 @@
-# nginx, in front of two app nodes.
+# nginx, in front of two app nodes and a media node.
 { vezaModules, ... }:
 {
   imports = [ vezaModules.edge ];
@@ -12,6 +12,7 @@
         "10.0.0.11:8080"
         "10.0.0.12:8080"
       ];
+      upstreams.stream = [ "10.0.0.51:8080" ];
     };
     observability = {
       ship = "http://10.0.0.40:3100";

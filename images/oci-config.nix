@@ -4,12 +4,24 @@
   program,
   arguments,
   version,
+  # Null where nothing runs that could be asked.
   adminPort,
+  serves,
+  # Null where there is no media.
+  mediaPort,
   curl,
   certificates,
 }:
 let
-  serves = adminPort != null;
+  isAsked = adminPort != null;
+  hasMedia = mediaPort != null;
+  ports =
+    lib.optional serves "8080/tcp"
+    ++ lib.optional isAsked "${toString adminPort}/tcp"
+    ++ lib.optionals hasMedia [
+      "${toString mediaPort}/udp"
+      "${toString mediaPort}/tcp"
+    ];
 in
 {
   Entrypoint = [ program ];
@@ -18,9 +30,9 @@ in
   WorkingDir = "/";
   Env = [
     "SSL_CERT_FILE=${certificates}"
-    "VEZA_WEB__LISTEN=[\"0.0.0.0:8080\"]"
   ]
-  ++ lib.optional serves "VEZA_SERVER__ADMIN_LISTEN=0.0.0.0:${toString adminPort}";
+  ++ lib.optional serves "VEZA_WEB__LISTEN=[\"0.0.0.0:8080\"]"
+  ++ lib.optional isAsked "VEZA_SERVER__ADMIN_LISTEN=0.0.0.0:${toString adminPort}";
   Labels = {
     "org.opencontainers.image.title" = "Veza: ${lib.concatStringsSep " " arguments}";
     "org.opencontainers.image.description" = "The backend of a multi-tenant SaaS";
@@ -31,11 +43,14 @@ in
   # systemd stops in this way too.
   StopSignal = "SIGTERM";
 }
-// lib.optionalAttrs serves {
-  ExposedPorts = {
-    "8080/tcp" = { };
-    "${toString adminPort}/tcp" = { };
-  };
+// lib.optionalAttrs (ports != [ ]) {
+  ExposedPorts = lib.genAttrs ports (_: { });
+}
+// lib.optionalAttrs hasMedia {
+  # The logs of recordings outlast the container.
+  Volumes."/var/lib/veza/recordings" = { };
+}
+// lib.optionalAttrs isAsked {
   # In nanoseconds.
   Healthcheck = {
     Test = [

@@ -1,7 +1,10 @@
 # What runs beside requests, and the migration.
 { vezaModules, ... }:
 {
-  imports = [ vezaModules.worker ];
+  imports = [
+    vezaModules.worker
+    ./files.nix
+  ];
   networking.hostName = "worker1";
   services.veza = {
     privateInterface = "enp7s0";

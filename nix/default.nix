@@ -35,6 +35,8 @@ let
           veza.package = package;
         };
       };
+      # With every optional part.
+      full = package.override { features = import ../nixos-modules/features.nix { inherit lib; }; };
       nodes = import ../images {
         inherit
           nixpkgs
@@ -47,7 +49,9 @@ let
       };
       containers = import ../images/oci.nix {
         inherit (pkgs) dockerTools curlMinimal;
-        inherit lib veza;
+        inherit lib;
+        # What a container does is said when it starts.
+        veza = full;
       };
       documents = pkgs.callPackage ./options.nix {
         options = { inherit (nodes.single-node.system.options.services) veza; };
@@ -76,6 +80,7 @@ in
     {
       default = system.veza;
       inherit (system) veza;
+      veza-full = system.full;
       options = system.documents.file;
     }
     // import ./wrappers.nix { inherit (system) pkgs veza; }

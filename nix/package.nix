@@ -7,8 +7,12 @@
   libpq,
   installShellFiles,
   craneLib ? null,
+  # Optional parts of the program: `veza.override { features = [ "s3" ]; }`.
+  features ? [ ],
 }:
 let
+  unknown = lib.subtractLists (import ../nixos-modules/features.nix { inherit lib; }) features;
+  cargoFeatures = lib.concatStringsSep "," features;
   # What the compiler reads, and nothing else: a change of the documentation builds nothing anew.
   parts = [
     "Cargo.toml"
@@ -49,8 +53,9 @@ let
       $out/bin/veza man > veza.1
       installManPage veza.1
     '';
+    passthru = { inherit features; };
     meta = {
-      description = "The backend of a multi-tenant SaaS: organisations, people, access";
+      description = "The backend of a multi-tenant SaaS: organisations, files, chat, media, queues";
       homepage = "https://github.com/veza-dev/veza";
       license = [
         lib.licenses.mit
@@ -61,11 +66,15 @@ let
     };
   };
 in
+assert lib.assertMsg (
+  unknown == [ ]
+) "veza: ${lib.concatStringsSep ", " unknown} is no feature of the program";
 if craneLib == null then
   rustPlatform.buildRustPackage (
     common
     // {
       cargoLock.lockFile = ../Cargo.lock;
+      buildFeatures = features;
       cargoBuildFlags = [
         "--package"
         "veza-server"
@@ -73,15 +82,15 @@ if craneLib == null then
     }
   )
 else
+  let
+    cargoExtraArgs = "--locked --package veza-server --features=${cargoFeatures}";
+  in
   craneLib.buildPackage (
     common
     // {
-      cargoExtraArgs = "--locked --package veza-server";
+      inherit cargoExtraArgs;
       cargoArtifacts = craneLib.buildDepsOnly (
-        removeAttrs common [ "postInstall" ]
-        // {
-          cargoExtraArgs = "--locked --package veza-server";
-        }
+        removeAttrs common [ "postInstall" ] // { inherit cargoExtraArgs; }
       );
     }
   )

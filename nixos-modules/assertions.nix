@@ -15,6 +15,9 @@ let
   unknown = lib.filter (key: !lib.elem key schema.secrets) (lib.attrNames cfg.secrets);
   inStore = lib.attrNames (lib.filterAttrs (_: lib.hasPrefix builtins.storeDir) cfg.secrets);
   relative = lib.attrNames (lib.filterAttrs (_: file: !lib.hasPrefix "/" file) cfg.secrets);
+  # Of a package that is not ours nothing is known.
+  missing = lib.subtractLists (cfg.package.features or cfg.features) cfg.features;
+  inherit (cfg.settings) storage;
   asFile = lib.filter (key: at "${key}_file" != null) schema.secrets;
   twice = lib.filter (key: cfg.secrets ? ${key} && at key != null) schema.secrets;
   # A URL of PostgreSQL or Redis may stand in the settings, as long as no password is in it.
@@ -37,8 +40,14 @@ in
         message = "services.veza.roles: at least one role must be enabled.";
       }
       {
-        assertion = cfg.roles.stream.enable && cfg.roles.api.enable -> cfg.oneProcess;
-        message = "services.veza.roles.stream: media and the API of one node are one process; set oneProcess, or disable roles.api.";
+        assertion = missing == [ ];
+        message = "services.veza.package was built without ${list missing}, which the settings take: use its override { features = [ … ]; }.";
+      }
+      {
+        assertion =
+          storage.directory == null
+          || lib.hasPrefix "/" storage.directory && storage.directory != "/var/lib/veza";
+        message = "services.veza.settings.storage.directory must be an absolute path, and not /var/lib/veza itself.";
       }
       {
         assertion = unknown == [ ];
@@ -85,7 +94,9 @@ in
       (
         let
           enabled = lib.filter (role: role.enable) (lib.attrValues cfg.roles);
-          addresses = map (role: role.adminAddress) enabled ++ cfg.settings.web.listen;
+          serving = map (role: role.listen or [ ]) enabled;
+          served = if cfg.oneProcess then lib.unique (lib.concatLists serving) else lib.concatLists serving;
+          addresses = map (role: role.adminAddress) enabled ++ served;
         in
         {
           assertion = lib.allUnique addresses;

@@ -8,8 +8,10 @@
     ./secrets.nix
     ./database.nix
     ./redis.nix
+    ./storage.nix
+    ./media.nix
     ./object-store.nix
-    ./edge.nix
+    ./edge
     ./observability
   ];
 }

@@ -35,18 +35,9 @@ in
     };
   };
 
-  config.networking.firewall = lib.mkMerge [
-    {
-      interfaces = lib.mkIf (cfg.privateInterface != null) {
-        ${cfg.privateInterface}.allowedTCPPorts = lib.unique (
-          map port (lib.filter (address: !isLoopback address) cfg.privateAddresses)
-        );
-      };
-    }
-    # Media comes from anywhere, and past the edge.
-    (lib.mkIf (cfg.enable && cfg.roles.stream.enable) {
-      allowedUDPPorts = [ cfg.settings.stream.media.port ];
-      allowedTCPPorts = [ cfg.settings.stream.media.port ];
-    })
-  ];
+  config.networking.firewall.interfaces = lib.mkIf (cfg.privateInterface != null) {
+    ${cfg.privateInterface}.allowedTCPPorts = lib.unique (
+      map port (lib.filter (address: !isLoopback address) cfg.privateAddresses)
+    );
+  };
 }

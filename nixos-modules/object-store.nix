@@ -1,5 +1,4 @@
-# An object store with the S3 API on this node: Garage. No key of the configuration names one yet;
-# `endpoint` is for the one that will.
+# An object store with the S3 API on this node: Garage.
 {
   config,
   lib,
@@ -16,8 +15,10 @@ in
       type = lib.types.bool;
       default = false;
       description = ''
-        Whether Garage runs on this node, alone (replication factor 1). Its layout and its keys are made
-        with `garage --rpc-secret-file /var/lib/veza-secrets/garage_rpc`.
+        Whether Garage runs on this node, alone (replication factor 1). Its layout, its bucket and its keys are
+        made with `garage --rpc-secret-file /var/lib/veza-secrets/garage_rpc`. Where Veza runs too and
+        {option}`services.veza.settings.storage.s3.bucket` is set, files are kept here unless
+        {option}`services.veza.settings.storage.s3.endpoint` says otherwise.
       '';
     };
     package = lib.mkOption {
@@ -51,6 +52,13 @@ in
 
   config = {
     services.veza.objectStore.endpoint = "http://${cfg.address}:${toString cfg.port}";
+    services.veza.settings.storage.s3 =
+      lib.mkIf (cfg.createLocally && config.services.veza.settings.storage.s3.bucket != null)
+        {
+          endpoint = lib.mkDefault cfg.endpoint;
+          region = lib.mkDefault cfg.region;
+          path_style = lib.mkDefault true;
+        };
 
     services.veza.privateAddresses = lib.optional cfg.createLocally "${cfg.address}:${toString cfg.port}";
     services.veza.generated = lib.mkIf cfg.createLocally { garage_rpc = "hex"; };

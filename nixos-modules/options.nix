@@ -10,6 +10,17 @@ let
   roles = import ./roles.nix;
   toml = pkgs.formats.toml { };
   schema = import ./schema.nix { inherit lib; };
+  sparse = schema.sparse cfg.settings;
+
+  # The program's optional parts; each has a section of its own in the settings.
+  features = lib.filter (feature: sparse.storage.${feature} or { } != { }) (
+    import ./features.nix { inherit lib; }
+  );
+
+  # What a secret belongs to cannot be checked without it.
+  placeholders = lib.concatMapStringsSep " " (
+    key: "VEZA_${lib.replaceStrings [ "." ] [ "__" ] (lib.toUpper key)}=placeholder"
+  ) (lib.filter schema.isWord (lib.attrNames cfg.secrets));
 
   limit =
     default: example: description:
@@ -35,9 +46,16 @@ in
 
     package = lib.mkOption {
       type = lib.types.package;
-      default = pkgs.callPackage ../nix/package.nix { };
-      defaultText = lib.literalExpression "pkgs.callPackage ./nix/package.nix { }";
+      default = pkgs.callPackage ../nix/package.nix { inherit (cfg) features; };
+      defaultText = lib.literalMD "the program, with the features that the settings take";
+      example = lib.literalExpression ''veza.packages.x86_64-linux.veza.override { features = [ "s3" ]; }'';
       description = "The program to run.";
+    };
+
+    features = lib.mkOption {
+      type = lib.types.listOf lib.types.str;
+      readOnly = true;
+      description = "Optional parts of the program that the settings take, such as `s3`.";
     };
 
     checkConfig = lib.mkOption {
@@ -109,19 +127,37 @@ in
 
     limits = limits { };
 
-    roles = lib.mapAttrs (name: role: {
-      enable = lib.mkOption {
-        type = lib.types.bool;
-        default = role.default or true;
-        description = "Whether this node has the role `${name}`: ${role.description}.";
-      };
-      adminAddress = lib.mkOption {
-        type = lib.types.str;
-        default = "127.0.0.1:${toString role.adminPort}";
-        description = "Where health, readiness and metrics of this role are served, for operators only.";
-      };
-      limits = limits role.limits;
-    }) roles;
+    roles = lib.mapAttrs (
+      name: role:
+      {
+        enable = lib.mkOption {
+          type = lib.types.bool;
+          default = role.default or true;
+          description = "Whether this node has the role `${name}`: ${role.description}.";
+        };
+        limits = limits role.limits;
+        adminAddress = lib.mkOption {
+          type = lib.types.str;
+          default = "127.0.0.1:${toString role.adminPort}";
+          description = "Where health, readiness and metrics of this role are served, for operators only.";
+        };
+      }
+      // lib.optionalAttrs (role.serves or false) {
+        listen = lib.mkOption {
+          type = lib.types.listOf lib.types.str;
+          default =
+            if role ? beside && cfg.roles.api.enable && !cfg.oneProcess then
+              [ role.beside ]
+            else
+              cfg.settings.web.listen;
+          defaultText = lib.literalMD (
+            "`settings.web.listen`"
+            + lib.optionalString (role ? beside) ", or beside the API of the same node `[ \"${role.beside}\" ]`"
+          );
+          description = "Where this role serves HTTP, for the edge.";
+        };
+      }
+    ) roles;
 
     configText = lib.mkOption {
       type = lib.types.lines;
@@ -138,13 +174,14 @@ in
   };
 
   config.services.veza = {
-    configText = import ./toml.nix { inherit lib; } (schema.sparse cfg.settings);
+    inherit features;
+    configText = import ./toml.nix { inherit lib; } sparse;
 
     configFile =
       if cfg.checkConfig then
         pkgs.runCommand "veza.toml" { inherit (cfg) configText; } ''
           printf %s "$configText" > $out
-          env -i ${lib.getExe cfg.package} --config $out config check
+          env -i ${placeholders} ${lib.getExe cfg.package} --config $out config check
         ''
       else
         pkgs.writeText "veza.toml" cfg.configText;

@@ -1,4 +1,4 @@
-# Redis on this node, for the doorbell of the queues: it tells processes of new jobs, in place of PostgreSQL.
+# Redis on this node: it tells processes of new jobs, in place of PostgreSQL, and of new messages of chat.
 {
   config,
   lib,
@@ -15,9 +15,10 @@ in
       type = lib.types.bool;
       default = false;
       description = ''
-        Whether Redis runs on this node, on a Unix socket that the users of its group may use, and rings the
-        doorbell of the queues ({option}`services.veza.settings.jobs.doorbell`). For one with a URL and a password
-        elsewhere use {option}`services.veza.secrets`.
+        Whether Redis runs on this node, on a Unix socket that the users of its group may use, and tells
+        processes of new jobs ({option}`services.veza.settings.jobs.doorbell`) and of new messages
+        ({option}`services.veza.settings.chat.redis_url`). For one with a URL and a password elsewhere use
+        {option}`services.veza.secrets`.
       '';
     };
     memory = lib.mkOption {
@@ -35,9 +36,12 @@ in
   config = {
     services.veza = {
       redis.url = "redis+unix://${server.unixSocket}";
-      settings.jobs = lib.mkIf cfg.createLocally {
-        doorbell = lib.mkDefault "redis";
-        redis_url = lib.mkDefault cfg.url;
+      settings = lib.mkIf cfg.createLocally {
+        jobs = {
+          doorbell = lib.mkDefault "redis";
+          redis_url = lib.mkDefault cfg.url;
+        };
+        chat.redis_url = lib.mkDefault cfg.url;
       };
     };
 

@@ -1,10 +1,10 @@
 # What a process of Veza can do. Units, sockets, slices, containers and scrape targets follow from this
-# table: a new role is an entry here.
+# table: a new role is an entry here. Chat has none of its own: who serves HTTP serves its WebSockets.
 {
   api = {
     description = "the HTTP API";
-    # The sockets that systemd holds, named for FileDescriptorName=, by the settings.
-    sockets = settings: { http = settings.web.listen; };
+    # Whether it serves HTTP, on a socket that systemd holds.
+    serves = true;
     # Health, readiness and metrics of this role.
     adminPort = 9101;
     limits = {
@@ -19,9 +19,14 @@
     description = "live sound and pictures, and the HTTP API that begins sessions there";
     # Media needs a port that peers reach: who wants it says so.
     default = false;
-    sockets = settings: { http = settings.web.listen; };
+    serves = true;
+    # Where it listens when the API of the same node has the address of the settings.
+    beside = "127.0.0.1:8081";
+    # It opens the media port, and writes recordings.
+    media = true;
     adminPort = 9103;
     limits = {
+      # Packets do not wait for requests.
       cpuWeight = 400;
       ioWeight = 100;
       memoryHigh = "40%";
@@ -31,7 +36,6 @@
   };
   worker = {
     description = "what runs beside requests";
-    sockets = _settings: { };
     adminPort = 9102;
     limits = {
       cpuWeight = 50;

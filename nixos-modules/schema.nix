@@ -26,13 +26,36 @@ let
     ) (properties node);
   keys = leaves [ ] root;
 
-  # Keys such as `tenant.root_secret`, which can be read from a file.
-  secrets = lib.filter (key: keys ? "${key}_file") (lib.attrNames keys);
-  # URLs of databases are secrets only when a password is in them.
-  isUrl = key: lib.hasPrefix "database." key || lib.hasPrefix "jobs." key;
+  isFile = lib.hasSuffix "_file";
+  # Certificates of authorities: files, and no secrets.
+  isPublic = lib.hasSuffix "ca_file";
+  # Keys such as `tenant.root_secret`, which can be read from a file, and such as `storage.root_key`, which
+  # must be.
+  secrets = map (lib.removeSuffix "_file") (
+    lib.filter (key: isFile key && !isPublic key) (lib.attrNames keys)
+  );
+  # URLs of databases and of Redis are secrets only when a password is in them.
+  isUrl =
+    key:
+    lib.hasSuffix "url" key
+    && lib.any (section: lib.hasPrefix section key) [
+      "database."
+      "jobs."
+      "chat."
+    ];
+  # Secrets of which the program asks no more than that they are there: any word is one.
+  isWord =
+    key:
+    keys ? ${key}
+    && lib.any (section: lib.hasPrefix section key) [
+      "storage."
+      "stream."
+    ];
   settable =
     key:
-    key != "server.admin_listen" && !lib.hasSuffix "_file" key && (isUrl key || !lib.elem key secrets);
+    key != "server.admin_listen"
+    && (!isFile key || isPublic key)
+    && (isUrl key || !lib.elem key secrets);
 
   # The type of a node that is not null.
   type =
@@ -92,7 +115,12 @@ let
     );
 in
 {
-  inherit keys secrets isUrl;
+  inherit
+    keys
+    secrets
+    isUrl
+    isWord
+    ;
 
   # Options for everything that may stand in a file that everybody can read.
   options = tree option;

@@ -16,6 +16,7 @@ in
       lib.types.enum [
         "base64"
         "hex"
+        "key"
       ]
     );
     default = { };
@@ -42,6 +43,7 @@ in
             [ ! -s "$name" ] || continue
             case "$form" in
               base64) ${bin "head"} -c 32 /dev/urandom | ${bin "base64"} > "$name.part" ;;
+              key) echo "first $(${bin "head"} -c 32 /dev/urandom | ${bin "base64"})" > "$name.part" ;;
               hex) ${bin "od"} -An -vtx1 -w32 -N32 /dev/urandom | ${bin "tr"} -d ' ' > "$name.part" ;;
             esac
             ${bin "sync"} "$name.part"

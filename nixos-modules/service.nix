@@ -26,7 +26,7 @@ in
     };
     roles = lib.mkOption {
       type = lib.types.listOf (lib.types.enum (lib.attrNames table));
-      default = lib.attrNames table;
+      default = lib.attrNames (lib.filterAttrs (_: role: role.default or true) table);
       description = "What the process does.";
     };
     secrets = lib.mkOption {
@@ -57,12 +57,15 @@ in
       serviceConfig = hardening.strict // {
         Type = "notify";
         DynamicUser = true;
+        # For `storage.directory` and `stream.record.directory` below /var/lib/veza.
+        StateDirectory = "veza";
+        StateDirectoryMode = "0700";
         LoadCredential = lib.mapAttrsToList (key: file: "${key}:${file}") cfg.secrets;
         WatchdogSec = 30;
         TimeoutStartSec = 120;
         TimeoutStopSec = 40;
         Restart = "on-failure";
-        LimitNOFILE = 65536;
+        LimitNOFILE = 262144;
       };
     };
   };

@@ -35,8 +35,23 @@ let
         ) enabled
       );
 
+  # The sockets that systemd holds, by the name that the program knows them by.
   sockets =
-    process: lib.mergeAttrsList (map (role: table.${role}.sockets cfg.settings) process.roles);
+    process:
+    let
+      serving = lib.filter (role: table.${role}.serves or false) process.roles;
+      http = lib.unique (lib.concatMap (role: cfg.roles.${role}.listen) serving);
+    in
+    lib.optionalAttrs (http != [ ]) { inherit http; };
+
+  # Where a process writes: files of tenants, and recordings until they are stored.
+  inherit (cfg.settings) storage stream;
+  hasMedia = process: lib.any (role: table.${role}.media or false) process.roles;
+  written =
+    process:
+    lib.optional (storage.directory != null) storage.directory
+    ++ lib.optional (hasMedia process) stream.record.directory;
+  isState = lib.hasPrefix "/var/lib/";
 
   # The units of sockets, by the name of the process: the one of clients bears its name.
   socketUnits = lib.concatMapAttrs (
@@ -90,31 +105,44 @@ let
         stopIfChanged = false;
         # The migration restarts it, when it has succeeded.
         restartIfChanged = !cfg.migrate;
-        # A database that is away or a schema that is behind can last: there is no giving up.
-        unitConfig.StartLimitIntervalSec = 0;
-        serviceConfig = hardening.strict // {
-          Type = "notify";
-          NotifyAccess = "main";
-          ExecStart = "${veza} serve --role ${lib.concatStringsSep "," process.roles}";
-          User = "veza";
-          Group = "veza";
-          Slice = "${process.slice}.slice";
-          WatchdogSec = 30;
-          # It waits a minute for its database.
-          TimeoutStartSec = 120;
-          TimeoutStopSec = stopSeconds + 9;
-          Restart = "on-failure";
-          RestartSec = 1;
-          RestartSteps = 6;
-          RestartMaxDelaySec = 30;
-          LimitNOFILE = 65536;
-        };
+        unitConfig = {
+          # A database that is away or a schema that is behind can last: there is no giving up.
+          StartLimitIntervalSec = 0;
+        }
+        // lib.optionalAttrs (written process != [ ]) { RequiresMountsFor = written process; };
+        serviceConfig =
+          hardening.strict
+          // {
+            Type = "notify";
+            NotifyAccess = "main";
+            ExecStart = "${veza} serve --role ${lib.concatStringsSep "," process.roles}";
+            User = "veza";
+            Group = "veza";
+            Slice = "${process.slice}.slice";
+            WatchdogSec = 30;
+            # It waits a minute for its database.
+            TimeoutStartSec = 120;
+            TimeoutStopSec = stopSeconds + 9;
+            Restart = "on-failure";
+            RestartSec = 1;
+            RestartSteps = 6;
+            RestartMaxDelaySec = 30;
+            # A socket for each connection, and a WebSocket stays.
+            LimitNOFILE = 262144;
+          }
+          // lib.optionalAttrs (lib.any isState (written process)) {
+            StateDirectory = map (lib.removePrefix "/var/lib/") (lib.filter isState (written process));
+            StateDirectoryMode = "0700";
+          }
+          // lib.optionalAttrs (!lib.all isState (written process)) {
+            ReadWritePaths = lib.filter (path: !isState path) (written process);
+          };
       }
     ];
 
   waited =
     lib.optional cfg.migrate "veza-migrate.service"
-    ++ lib.optional cfg.generateRootSecret "veza-secrets.service";
+    ++ lib.optional (cfg.generateRootSecret || cfg.storage.createLocally) "veza-secrets.service";
 
   migration = lib.mkMerge [
     (credentials ofMigration)

@@ -45,6 +45,7 @@ let
             };
           };
           redis.createLocally = true;
+          roles.stream.enable = true;
           edge = {
             domain = "api.example.com";
             certificate = "/etc/veza/cert.pem";
@@ -55,6 +56,8 @@ let
           };
           # Restarts are to be seen to lose nothing, not to take long.
           settings.tenant.requests_per_minute = 1000000;
+          # The address of the container; see ./guest.
+          settings.stream.media.announce = [ "10.9.0.1" ];
         };
       }
     ];

@@ -4,25 +4,30 @@
 {
   nixpkgs,
   root,
+  role,
 }:
 let
   lib = import (nixpkgs + "/lib");
+  does = (import ../../nixos-modules/roles.nix).${role};
+  schema = import ../../nixos-modules/schema.nix { inherit lib; };
   config = import ../../images/oci-config.nix {
     inherit lib;
     program = "/bin/veza";
     arguments = [
       "serve"
       "--role"
-      "api"
+      role
     ];
     version = (lib.importTOML ../../Cargo.toml).workspace.package.version;
-    adminPort = (import ../../nixos-modules/roles.nix).api.adminPort;
+    inherit (does) adminPort;
+    serves = does.serves or false;
+    mediaPort = if does.media or false then schema.keys."stream.media.port".default else null;
     curl = "/bin/curl";
     certificates = "/etc/ssl/certs/ca-certificates.crt";
   };
 in
 derivation {
-  name = "veza-api.tar";
+  name = "veza-${role}.tar";
   system = "x86_64-linux";
   builder = "/bin/bash";
   args = [
@@ -35,12 +40,12 @@ derivation {
       digest() { sha256sum "$1" | cut -d ' ' -f 1; }
       printf '{"architecture":"amd64","os":"linux","created":"1970-01-01T00:00:01Z","config":%s,"rootfs":{"type":"layers","diff_ids":["sha256:%s","sha256:%s"]}}' \
         "$config" "$(digest libraries.tar)" "$(digest program.tar)" > config.json
-      printf '[{"Config":"config.json","RepoTags":["veza-api:%s"],"Layers":["libraries.tar","program.tar"]}]' \
-        "$version" > manifest.json
+      printf '[{"Config":"config.json","RepoTags":["veza-%s:%s"],"Layers":["libraries.tar","program.tar"]}]' \
+        "$role" "$version" > manifest.json
       pack -cf "$out" manifest.json config.json libraries.tar program.tar
     ''
   ];
-  inherit root;
+  inherit root role;
   config = builtins.toJSON config;
   version = config.Labels."org.opencontainers.image.version";
 }

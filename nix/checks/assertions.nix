@@ -85,6 +85,35 @@ in
   no-database = of "there is no database" { database.createLocally = force false; };
   admin-in-settings = of "adminAddress" { settings.server.admin_listen = "127.0.0.1:9999"; };
   long-drain = of "must be at most 30s" { settings.server.drain_timeout = "1m"; };
+  media-without-address = of "media.announce is empty" { roles.stream.enable = true; };
+  media-on-any-port = of "media.port must not be 0" {
+    roles.stream.enable = true;
+    settings.stream.media = {
+      announce = [ "203.0.113.7" ];
+      port = 0;
+    };
+  };
+  media-and-api-on-one-address = of "not all different" {
+    roles.stream.enable = true;
+    roles.stream.listen = [ "127.0.0.1:8080" ];
+    settings.stream.media.announce = [ "203.0.113.7" ];
+  };
+  program-without-feature = of "was built without s3" {
+    package = pkgs.callPackage ../package.nix { features = [ "kms" ]; };
+    settings.storage.s3.bucket = "veza";
+  };
+  files-in-state-directory = of "and not /var/lib/veza itself" {
+    settings.storage.directory = "/var/lib/veza";
+  };
+  root-key-in-settings = of "use services.veza.secrets" {
+    settings.storage.root_key_file = "/etc/veza/root_key";
+  };
+  s3-secret-in-settings = of "is a secret, and settings are in the Nix store" {
+    settings.storage.s3.secret_access_key = "hunter2";
+  };
+  password-of-chats-redis = of "is a secret, and settings are in the Nix store" {
+    settings.chat.redis_url = "redis://:hunter2@cache:6379";
+  };
   one-address-twice = of "not all different" { roles.worker.adminAddress = "127.0.0.1:9101"; };
   no-period = of "does not evaluate" { settings.server.drain_timeout = "soon"; };
   wrong-type = of "does not evaluate" { settings.web.workers = "many"; };

@@ -25,6 +25,7 @@ let
     "postgresql"
     "postgresql-setup"
     "prometheus"
+    "prometheus-blackbox-exporter"
     "prometheus-node-exporter"
     "prometheus-postgres-exporter"
     "redis-veza"

@@ -18,6 +18,8 @@
       environment.systemPackages = [ pkgs.wrk ];
       services.veza = {
         database.pooler.enable = true;
+        roles.stream.enable = true;
+        settings.stream.media.announce = [ "127.0.0.1" ];
         edge = {
           domain = "api.example.com";
           certificate = "/run/test-cert.pem";
@@ -31,7 +33,7 @@
 
     url = "https://api.example.com"
     machine.wait_for_unit("multi-user.target")
-    for unit in ["veza-migrate", "veza-api", "veza-worker", "nginx", "pgbouncer"]:
+    for unit in ["veza-migrate", "veza-api", "veza-stream", "veza-worker", "nginx", "pgbouncer"]:
         machine.wait_for_unit(f"{unit}.service")
 
     with subtest("an organisation begins and signs in through nginx"):
@@ -53,7 +55,7 @@
         machine.fail("grep -E 'Non-2xx|Socket errors' /tmp/load")
 
     with subtest("what is killed comes back"):
-        for role in ["api", "worker"]:
+        for role in ["api", "stream", "worker"]:
             before = machine.succeed(f"systemctl show -P MainPID veza-{role}.service").strip()
             machine.succeed(f"kill -9 {before}")
             machine.wait_until_succeeds(f"test $(systemctl show -P MainPID veza-{role}.service) -gt 0")
@@ -64,7 +66,7 @@
         machine.fail("veza-admin migrate")
 
     with subtest("the sandbox is what was budgeted"):
-        for unit in ["veza-api", "veza-worker", "veza-migrate", "veza-secrets", "veza-database"]:
+        for unit in ["veza-api", "veza-stream", "veza-worker", "veza-migrate", "veza-secrets", "veza-database"]:
             machine.succeed(f"systemd-analyze security --threshold=13 {unit}.service")
 
     with subtest("it is all there after a reboot"):

@@ -60,6 +60,15 @@ in
       example = [ "10.0.0.11:9100" ];
       description = "Node exporters of other nodes.";
     };
+    probes = lib.mkOption {
+      type = lib.types.listOf lib.types.str;
+      default = [ ];
+      example = [ "https://api.example.com/.well-known/jwks.json" ];
+      description = ''
+        URLs that are asked for every minute, as clients do: whether they answer, and how long their certificate
+        holds. That of this node's edge is there already.
+      '';
+    };
     retention = lib.mkOption {
       type = lib.types.str;
       default = "30d";
@@ -122,6 +131,7 @@ in
       };
       observability = {
         targets = lib.mkIf veza.enable own;
+        probes = lib.optional veza.edge.enable "https://${veza.edge.domain}/.well-known/jwks.json";
         ship = lib.mkDefault "http://${cfg.lokiAddress}:${toString ports.loki}";
         export = lib.mkDefault "127.0.0.1";
         nodes = [ "${cfg.export}:${toString ports.node}" ];
@@ -141,7 +151,43 @@ in
           (job "node" cfg.nodes)
           (job "prometheus" [ (loopback ports.prometheus) ])
         ]
-        ++ lib.optional local (job "postgres" [ "${cfg.export}:${toString ports.postgres}" ]);
+        ++ lib.optional local (job "postgres" [ "${cfg.export}:${toString ports.postgres}" ])
+        ++ lib.optional (cfg.probes != [ ]) (
+          job "probe" cfg.probes
+          // {
+            metrics_path = "/probe";
+            params.module = [ "http_2xx" ];
+            scrape_interval = "60s";
+            # The exporter is asked, about what is called the instance.
+            relabel_configs = [
+              {
+                source_labels = [ "__address__" ];
+                target_label = "__param_target";
+              }
+              {
+                source_labels = [ "__param_target" ];
+                target_label = "instance";
+              }
+              {
+                target_label = "__address__";
+                replacement = loopback ports.blackbox;
+              }
+            ];
+          }
+        );
+      exporters.blackbox = lib.mkIf (cfg.probes != [ ]) {
+        enable = true;
+        listenAddress = "127.0.0.1";
+        port = ports.blackbox;
+        configFile = pkgs.writeText "blackbox.json" (
+          builtins.toJSON {
+            modules.http_2xx = {
+              prober = "http";
+              timeout = "10s";
+            };
+          }
+        );
+      };
       ruleFiles = lib.concatMap rulesIn cfg.rules;
       alertmanagers = [ { static_configs = [ { targets = [ (loopback ports.alertmanager) ]; } ]; } ];
       alertmanager = {
@@ -278,6 +324,9 @@ in
 
     systemd.services = {
       prometheus.serviceConfig = hardening.daemon lib [ "UMask" ] { Slice = "veza.slice"; };
+      prometheus-blackbox-exporter = lib.mkIf (cfg.probes != [ ]) {
+        serviceConfig = hardening.daemon lib [ ] { Slice = "veza.slice"; };
+      };
       alertmanager.serviceConfig = hardening.daemon lib [ "UMask" ] { Slice = "veza.slice"; };
       loki.serviceConfig = hardening.daemon lib [ "UMask" ] {
         ReadWritePaths = [ config.services.loki.dataDir ];

@@ -6,4 +6,5 @@
   tempo = 3200;
   node = 9100;
   postgres = 9187;
+  blackbox = 9115;
 }

@@ -7,6 +7,7 @@
   edge = ./edge.nix;
   app = ./app.nix;
   worker = ./worker.nix;
+  media = ./media.nix;
   database = ./database.nix;
   object-store = ./object-store.nix;
   observability = ./observability.nix;

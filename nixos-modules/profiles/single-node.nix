@@ -1,4 +1,5 @@
-# Everything on one machine: nginx, all roles, PostgreSQL. Say `edge.domain` and `edge.acme.email`.
+# Everything on one machine: nginx, API and worker, PostgreSQL, files. Say `edge.domain` and
+# `edge.acme.email`; for live media also `roles.stream.enable` and `settings.stream.media.announce`.
 { lib, ... }:
 {
   imports = [ ../. ];
@@ -6,6 +7,7 @@
     enable = lib.mkDefault true;
     generateRootSecret = lib.mkDefault true;
     database.createLocally = lib.mkDefault true;
+    storage.createLocally = lib.mkDefault true;
     edge.enable = lib.mkDefault true;
   };
 }

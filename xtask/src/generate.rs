@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::{Outcome, embedded, graph, shell};
+use crate::{Outcome, embedded, graph, observe, shell};
 
 /// What the veza program prints into which file.
 const PRINTED: [(&str, &str); 7] = [
@@ -30,12 +30,19 @@ pub(crate) fn run(check: bool) -> Outcome {
     ];
     shell::run(shell::cargo_with("build --package veza-server --bin veza"))?;
     results.extend(PRINTED.map(|(path, words)| print(words).and_then(|text| update(path, &text, check))));
+    // Of the list of metrics that was just written, or is compared.
+    results.push(print("metrics").and_then(|metrics| observed(&metrics, check)));
     let mistakes: Vec<String> = results.into_iter().filter_map(Result::err).collect();
     if mistakes.is_empty() {
         println!("every generated file is up to date");
         return Ok(());
     }
     Err(mistakes.join("\n"))
+}
+
+fn observed(metrics: &str, check: bool) -> Outcome {
+    let files = observe::files(metrics)?;
+    files.iter().try_for_each(|(path, text)| update(&path.display().to_string(), text, check))
 }
 
 /// Writes the file when its text differs, or fails when it must not.

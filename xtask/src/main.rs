@@ -14,6 +14,7 @@ mod licences;
 mod manual;
 mod metadata;
 mod nix;
+mod observe;
 mod options;
 mod percentile;
 mod shell;

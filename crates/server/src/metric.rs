@@ -161,6 +161,36 @@ pub const METRICS: &[Metric] = &[
         meaning: "Jobs that may run now. Every worker tells the same number.",
     },
     Metric {
+        name: "veza_storage_backend_errors_total",
+        kind: "counter",
+        labels: &["operation"],
+        meaning: "Calls of the backend of files that failed through its fault: away, full, refusing, or with damaged bytes.",
+    },
+    Metric {
+        name: "veza_storage_backend_seconds",
+        kind: "histogram",
+        labels: &["operation"],
+        meaning: "Time until the backend of files answered; of `put` with the bytes, however fast they came.",
+    },
+    Metric {
+        name: "veza_storage_received_bytes_total",
+        kind: "counter",
+        labels: &[],
+        meaning: "Bytes of files that came.",
+    },
+    Metric {
+        name: "veza_storage_requests_total",
+        kind: "counter",
+        labels: &[],
+        meaning: "Requests for bytes of files that ended.",
+    },
+    Metric {
+        name: "veza_storage_sent_bytes_total",
+        kind: "counter",
+        labels: &[],
+        meaning: "Bytes of files that went.",
+    },
+    Metric {
         name: "veza_stream_connect_seconds",
         kind: "histogram",
         labels: &[],
@@ -261,6 +291,18 @@ pub const METRICS: &[Metric] = &[
         kind: "counter",
         labels: &[],
         meaning: "Packets that viewers asked for again.",
+    },
+    Metric {
+        name: "veza_tenant_mails_total",
+        kind: "counter",
+        labels: &["outcome"],
+        meaning: "E-mails that were given to the mail server (`sent`) or could not be (`failed`, tried again).",
+    },
+    Metric {
+        name: "veza_tenant_sign_ins_total",
+        kind: "counter",
+        labels: &["outcome"],
+        meaning: "Attempts to sign in: `granted`, `refused` (address or password are wrong), or `other`.",
     },
     Metric {
         name: "veza_web_panics_total",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use veza_core::Db;
 
+use crate::backend::Measured;
 use crate::crypt::RootKey;
 use crate::keyring::Keyring;
 use crate::traffic::Traffic;
@@ -48,7 +49,7 @@ impl Storage {
                 db,
                 config,
                 name: name.to_owned(),
-                backend,
+                backend: Arc::new(Measured(backend)),
                 keys,
                 traffic: Traffic::default(),
             }),

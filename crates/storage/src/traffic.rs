@@ -78,6 +78,10 @@ impl Drop for Transfer {
 
 impl Traffic {
     fn add(&self, tenant: TenantId, counts: [u64; 3]) {
+        let [requests, received, sent] = counts;
+        metrics::counter!("veza_storage_requests_total").increment(requests);
+        metrics::counter!("veza_storage_received_bytes_total").increment(received);
+        metrics::counter!("veza_storage_sent_bytes_total").increment(sent);
         let mut sums = self.sums();
         let open = sums.open.entry(tenant).or_default();
         for (sum, count) in open.iter_mut().zip(counts) {

@@ -137,6 +137,8 @@ pub(crate) async fn send_due(db: &Db, letters: &Letters, mailer: &dyn Mailer) ->
             Some(message) => mailer.send(message).await,
             None => Ok(()),
         };
+        let word = if outcome.is_ok() { "sent" } else { "failed" };
+        metrics::counter!("veza_tenant_mails_total", "outcome" => word).increment(1);
         if let Err(error) = &outcome {
             tracing::warn!(mail.id = %mail, %error, "an e-mail could not be sent");
         }

@@ -93,6 +93,22 @@ impl Tenants {
         hints: Credentials<'_>,
         user_agent: Option<&str>,
     ) -> Result<TokenPair, Error> {
+        let signed_in = self.try_sign_in(input, hints, user_agent).await;
+        let outcome = match &signed_in {
+            Ok(_) => "granted",
+            Err(Error::SignInFailed) => "refused",
+            Err(_) => "other",
+        };
+        metrics::counter!("veza_tenant_sign_ins_total", "outcome" => outcome).increment(1);
+        signed_in
+    }
+
+    async fn try_sign_in(
+        &self,
+        input: &SignIn,
+        hints: Credentials<'_>,
+        user_agent: Option<&str>,
+    ) -> Result<TokenPair, Error> {
         let email = Email::parse(&input.email).ok_or(Error::SignInFailed);
         let hinted = self.hinted(hints).await;
         let known = match email {

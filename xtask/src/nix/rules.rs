@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::Outcome;
+use crate::observe::{DASHBOARDS, METRICS, RULES, metric};
 
-const RULES: &str = "nixos-modules/observability/rules";
-const DASHBOARDS: &str = "nixos-modules/observability/dashboards";
-const METRICS: &str = "docs/reference/metrics.md";
+/// Deployments that are well or not, and what alerts say of them.
+const CASES: &str = "nix/checks/alerts.yaml";
 
 pub(crate) fn run() -> Outcome {
     let known = known(&read(Path::new(METRICS))?);
@@ -31,8 +31,9 @@ pub(crate) fn run() -> Outcome {
         .and_then(|()| fs::write(shown, text))
         .map_err(|error| format!("{}: {error}", shown.display()))?;
     for file in rules.iter().map(PathBuf::as_path).chain([shown]) {
-        mistakes.extend(promtool(file).err());
+        mistakes.extend(promtool("check", file).err());
     }
+    mistakes.extend(promtool("test", Path::new(CASES)).err());
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("\n")) }
 }
 
@@ -50,17 +51,7 @@ fn files(directory: &str) -> Outcome<Vec<PathBuf>> {
 
 /// The metrics of the reference, with what a histogram is made of.
 fn known(reference: &str) -> BTreeSet<String> {
-    let mut known = BTreeSet::new();
-    for line in reference.lines() {
-        let mut cells = line.split('|').map(|cell| cell.trim().trim_matches('`'));
-        let (Some(name), Some(kind)) = (cells.nth(1), cells.next()) else { continue };
-        if kind == "histogram" {
-            known.extend(["bucket", "count", "sum"].map(|part| format!("{name}_{part}")));
-        } else if name.starts_with("veza_") {
-            known.insert(name.to_owned());
-        }
-    }
-    known
+    metric::all(reference).iter().flat_map(metric::Metric::series).collect()
 }
 
 /// Every word of a text that names a metric of ours.
@@ -87,14 +78,16 @@ fn expressions(dashboards: &[PathBuf]) -> Outcome<Vec<Value>> {
     if rules.is_empty() { Err(format!("{DASHBOARDS}: no panel asks for anything")) } else { Ok(rules) }
 }
 
-fn promtool(file: &Path) -> Outcome {
+/// Checks rules, or runs cases in which alerts must or must not fire.
+fn promtool(verb: &str, file: &Path) -> Outcome {
     let mut command = Command::new("promtool");
-    command.args(["check", "rules"]).arg(file).stdin(Stdio::null());
+    command.args([verb, "rules"]).arg(file).stdin(Stdio::null());
     let output = command.output().map_err(|error| format!("cannot run promtool: {error}"))?;
     if output.status.success() {
         return Ok(());
     }
-    Err(format!("promtool check rules {}: {}", file.display(), String::from_utf8_lossy(&output.stderr)))
+    let said = [output.stdout, output.stderr].concat();
+    Err(format!("promtool {verb} rules {}: {}", file.display(), String::from_utf8_lossy(&said)))
 }
 
 #[cfg(test)]
@@ -103,8 +96,7 @@ mod tests {
 
     #[test]
     fn a_metric_that_nobody_measures_is_found() {
-        let reference =
-            "| metric | type |\n|---|---|\n| `veza_a_total` | counter |\n| `veza_b_seconds` | histogram |\n";
+        let reference = "| `veza_a_total` | counter |  | A. |\n| `veza_b_seconds` | histogram |  | B. |\n";
         let known = known(reference);
         let unknown = |text: &str| {
             named(text).into_iter().filter(|name| !known.contains(name.as_str())).collect::<Vec<_>>()

@@ -3,6 +3,7 @@
 //! A backend knows nothing of users, buckets or names. It keeps immutable bytes under a [`BlobKey`].
 
 pub mod fs;
+mod measured;
 #[cfg(feature = "s3")]
 pub mod s3;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use veza_core::TenantId;
 
+pub(crate) use self::measured::Measured;
 use crate::{BlobKey, Body, Error};
 
 /// The most keys of one [`Backend::delete_many`], and entries of one [`Backend::list`].

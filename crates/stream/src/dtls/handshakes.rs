@@ -130,14 +130,22 @@ impl Handshakes {
 
     /// Collects the first words of a peer, until all of them are there.
     fn greet(&mut self, peer: SocketAddr, datagram: &[u8]) -> Option<Greeting> {
-        let fragment = Fragment::read(datagram).filter(|fragment| fragment.length <= LONGEST_HELLO)?;
+        let length = Fragment::all(datagram).next()?.length;
+        if length > LONGEST_HELLO {
+            return None;
+        }
         let greeting = self.greetings.entry(peer).or_default();
-        let goes_on = fragment.offset == greeting.hello.len() && !fragment.bytes.is_empty();
-        if goes_on && greeting.datagrams.len() < MOST_FRAGMENTS {
-            greeting.hello.extend(fragment.bytes);
+        let before = greeting.hello.len();
+        for fragment in Fragment::all(datagram) {
+            let goes_on = fragment.length == length && fragment.offset == greeting.hello.len();
+            if goes_on && greeting.datagrams.len() < MOST_FRAGMENTS {
+                greeting.hello.extend(fragment.bytes);
+            }
+        }
+        if greeting.hello.len() > before {
             greeting.datagrams.push(datagram.to_vec());
         }
-        if greeting.hello.len() < fragment.length { None } else { self.greetings.remove(&peer) }
+        if greeting.hello.len() < length { None } else { self.greetings.remove(&peer) }
     }
 
     fn read(

@@ -20,16 +20,27 @@ pub(super) struct Fragment<'d> {
 }
 
 impl<'d> Fragment<'d> {
-    /// Reads the first record of a datagram.
-    pub(super) fn read(datagram: &'d [u8]) -> Option<Self> {
-        let (record, body) = datagram.split_first_chunk::<13>()?;
+    /// Those of a datagram: a client may put several records into one (RFC 6347 section 4.1.1), as OpenSSL does that knows
+    /// no largest size.
+    pub(super) fn all(mut datagram: &'d [u8]) -> impl Iterator<Item = Self> {
+        std::iter::from_fn(move || {
+            let (fragment, rest) = Self::first(datagram)?;
+            datagram = rest;
+            Some(fragment)
+        })
+    }
+
+    /// The fragment of the first record, and what follows.
+    fn first(datagram: &'d [u8]) -> Option<(Self, &'d [u8])> {
+        let (record, rest) = datagram.split_first_chunk::<13>()?;
         let [kind, _, _, epoch0, epoch1, _, _, _, _, _, _, l0, l1] = *record;
-        let body = body.get(..usize::from(u16::from_be_bytes([l0, l1])))?;
+        let (body, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([l0, l1])))?;
         let (head, bytes) = body.split_first_chunk::<12>()?;
         let [message, m0, m1, m2, _, _, o0, o1, o2, f0, f1, f2] = *head;
         let is_hello = kind == HANDSHAKE && [epoch0, epoch1] == [0, 0] && message == CLIENT_HELLO;
         let bytes = bytes.get(..number([f0, f1, f2]))?;
-        is_hello.then_some(Self { length: number([m0, m1, m2]), offset: number([o0, o1, o2]), bytes })
+        let fragment = Self { length: number([m0, m1, m2]), offset: number([o0, o1, o2]), bytes };
+        is_hello.then_some((fragment, rest))
     }
 }
 
@@ -113,16 +124,18 @@ mod tests {
     fn fragments_are_told_apart() {
         let mut datagram = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 15];
         datagram.extend([1, 0, 1, 0, 0, 0, 0, 0, 5, 0, 0, 3, 7, 8, 9]);
-        let read = Fragment::read(&datagram).unwrap();
-        assert_eq!(read, Fragment { length: 256, offset: 5, bytes: &[7, 8, 9] });
+        let read = Fragment { length: 256, offset: 5, bytes: &[7, 8, 9] };
+        assert_eq!(Fragment::all(&datagram).collect::<Vec<_>>(), [read.clone()]);
+        datagram.extend(datagram.clone());
+        assert_eq!(Fragment::all(&datagram).collect::<Vec<_>>(), [read.clone(), read]);
         datagram[13] = 2;
-        assert_eq!(Fragment::read(&datagram), None);
+        assert_eq!(Fragment::all(&datagram).next(), None);
     }
 
     proptest! {
         #[test]
         fn nothing_that_comes_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _any = Fragment::read(&bytes);
+            let _any = Fragment::all(&bytes).count();
             let _any = offers_gcm(&bytes);
         }
     }

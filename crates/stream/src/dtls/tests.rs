@@ -200,6 +200,58 @@ fn a_goodbye_is_understood() {
     assert_eq!(server.known(), 0);
 }
 
+/// As OpenSSL says hello over a pipe whose largest datagram it does not know: in fragments, each in a record of its own, all
+/// in one datagram. Records that are not encrypted are numbered anew.
+fn in_records(datagram: &[u8], number: &mut u64) -> BytesMut {
+    let (mut altered, mut rest) = (BytesMut::new(), datagram);
+    while let Some((head, body)) = rest.split_first_chunk::<13>() {
+        let (body, after) = body.split_at(usize::from(u16::from_be_bytes([head[11], head[12]])));
+        rest = after;
+        if head[3..5] != [0, 0] {
+            altered.extend([head, body].concat());
+            continue;
+        }
+        let mut record = |body: &[u8]| {
+            altered.extend(&head[..5]);
+            altered.extend(&number.to_be_bytes()[2..]);
+            altered.extend(u16::try_from(body.len()).unwrap().to_be_bytes());
+            altered.extend(body);
+            *number += 1;
+        };
+        if head[0] != 22 || body[0] != 1 {
+            record(body);
+            continue;
+        }
+        let (about, hello) = body.split_at(12);
+        for (index, part) in hello.chunks(60).enumerate() {
+            let offset = u32::try_from(index * 60).unwrap().to_be_bytes();
+            let length = u32::try_from(part.len()).unwrap().to_be_bytes();
+            record(&[&about[..6], &offset[1..], &length[1..], part].concat());
+        }
+    }
+    altered
+}
+
+#[test]
+fn who_says_hello_in_many_records_of_one_datagram_is_heard() {
+    let (mut server, own) = server();
+    let profiles = vec![
+        SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+        SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+    ];
+    let mut client = Client::new(profiles, now());
+    let (mut number, mut records) = (0, 0);
+    let done = shake(&mut server, &mut client, session(), now(), |datagram| {
+        let altered = in_records(datagram, &mut number);
+        records += altered.len() - datagram.len();
+        *datagram = altered;
+        true
+    });
+    assert!(records > 25, "nothing was cut");
+    assert_eq!(done.unwrap().profile, Profile::Aes128Gcm);
+    drop(own);
+}
+
 #[test]
 fn what_nobody_began_is_not_kept() {
     let (mut server, _) = server();
