@@ -2,7 +2,13 @@
 //!
 //! A backend knows nothing of users, buckets or names. It keeps immutable bytes under a [`BlobKey`].
 
+#[cfg(any(feature = "azure", feature = "gcs", feature = "s3"))]
+mod chunks;
+#[cfg(any(feature = "azure", feature = "gcs"))]
+pub mod cloud;
 pub mod fs;
+#[cfg(any(feature = "azure", feature = "gcs", feature = "s3"))]
+mod names;
 #[cfg(feature = "s3")]
 pub mod s3;
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Stored;
 use super::abort::Upload;
-use super::chunks::Chunks;
+use crate::backend::chunks::Chunks;
 use super::error::failed;
 use super::multipart::{MAX_PART, Part, complete, upload_part};
 use super::store::{Store, WRITE, bytes};
