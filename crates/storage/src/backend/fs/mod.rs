@@ -10,8 +10,10 @@ mod directory;
 mod errno;
 mod list;
 mod read;
+mod shelf;
 mod temporary;
 mod write;
+mod writers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
