@@ -45,6 +45,11 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// when the bytes that were promised do not come.
     fn get(&self, key: BlobKey, range: Option<ByteRange>) -> Pending<'_, Download>;
 
+    /// Where a blob is below a directory that a web server can serve, with slashes; none where it is not in a file.
+    fn file(&self, _: BlobKey) -> Option<String> {
+        None
+    }
+
     /// What is known of a blob.
     fn head(&self, key: BlobKey) -> Pending<'_, Stored>;
 

@@ -21,6 +21,10 @@ pub struct StorageConfig {
     /// The directory of the files, on a local or a network file system. Without one, and without a bucket of a
     /// service, there is no storage. All processes need the same.
     pub directory: Option<PathBuf>,
+    /// Where nginx serves `blobs/` below the directory, such as `/veza-blobs/`: an `internal` location. Requests with
+    /// `X-Sendfile-Type: X-Accel-Redirect`, which nginx must set, are answered with the name of a file there when
+    /// its bytes are not encrypted.
+    pub accel_location: Option<String>,
     /// A file of root keys, of which the first encrypts: a line `name base64` with 32 bytes for each, made for
     /// example by `echo "first $(openssl rand -base64 32)"`. Without one, nothing is encrypted and no URL signed.
     /// Keep a copy: what is encrypted is lost without it.
@@ -53,6 +57,7 @@ impl Default for StorageConfig {
     fn default() -> Self {
         Self {
             directory: None,
+            accel_location: None,
             root_key_file: None,
             quota_bytes: None,
             recovery_window: Period::from_secs(30 * 24 * 3_600),
@@ -113,6 +118,12 @@ impl StorageConfig {
             roots.into_iter().filter(|set| *set).count() <= 1,
             "storage.root_key_file, storage.kms.key and storage.vault.url: the root key is in one of them",
         );
+        if let Some(location) = &self.accel_location {
+            let path = location.starts_with('/') && location.ends_with('/');
+            if !path || !location.bytes().all(|byte| byte.is_ascii_graphic()) {
+                problems.push("storage.accel_location must begin and end with /".to_owned());
+            }
+        }
         if self.upload_timeout < Period::from_secs(10) {
             problems.push("storage.upload_timeout must be at least 10s".to_owned());
         }
