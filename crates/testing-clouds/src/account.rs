@@ -10,6 +10,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use veza_core::{Clock, SystemClock};
 
+/// What lets a token write to storage.
+const SCOPES: [&str; 2] =
+    ["https://www.googleapis.com/auth/cloud-platform", "https://www.googleapis.com/auth/devstorage.read_write"];
+
 const EMAIL: &str = "veza@testing.iam.gserviceaccount.com";
 
 /// A key pair, and what Google would give of it.
@@ -42,7 +46,7 @@ impl Account {
             let until = claims.get("exp").and_then(Value::as_i64).unwrap_or_default();
             let is = |name: &str, value| claims.get(name).and_then(Value::as_str) == Some(value);
             let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
-            is("iss", EMAIL) && scope.contains("auth/devstorage") && until > SystemClock.now().timestamp()
+            is("iss", EMAIL) && SCOPES.contains(&scope) && until > SystemClock.now().timestamp()
         })
     }
 

@@ -100,12 +100,16 @@ impl CloudBackend {
         random: Arc<dyn Random>,
     ) -> Result<Self, Error> {
         let cloud = Cloud { store, config, tasks, random };
-        // Says whether the place is there and we are let in.
-        let first = cloud.store.list(Some(&Path::from(cloud.config.prefix.as_str()))).next().await;
-        match first.transpose().map_err(failed("look at the bucket")) {
-            Ok(_) => Ok(Self { cloud: Arc::new(cloud) }),
-            Err(Error::NotFound) => Err(Error::Setup("there is no such bucket".to_owned())),
-            Err(error) => Err(error),
+        // Says whether we are let in: of a listing the library does not tell why it failed.
+        let probe = Path::from(format!("{}probe", cloud.config.prefix));
+        match cloud.store.head(&probe).await.map_err(failed("look at the bucket")) {
+            Ok(_) | Err(Error::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+        let prefix = Path::from(cloud.config.prefix.as_str());
+        match cloud.store.list(Some(&prefix)).next().await {
+            None | Some(Ok(_)) => Ok(Self { cloud: Arc::new(cloud) }),
+            Some(Err(error)) => Err(Error::Setup(format!("there is no such bucket, or it cannot be listed: {error}"))),
         }
     }
 }
