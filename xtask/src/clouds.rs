@@ -72,10 +72,18 @@ fn install() -> Outcome {
 fn start() -> Outcome<Azurite> {
     let cannot = |error: std::io::Error| format!("the emulator: {error}");
     // Somebody else may take it in between; then the emulator says so.
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(cannot)?.port();
+    let port =
+        TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(cannot)?.port();
     let location = Path::new(TOOLS).join(format!("data-{port}"));
     let mut command = Command::new(program());
-    command.args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string(), "--silent", "--skipApiVersionCheck"]);
+    command.args([
+        "--blobHost",
+        "127.0.0.1",
+        "--blobPort",
+        &port.to_string(),
+        "--silent",
+        "--skipApiVersionCheck",
+    ]);
     command.arg("--disableTelemetry").arg("--location").arg(location);
     command.env("AZURITE_ACCOUNTS", format!("{ACCOUNT}:{KEY}")).stdin(Stdio::null()).stdout(Stdio::null());
     let mut azurite = Azurite { child: command.spawn().map_err(cannot)?, port };

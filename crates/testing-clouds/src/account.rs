@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use veza_core::{Clock, SystemClock};
 
 /// What lets a token write to storage.
-const SCOPES: [&str; 2] =
-    ["https://www.googleapis.com/auth/cloud-platform", "https://www.googleapis.com/auth/devstorage.read_write"];
+const SCOPES: [&str; 2] = [
+    "https://www.googleapis.com/auth/cloud-platform",
+    "https://www.googleapis.com/auth/devstorage.read_write",
+];
 
 const EMAIL: &str = "veza@testing.iam.gserviceaccount.com";
 

@@ -127,6 +127,10 @@ impl AzureSection {
         };
         let (account, container) = (self.account.clone()?, self.container.clone()?);
         let key = self.access_key.clone()?;
-        Some(AzureConfig { endpoint: self.endpoint.clone(), cloud, ..AzureConfig::new(account, container, key) })
+        Some(AzureConfig {
+            endpoint: self.endpoint.clone(),
+            cloud,
+            ..AzureConfig::new(account, container, key)
+        })
     }
 }

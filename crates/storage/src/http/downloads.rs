@@ -176,7 +176,9 @@ async fn answer(
     let mut response = whole(&opened.object, caching);
     let ranges = ranges::read(wanted, len)?;
     if let Some(file) = accel::file(state, req, &opened) {
-        transfer.sent_by_another(ranges.as_ref().map_or(len, |all| all.iter().map(|one| one.end - one.start).sum()));
+        transfer.sent_by_another(
+            ranges.as_ref().map_or(len, |all| all.iter().map(|one| one.end - one.start).sum()),
+        );
         return Ok(response.insert_header((accel::REDIRECT, file)).finish());
     }
     match ranges {

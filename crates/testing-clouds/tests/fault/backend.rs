@@ -44,11 +44,8 @@ pub(crate) async fn open(directory: &Path) -> Arc<dyn Backend> {
     let (tasks, random) = (Tasks::new(), Arc::new(SystemRandom));
     if let Some(account) = variable("ACCOUNT") {
         let key = Secret::new(variable("ACCESS_KEY").unwrap());
-        let cloud = CloudConfig {
-            part_size: 64 * 1024,
-            prefix: "veza-fault/".to_owned(),
-            ..CloudConfig::default()
-        };
+        let cloud =
+            CloudConfig { part_size: 64 * 1024, prefix: "veza-fault/".to_owned(), ..CloudConfig::default() };
         let config = AzureConfig::new(account, variable("CONTAINER").unwrap(), key);
         let config = AzureConfig { endpoint: variable("ENDPOINT"), cloud, ..config };
         return Arc::new(CloudBackend::open_azure(config, tasks, random).await.unwrap());

@@ -48,11 +48,8 @@ pub(crate) async fn google() -> Option<Stage> {
         return None;
     };
     let key = std::fs::read_to_string(variable("GCS_KEY_FILE").unwrap()).unwrap();
-    let cloud = CloudConfig {
-        part_size: 5 * 1024 * 1024,
-        prefix: "veza-test/".to_owned(),
-        ..CloudConfig::default()
-    };
+    let cloud =
+        CloudConfig { part_size: 5 * 1024 * 1024, prefix: "veza-test/".to_owned(), ..CloudConfig::default() };
     Some(stage_gcs(GcsConfig { cloud, ..GcsConfig::new(bucket, Secret::new(key)) }, ()).await)
 }
 
@@ -64,11 +61,8 @@ pub(crate) fn azure_config() -> Option<AzureConfig> {
         return None;
     };
     let of = |name| variable(name).unwrap_or_else(|| panic!("VEZA_TEST_{name} is not set"));
-    let cloud = CloudConfig {
-        part_size: 64 * 1024,
-        prefix: "veza-test/".to_owned(),
-        ..CloudConfig::default()
-    };
+    let cloud =
+        CloudConfig { part_size: 64 * 1024, prefix: "veza-test/".to_owned(), ..CloudConfig::default() };
     let key = Secret::new(of("AZURE_ACCESS_KEY"));
     let config = AzureConfig::new(account, of("AZURE_CONTAINER"), key);
     Some(AzureConfig { endpoint: variable("AZURE_ENDPOINT"), cloud, ..config })

@@ -109,7 +109,9 @@ impl CloudBackend {
         let prefix = Path::from(cloud.config.prefix.as_str());
         match cloud.store.list(Some(&prefix)).next().await {
             None | Some(Ok(_)) => Ok(Self { cloud: Arc::new(cloud) }),
-            Some(Err(error)) => Err(Error::Setup(format!("there is no such bucket, or it cannot be listed: {error}"))),
+            Some(Err(error)) => {
+                Err(Error::Setup(format!("there is no such bucket, or it cannot be listed: {error}")))
+            }
         }
     }
 }

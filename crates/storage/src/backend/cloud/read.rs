@@ -22,7 +22,8 @@ pub(super) async fn get(
 ) -> Result<Download, Error> {
     let Ok(wanted) = range.map(wanted).transpose() else { return Err(unsatisfiable(&cloud, key).await) };
     let options = GetOptions::new().with_range(wanted);
-    let found = match cloud.store.get_opts(&cloud.path(key), options).await.map_err(failed("read an object")) {
+    let found = match cloud.store.get_opts(&cloud.path(key), options).await.map_err(failed("read an object"))
+    {
         Ok(found) => found,
         // The library has no word for a range behind the end.
         Err(error @ Error::Unavailable { .. }) => return Err(behind(&cloud, key, range, error).await),

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use object_store::{
-    Attribute, Attributes, GetOptions, MultipartUpload, PutMultipartOptions, PutPayload,
-};
+use object_store::{Attribute, Attributes, GetOptions, MultipartUpload, PutMultipartOptions, PutPayload};
 
 use super::error::failed;
 use super::{Cloud, Stored};

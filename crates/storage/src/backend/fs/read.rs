@@ -118,12 +118,8 @@ impl Reading {
         }
         let (wanted, mut memory) = (self.wanted(self.piece), self.shelf.take());
         let place = memory.get_mut(..wanted).unwrap_or_default();
-        let read = preadv2(
-            &self.file,
-            &mut [IoSliceMut::new(place)],
-            self.range.start,
-            ReadWriteFlags::NOWAIT,
-        );
+        let read =
+            preadv2(&self.file, &mut [IoSliceMut::new(place)], self.range.start, ReadWriteFlags::NOWAIT);
         match read {
             Ok(0) => Err(SHORTER),
             Ok(len) => Ok(Some(self.shelf.lend(memory, len))),
