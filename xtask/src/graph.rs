@@ -9,7 +9,7 @@ use crate::{Outcome, shell};
 const NOUNS: [&str; 5] = ["veza-tenant", "veza-chat", "veza-stream", "veza-storage", "veza-jobs"];
 
 /// What each crate may depend on. A crate that is not here may depend on none of ours.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("veza-web", &["veza-core"]),
     ("veza-jobs", &["veza-core", "veza-web"]),
     ("veza-storage", &["veza-core", "veza-jobs", "veza-web"]),
@@ -50,12 +50,13 @@ const ALLOWED: [(&str, &[&str]); 10] = [
         ],
     ),
     ("veza-testing-s3", &["veza-core", "veza-storage"]),
+    ("veza-testing-clouds", &["veza-core", "veza-storage", "veza-testing-s3"]),
 ];
 
 /// What nobody should compile who only wants queues, or files in a directory.
 const HEAVY: [(&str, &[&str]); 2] = [
     ("veza-jobs", &["actix", "aws-", "rtc"]),
-    ("veza-storage", &["actix", "aws-sdk", "aws-smithy", "hyper", "rtc", "rustls"]),
+    ("veza-storage", &["actix", "aws-sdk", "aws-smithy", "hyper", "object_store", "rtc", "rustls"]),
 ];
 
 /// One arrow: who depends on whom.

@@ -5,6 +5,7 @@
     reason = "a development tool has no logic that depends on time or configuration"
 )]
 
+mod clouds;
 mod deny;
 mod embedded;
 mod generate;
@@ -59,6 +60,7 @@ fn run(arguments: &[String]) -> Outcome {
     match command.as_str() {
         "up" => up::run(rest),
         "test" => test::run(rest),
+        "clouds" => clouds::run(rest),
         "gen" => generate::run(options::check(rest)?),
         "graph" => graph::run(options::check(rest)?),
         "sizes" => options::none(rest).and_then(|()| sizes::run()),

@@ -10,6 +10,7 @@ Development commands of Veza.
     cargo xtask gen       write the generated files again (API and configuration reference, …)
     cargo xtask graph     print the graph of our crates, or check its direction
     cargo xtask sizes     check the budgets of lines per file, function and crate
+    cargo xtask clouds    test the backends for Google and Azure, with an emulator
     cargo xtask nix       check the Nix side: modules, units, images, lock file
     cargo xtask licences  check the licences and bans of deny.toml, offline
 
@@ -49,6 +50,7 @@ first:
     features  cargo check of single crates with the features that an embedder may choose
     tests     cargo test --workspace
     s3        cargo clippy and test of the S3 backend, with a server in the tests' own process
+    clouds    the same for Google and Azure, without a server for Azure
     doc       cargo doc --no-deps --workspace, with warnings as errors
     gen       cargo xtask gen --check
     nix       cargo xtask nix
@@ -94,6 +96,15 @@ Counts lines, and fails over these budgets: a file 800 (median 150, 95 % under 4
 are left out, and tests count as files only.
 ";
 
+const CLOUDS: &str = "\
+cargo xtask clouds
+
+Installs Azurite, Microsoft's emulator, with npm into target/tools, starts it on a free port, and runs
+the tests of veza-testing-clouds with it: the suite of backends, faults, memory, and killed processes.
+Google's API is tried before a server of S3 in the tests' own process. What it ran on it says, and what
+it did not.
+";
+
 const NIX: &str = "\
 cargo xtask nix [--write]
 
@@ -127,6 +138,7 @@ pub(crate) fn print(command: &str) -> Outcome {
         "gen" => GEN,
         "graph" => GRAPH,
         "sizes" => SIZES,
+        "clouds" => CLOUDS,
         "nix" => NIX,
         "licences" => LICENCES,
         "" | "help" | "--help" | "-h" => OVERVIEW,

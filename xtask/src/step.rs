@@ -21,7 +21,7 @@ pub(crate) enum Work {
 }
 
 /// In the order of their speed, so that a mistake shows early.
-pub(crate) const STEPS: [Step; 12] = [
+pub(crate) const STEPS: [Step; 13] = [
     Step { name: "fmt", work: Work::Commands(|_| vec![cargo_with("fmt --all --check")]) },
     Step { name: "sizes", work: Work::Own("sizes", sizes::run) },
     Step { name: "graph", work: Work::Own("graph --check", || graph::run(true)) },
@@ -30,6 +30,7 @@ pub(crate) const STEPS: [Step; 12] = [
     Step { name: "features", work: Work::Commands(|_| features()) },
     Step { name: "tests", work: Work::Commands(|filters| vec![tests(filters)]) },
     Step { name: "s3", work: Work::Commands(s3) },
+    Step { name: "clouds", work: Work::Commands(clouds) },
     Step { name: "doc", work: Work::Commands(|_| vec![doc()]) },
     Step { name: "gen", work: Work::Own("gen --check", || generate::run(true)) },
     Step { name: "nix", work: Work::Own("nix", nix::run) },
@@ -81,7 +82,15 @@ fn tests(filters: &[String]) -> Command {
 
 /// The S3 client and a server for it: two trees of dependencies that no other step compiles.
 fn s3(filters: &[String]) -> Vec<Command> {
-    let with = "-p veza-testing-s3 --features server";
+    service("-p veza-testing-s3 --features server", filters)
+}
+
+/// The same for Google and Azure.
+fn clouds(filters: &[String]) -> Vec<Command> {
+    service("-p veza-testing-clouds --features server", filters)
+}
+
+fn service(with: &str, filters: &[String]) -> Vec<Command> {
     let mut test = cargo_with(&format!("test {with}"));
     test.args((!filters.is_empty()).then_some("--")).args(filters);
     vec![cargo_with(&format!("clippy --all-targets {with} -- -D warnings")), test]

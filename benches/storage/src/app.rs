@@ -21,6 +21,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     config.tenant.access_token_lifetime = Period::from_secs(6 * 3600);
     config.tenant.open_signup = true;
     config.storage.directory = Some(directory.into());
+    config.storage.accel_location = Some("/veza-blobs/".to_owned());
     config.storage.root_key_file = Some(key.into());
     actix_web::rt::System::new().block_on(async {
         let platform = Platform::open(config, Migrator::veza(), None).await?;

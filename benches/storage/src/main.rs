@@ -20,6 +20,7 @@ cargo run --release --manifest-path benches/storage/Cargo.toml -- [--NAME VALUE]
 options
   --rounds N   rounds, of which the median counts [5]
   --mib N      bytes of the large object, in MiB [256]
+  --huge N     bytes of an encrypted object of which ranges are read as well, in MiB; none when 0 [0]
   --uploads N  uploads at once, whose memory is measured [100]
   --dir DIR    where files go; best a file system in memory [/dev/shm]";
 
@@ -27,6 +28,7 @@ options
 pub struct Options {
     pub rounds: usize,
     pub mib: u64,
+    pub huge: u64,
     pub uploads: usize,
     pub dir: PathBuf,
 }
@@ -42,13 +44,14 @@ fn main() -> Outcome {
 }
 
 fn read(arguments: &[String]) -> Outcome<Options> {
-    let mut options = Options { rounds: 5, mib: 256, uploads: 100, dir: "/dev/shm".into() };
+    let mut options = Options { rounds: 5, mib: 256, huge: 0, uploads: 100, dir: "/dev/shm".into() };
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
         let value = rest.next().ok_or(USAGE)?;
         match name.as_str() {
             "--rounds" => options.rounds = value.parse()?,
             "--mib" => options.mib = value.parse()?,
+            "--huge" => options.huge = value.parse()?,
             "--uploads" => options.uploads = value.parse()?,
             "--dir" => options.dir = value.into(),
             _ => return Err(USAGE.into()),

@@ -174,12 +174,8 @@ impl Config {
         check(self.tenant.requests_per_minute > 0, "tenant.requests_per_minute must be at least 1");
         if serving {
             check(
-                self.storage.directory.is_some()
-                    || self.storage.s3.bucket.is_some()
-                    || self.storage.root_key_file.is_none()
-                        && self.storage.kms.key.is_none()
-                        && self.storage.vault.url.is_none(),
-                "storage.root_key_file is set, and neither storage.directory nor storage.s3.bucket: there is nothing to encrypt",
+                self.storage.has_place() || !self.storage.has_root_key(),
+                "storage.root_key_file is set, and neither storage.directory nor a bucket: there is nothing to encrypt",
             );
             check(
                 self.database.url.is_some(),
@@ -196,6 +192,8 @@ impl Config {
                 ("jobs.listen_url", &self.jobs.listen_url),
                 ("jobs.redis_url", &self.jobs.redis_url),
                 ("storage.s3.secret_access_key", &self.storage.s3.secret_access_key),
+                ("storage.gcs.service_account_key", &self.storage.gcs.service_account_key),
+                ("storage.azure.access_key", &self.storage.azure.access_key),
                 ("storage.kms.secret_access_key", &self.storage.kms.secret_access_key),
                 ("storage.vault.token", &self.storage.vault.token),
                 ("stream.turn_password", &self.stream.turn_password),

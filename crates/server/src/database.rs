@@ -24,11 +24,10 @@ pub(crate) fn configure(file: Option<&Path>, args: &DataArgs) -> Result<Config, 
         if config.tenant.root_secret.is_none() {
             config.tenant.root_secret = data.root_secret()?;
         }
-        if config.storage.directory.is_none() && config.storage.s3.bucket.is_none() {
+        if !config.storage.has_place() {
             config.storage.directory = Some(data.storage()).filter(|directory| directory.is_dir());
         }
-        let storage = &config.storage;
-        if storage.root_key_file.is_none() && storage.kms.key.is_none() && storage.vault.url.is_none() {
+        if !config.storage.has_root_key() {
             config.storage.root_key_file = Some(data.storage_key()).filter(|file| file.is_file());
         }
     }

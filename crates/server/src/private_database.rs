@@ -35,11 +35,10 @@ pub(crate) fn start(config: &mut Config, data: &DataDir) -> Result<Cluster, Erro
         config.tenant.root_secret = Some(data.create_root_secret()?);
     }
     if config.storage.directory.is_none() {
-        if config.storage.s3.bucket.is_none() {
+        if !config.storage.has_place() {
             config.storage.directory = Some(data.storage());
         }
-        let storage = &config.storage;
-        if storage.root_key_file.is_none() && storage.kms.key.is_none() && storage.vault.url.is_none() {
+        if !config.storage.has_root_key() {
             config.storage.root_key_file = Some(data.create_storage_key()?);
         }
     }

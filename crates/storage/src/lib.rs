@@ -39,7 +39,7 @@ pub use self::{
     backend::Backend,
     blob::{Blob, BlobId, BlobKey},
     body::Body,
-    config::{KmsSection, S3Section, StorageConfig, VaultSection},
+    config::{AzureSection, GcsSection, KmsSection, S3Section, StorageConfig, VaultSection},
     error::{BoxError, CODES, Error},
     key::{MAX_KEY, ObjectKey},
     put::NewObject,

@@ -178,6 +178,18 @@ impl Opened {
     }
 }
 
+impl Opened {
+    /// Where the backend has all bytes as they are, for a web server that serves its files; none for what is encrypted
+    /// or in several parts.
+    #[cfg(feature = "http")]
+    pub(crate) fn file(&self) -> Option<String> {
+        let OpenedContent { storage, tenant, parts, data_key } = &self.content;
+        let [part] = parts.as_slice() else { return None };
+        let plain = data_key.is_none() && part.header.is_none();
+        plain.then(|| storage.backend().file(BlobKey::new(*tenant, part.blob_id))).flatten()
+    }
+}
+
 impl OpenedContent {
     pub(crate) async fn bytes(&self, range: Range<u64>) -> Result<Body, Error> {
         let mut wanted = Vec::new();

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use veza_core::{Db, Tasks};
 
+#[cfg(any(feature = "azure", feature = "gcs"))]
+use crate::backend::cloud::CloudBackend;
 use crate::backend::fs::{FsBackend, FsConfig};
 use crate::crypt::{LocalRootKey, RootKey};
 use crate::{Backend, Error, Storage, StorageConfig};
 
 /// What rows call files in `storage.directory`.
 const FILES: &str = "fs";
-/// What rows call files in `storage.s3.bucket`.
-#[cfg(feature = "s3")]
-const S3: &str = "s3";
 
+/// A backend, and what rows call it for ever.
 type Named = (&'static str, Arc<dyn Backend>);
 
 impl Storage {
@@ -38,31 +38,38 @@ async fn backend(db: &Db, config: &StorageConfig, tasks: &Tasks) -> Result<Optio
         let backend = FsBackend::open(FsConfig::new(directory), Arc::clone(db.random())).await?;
         return Ok(Some((FILES, Arc::new(backend))));
     }
-    bucket(db, config, tasks).await
-}
-
-/// Speaks to the bucket at once, so that what is wrong with it is known before anybody stores anything.
-#[cfg(feature = "s3")]
-async fn bucket(db: &Db, config: &StorageConfig, tasks: &Tasks) -> Result<Option<Named>, Error> {
-    let Some(s3) = config.s3.config() else { return Ok(None) };
-    let place = format!("{} at {}", s3.bucket, s3.endpoint.as_deref().unwrap_or("Amazon's S3"));
-    let opened = crate::backend::s3::S3Backend::open(s3, tasks.clone(), Arc::clone(db.random())).await;
-    let why = |error: Error| match error {
-        Error::NotFound => "there is no such bucket".to_owned(),
-        other => other.to_string(),
-    };
-    match opened {
-        Ok(backend) => Ok(Some((S3, Arc::new(backend)))),
-        Err(error) => {
-            Err(Error::Setup(format!("storage.s3: the bucket {place} cannot be used: {}", why(error))))
-        }
+    #[cfg(feature = "s3")]
+    if let Some(s3) = config.s3.config() {
+        let place = format!("{} at {}", s3.bucket, s3.endpoint.as_deref().unwrap_or("Amazon's S3"));
+        let opened = crate::backend::s3::S3Backend::open(s3, tasks.clone(), Arc::clone(db.random())).await;
+        return Ok(Some(("s3", Arc::new(opened.map_err(unusable("s3", place))?))));
     }
+    #[cfg(feature = "gcs")]
+    if let Some(gcs) = config.gcs.config() {
+        let place = format!("{} at {}", gcs.bucket, gcs.endpoint.as_deref().unwrap_or("Google's own"));
+        let opened = CloudBackend::open_gcs(gcs, tasks.clone(), Arc::clone(db.random())).await;
+        return Ok(Some(("gcs", Arc::new(opened.map_err(unusable("gcs", place))?))));
+    }
+    #[cfg(feature = "azure")]
+    if let Some(azure) = config.azure.config() {
+        let place = format!("{} at {}", azure.container, azure.endpoint.as_deref().unwrap_or("Azure's own"));
+        let opened = CloudBackend::open_azure(azure, tasks.clone(), Arc::clone(db.random())).await;
+        return Ok(Some(("azure", Arc::new(opened.map_err(unusable("azure", place))?))));
+    }
+    let _of_services = tasks;
+    Ok(None)
 }
 
-#[cfg(not(feature = "s3"))]
-#[allow(clippy::unused_async, reason = "as its other self")]
-async fn bucket(_: &Db, _: &StorageConfig, _: &Tasks) -> Result<Option<Named>, Error> {
-    Ok(None)
+/// Services are spoken to at once, so that what is wrong with one is known before anybody stores anything.
+#[cfg(any(feature = "azure", feature = "gcs", feature = "s3"))]
+fn unusable(section: &'static str, place: String) -> impl FnOnce(Error) -> Error {
+    move |error| {
+        let why = match error {
+            Error::NotFound => "there is no such bucket".to_owned(),
+            other => other.to_string(),
+        };
+        Error::Setup(format!("storage.{section}: the bucket {place} cannot be used: {why}"))
+    }
 }
 
 /// The root key, wherever it is.

@@ -56,7 +56,12 @@ impl Transfer {
 
     /// Notes bytes that went.
     pub fn sent(&self, bytes: &[u8]) {
-        self.sent.fetch_add(u64::try_from(bytes.len()).unwrap_or(0), Ordering::Relaxed);
+        self.sent_by_another(u64::try_from(bytes.len()).unwrap_or(0));
+    }
+
+    /// Notes bytes that somebody else sends for us.
+    pub fn sent_by_another(&self, bytes: u64) {
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Files over HTTP.
 
+mod accel;
 mod bad_input;
 mod buckets;
 mod bulk;

@@ -22,7 +22,9 @@ pub enum StorageCommand {
         veza storage cp -r ./photos veza://files/photos\n  \
         veza storage cp -r veza://files/photos ./photos\n  \
         veza storage cp veza://files/a veza://archive/a\n\n\
-        A place that ends with / takes the name of what is copied. A download that breaks off goes on where it was.")]
+        A place that ends with / takes the name of what is copied. A download that breaks off goes on where it was.\n\
+        So does the upload of a file of 32 MiB or more, also when the command is given again after it was killed: what is\n\
+        needed for that is noted in $XDG_STATE_HOME/veza/uploads, and forgotten when the file is there.")]
     Cp(StorageCopyArgs),
     /// Delete objects
     #[command(

@@ -12,6 +12,7 @@ mod browser;
 mod command_line;
 mod doctor;
 mod files;
+mod gate;
 mod handover;
 mod http;
 mod jobs;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use veza_testing::TestDirectory;
 
+use crate::gate::Gate;
 use crate::person::Person;
 use crate::process::{Ended, run, veza, wait};
 use crate::up::{Home, Up};
@@ -126,4 +127,31 @@ fn an_operator_audits_changes_the_root_key_and_destroys_keys() {
         serde_json::from_str(&office.operate(&["shred", "operated", "--confirm", id]).expect(0).out).unwrap();
     assert_eq!((&shredded["keys"], &shredded["contents"]), (&json!(1), &json!(1)));
     office.storage(&["cp", "veza://files/a.txt", "b.txt"]).fails_with(&["storage.object.shredded"]);
+}
+
+#[test]
+fn an_upload_that_was_killed_goes_on_with_the_next_command() {
+    let office = Office::new("killed");
+    let bytes: Vec<u8> = (0..40_000 * KIB).map(|at| at.to_le_bytes()[0] ^ at.to_le_bytes()[1]).collect();
+    write(&office.path("large.bin"), &bytes);
+    let gate = Gate::new(&office.up.url, 24_000 * KIB);
+    let copy = || {
+        let mut command = veza(["storage", "cp", "large.bin", "veza://files/large.bin", "--json"]);
+        command.env("VEZA_URL", &gate.url).env("VEZA_API_KEY", office.person.token());
+        command.env("XDG_STATE_HOME", office.path("state")).current_dir(office.directory.path());
+        command
+    };
+    let mut killed = copy().spawn().unwrap();
+    gate.wait_until_shut();
+    killed.kill().unwrap();
+    assert!(killed.wait().unwrap().code().is_none(), "it ended before it was killed");
+    gate.open();
+    let done = &lines(&run(&mut copy()).expect(0).out)[0];
+    let resumed_at = done["resumed_at"].as_u64().unwrap();
+    assert!(resumed_at >= 16 << 20, "what was acknowledged is not sent again: {done}");
+    office.storage(&["cp", "veza://files/large.bin", "back.bin"]).expect(0);
+    assert!(fs::read(office.path("back.bin")).unwrap() == bytes);
+    assert_eq!(fs::read_dir(office.path("state/veza/uploads")).unwrap().count(), 0, "a note stays");
+    // Another file is another upload, and so is the same one once more.
+    assert_eq!(lines(&run(&mut copy()).expect(0).out)[0]["resumed_at"], 0);
 }

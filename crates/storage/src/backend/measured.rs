@@ -47,6 +47,10 @@ impl Backend for Measured {
         watched("get", self.0.get(key, range))
     }
 
+    fn file(&self, key: BlobKey) -> Option<String> {
+        self.0.file(key)
+    }
+
     fn head(&self, key: BlobKey) -> Pending<'_, Stored> {
         watched("head", self.0.head(key))
     }

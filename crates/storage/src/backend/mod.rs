@@ -2,8 +2,14 @@
 //!
 //! A backend knows nothing of users, buckets or names. It keeps immutable bytes under a [`BlobKey`].
 
+#[cfg(any(feature = "azure", feature = "gcs", feature = "s3"))]
+mod chunks;
+#[cfg(any(feature = "azure", feature = "gcs"))]
+pub mod cloud;
 pub mod fs;
 mod measured;
+#[cfg(any(feature = "azure", feature = "gcs", feature = "s3"))]
+mod names;
 #[cfg(feature = "s3")]
 pub mod s3;
 
@@ -40,6 +46,11 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// Reads a blob or a part of it. The stream ends with [`Error::Corrupt`] or [`Error::Unavailable`]
     /// when the bytes that were promised do not come.
     fn get(&self, key: BlobKey, range: Option<ByteRange>) -> Pending<'_, Download>;
+
+    /// Where a blob is below a directory that a web server can serve, with slashes; none where it is not in a file.
+    fn file(&self, _: BlobKey) -> Option<String> {
+        None
+    }
 
     /// What is known of a blob.
     fn head(&self, key: BlobKey) -> Pending<'_, Stored>;

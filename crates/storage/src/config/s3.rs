@@ -56,19 +56,11 @@ impl S3Section {
         read_secret("storage.s3.secret_access_key", &mut self.secret_access_key, file)
     }
 
-    pub(super) fn problems(&self, directory: bool, problems: &mut Vec<String>) {
+    pub(super) fn problems(&self, check: &mut impl FnMut(bool, &str)) {
         if self.bucket.is_none() {
-            if self.endpoint.is_some() || self.access_key_id.is_some() {
-                problems.push("storage.s3.bucket is not set".to_owned());
-            }
+            check(self.endpoint.is_none() && self.access_key_id.is_none(), "storage.s3.bucket is not set");
             return;
         }
-        let mut check = |holds: bool, problem: &str| {
-            if !holds {
-                problems.push(problem.to_owned());
-            }
-        };
-        check(!directory, "storage.directory and storage.s3.bucket are both set: files are in one of them");
         check(
             cfg!(feature = "s3"),
             "storage.s3.bucket is set, and this program was built without S3: build it with the feature s3",
@@ -82,7 +74,7 @@ impl S3Section {
         if let Some(config) = self.config()
             && let Err(crate::Error::Setup(problem)) = config.check()
         {
-            problems.push(format!("storage.s3: {}", problem.trim_start_matches("S3: ")));
+            check(false, &format!("storage.s3: {}", problem.trim_start_matches("S3: ")));
         }
     }
 

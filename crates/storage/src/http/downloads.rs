@@ -13,7 +13,7 @@ use veza_web::{Authenticated, Problem, Query, Routes};
 use super::multipart::{Multipart, content_range};
 use super::place::Place;
 use super::served::Caching;
-use super::{State, conditions, cors, problem, ranges, served};
+use super::{State, accel, conditions, cors, problem, ranges, served};
 use crate::id::VersionId;
 use crate::input::hex;
 use crate::object::{self, Object};
@@ -174,7 +174,14 @@ async fn answer(
     let wanted = req.headers().get(header::RANGE).and_then(|range| range.to_str().ok());
     let wanted = wanted.filter(|_| conditions::range_counts(req.headers(), &opened.object, now));
     let mut response = whole(&opened.object, caching);
-    match ranges::read(wanted, len)? {
+    let ranges = ranges::read(wanted, len)?;
+    if let Some(file) = accel::file(state, req, &opened) {
+        transfer.sent_by_another(
+            ranges.as_ref().map_or(len, |all| all.iter().map(|one| one.end - one.start).sum()),
+        );
+        return Ok(response.insert_header((accel::REDIRECT, file)).finish());
+    }
+    match ranges {
         None => Ok(send(response, len, transfer, opened.bytes(0..len).await?)),
         Some(ranges) => {
             response.status(actix_web::http::StatusCode::PARTIAL_CONTENT);

@@ -1,5 +1,6 @@
 //! The routes below `/v1/storage`.
 
+mod accel;
 mod buckets;
 mod bulk;
 mod conditions;

@@ -14,8 +14,8 @@ use tracing::Instrument;
 use crate::traffic::Transfer;
 use crate::{Body, Error};
 
-/// Chunks on their way; one has at most 64 KiB.
-const CHUNKS: usize = 4;
+/// Chunks on their way; one has at most 128 KiB. More would only lie here: what did not come yet waits in the kernel.
+const CHUNKS: usize = 1;
 
 enum Piece {
     Bytes(Bytes),

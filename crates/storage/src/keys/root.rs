@@ -21,6 +21,11 @@ pub struct Rewrapped {
     pub tenants: usize,
     /// Their keys.
     pub keys: usize,
+    /// Keys that sign URLs.
+    pub signing_keys: usize,
+    /// The same that could not be wrapped again, for the version that wrapped them is gone. They sign nothing any more,
+    /// and each is replaced when its organisation signs next.
+    pub lost_signing_keys: usize,
 }
 
 #[derive(QueryableByName)]
@@ -30,8 +35,8 @@ struct Of {
 }
 
 impl Storage {
-    /// Wraps with the current version of the root key all keys of tenants that another one wrapped, so that it can be
-    /// removed. It can be broken off and begun again.
+    /// Wraps with the current version of the root key all keys of tenants that another one wrapped, those that sign
+    /// URLs as well, so that it can be removed. It can be broken off and begun again.
     ///
     /// # Errors
     /// [`Error::Crypto`] when a version that wrapped a key is not there any more.
@@ -42,8 +47,10 @@ impl Storage {
             let current = keys.root().current().to_owned();
             let look = self.db().system(Reason("storage.rewrap_root"), move |tx: &mut SystemTx<'_>| {
                 let statement = diesel::sql_query(
-                    "SELECT DISTINCT tenant_id FROM storage.tenant_keys \
-                     WHERE dropped_at IS NULL AND root_id <> $1 AND tenant_id > $3 ORDER BY tenant_id LIMIT $2",
+                    "SELECT tenant_id FROM storage.tenant_keys \
+                     WHERE dropped_at IS NULL AND root_id <> $1 AND tenant_id > $3 \
+                     UNION SELECT tenant_id FROM storage.signing_keys WHERE root_id <> $1 AND tenant_id > $3 \
+                     ORDER BY tenant_id LIMIT $2",
                 );
                 let statement = statement.bind::<Text, _>(&current).bind::<BigInt, _>(TENANTS);
                 let statement = statement.bind::<SqlUuid, _>(behind);
@@ -55,6 +62,14 @@ impl Storage {
             }
             for Of { tenant_id } in tenants {
                 done.keys += self.rewrap_tenant(tenant_id).await?;
+                match self.rewrap_signing_key(&Caller::system(tenant_id)).await {
+                    Ok(count) => done.signing_keys += count,
+                    Err(Error::Crypto(reason)) => {
+                        tracing::warn!(reason, tenant.id = %tenant_id, "a signing key cannot be unwrapped");
+                        done.lost_signing_keys += 1;
+                    }
+                    Err(error) => return Err(error),
+                }
                 (done.tenants, behind) = (done.tenants + 1, tenant_id.as_uuid());
             }
         }

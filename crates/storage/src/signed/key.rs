@@ -63,11 +63,7 @@ impl KeyRow {
 impl Storage {
     /// The key that signs what the tenant signs now; it is made when it is asked for.
     pub(super) async fn signing_key(&self, caller: &Caller) -> Result<SigningKey, Error> {
-        let find = |tx: &mut veza_core::ReadTx<'_>| {
-            let row = signing_keys::table.find(tx.tenant()).select(KeyRow::as_select());
-            Ok::<_, Error>(tx.find_result::<KeyRow, _>(row)?)
-        };
-        let Some(row) = self.db().read(caller, find).await? else {
+        let Some(row) = self.db().read(caller, found).await? else {
             return self.make_signing_key(caller).await;
         };
         let root = self.keys().ok_or(Error::NoRootKey)?.root();
@@ -96,6 +92,18 @@ impl Storage {
         };
         self.db().tenant(caller, keep).await?;
         Ok(key)
+    }
+
+    /// Wraps the tenant's key again, if an earlier version of the root key wrapped it; answers how many that were.
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] when that version is not there any more.
+    pub(crate) async fn rewrap_signing_key(&self, caller: &Caller) -> Result<usize, Error> {
+        let root = self.keys().ok_or(Error::NoRootKey)?.root();
+        let row = self.db().read(caller, found).await?;
+        let Some(row) = row.filter(|row| row.root_id != root.current()) else { return Ok(0) };
+        let key = self.unwrap_signing_key(caller.tenant(), row).await?;
+        self.wrap_again(caller, key).await.map(|_| 1)
     }
 
     async fn make_signing_key(&self, caller: &Caller) -> Result<SigningKey, Error> {
@@ -131,6 +139,11 @@ impl Storage {
         let secret = root.unwrap(&context(tenant, row.key_id), &wrapped).await?;
         Ok(SigningKey::new(row.key_id, secret))
     }
+}
+
+fn found(tx: &mut veza_core::ReadTx<'_>) -> Result<Option<KeyRow>, Error> {
+    let row = signing_keys::table.find(tx.tenant()).select(KeyRow::as_select());
+    Ok(tx.find_result::<KeyRow, _>(row)?)
 }
 
 /// Forgets the tenant's key.

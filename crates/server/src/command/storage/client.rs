@@ -47,8 +47,21 @@ impl Client {
         self.http.request(method, format!("{}/v1/storage{path}", self.url)).bearer_auth(&self.key)
     }
 
+    /// Where the API is.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Makes a request, again when the service asks to come back later. `make` is asked for each attempt.
     pub(super) async fn send(
+        &self,
+        make: impl AsyncFnMut(&Self) -> Result<RequestBuilder, Error>,
+    ) -> Result<Response, Error> {
+        refused(self.ask(make).await?).await
+    }
+
+    /// The same with whatever answer.
+    pub(super) async fn ask(
         &self,
         mut make: impl AsyncFnMut(&Self) -> Result<RequestBuilder, Error>,
     ) -> Result<Response, Error> {
@@ -66,7 +79,7 @@ impl Client {
             let busy =
                 matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
             if !busy || attempt >= ATTEMPTS {
-                return refused(answer).await;
+                return Ok(answer);
             }
             attempt += 1;
             let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -109,7 +122,7 @@ async fn json(answer: Response) -> Result<Value, Error> {
 }
 
 /// An answer that is no refusal, or what the problem says.
-async fn refused(answer: Response) -> Result<Response, Error> {
+pub(super) async fn refused(answer: Response) -> Result<Response, Error> {
     let status = answer.status();
     if status.is_success() {
         return Ok(answer);

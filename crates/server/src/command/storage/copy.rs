@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::client::{Client, path_of};
 use super::place::{Place, below, shown};
-use super::transfer::{self, io};
+use super::transfer::{self, Copied, io};
 use super::{line, list, print, progress};
 use crate::cli::StorageCopyArgs;
 use crate::command::complain;
@@ -42,9 +42,12 @@ pub(super) async fn cp(client: &Client, args: &StorageCopyArgs) -> Result<ExitCo
     while let Some((copied, task)) = work.next().await {
         let (from, to) = (written(&task.from), written(&task.to));
         match copied {
-            Ok(bytes) => {
-                let value = json!({ "from": from, "to": to, "bytes": bytes });
-                let text = line(args.client.json, &value, || format!("{from} -> {to}"));
+            Ok(Copied { bytes, resumed_at }) => {
+                let value = json!({ "from": from, "to": to, "bytes": bytes, "resumed_at": resumed_at });
+                let text = line(args.client.json, &value, || match resumed_at {
+                    0 => format!("{from} -> {to}"),
+                    at => format!("{from} -> {to} (went on behind {at} of {bytes} bytes)"),
+                });
                 bar.suspend(|| print(&text))?;
             }
             Err(error) => {
@@ -57,7 +60,7 @@ pub(super) async fn cp(client: &Client, args: &StorageCopyArgs) -> Result<ExitCo
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn copy(client: &Client, task: &Task, bar: &ProgressBar) -> Result<u64, Error> {
+async fn copy(client: &Client, task: &Task, bar: &ProgressBar) -> Result<Copied, Error> {
     match (&task.from, &task.to) {
         (Place::File(path), Place::Bucket { bucket, key }) => {
             transfer::up(client, path, bucket, key, bar).await
@@ -69,7 +72,7 @@ async fn copy(client: &Client, task: &Task, bar: &ProgressBar) -> Result<u64, Er
             let body = json!({ "from_bucket": from, "from_key": old, "key": key });
             client.post(&path_of(bucket, "objects/copy"), &body).await?;
             bar.inc(task.bytes);
-            Ok(task.bytes)
+            Ok(Copied::whole(task.bytes))
         }
         (Place::File(_), Place::File(_)) => Err(Error::Other("both are files".to_owned())),
     }

@@ -3,10 +3,12 @@
 mod client;
 mod copy;
 mod list;
+mod note;
 mod operator;
 mod place;
 mod progress;
 mod remove;
+mod resumable;
 mod transfer;
 
 use std::path::Path;

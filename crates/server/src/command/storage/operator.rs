@@ -20,7 +20,7 @@ pub(super) async fn run(config: Config, command: StorageCommand) -> Result<ExitC
     }
     let storage = Storage::configured(tenants.db().clone(), config.storage, &Tasks::new()).await?;
     let storage = storage.ok_or_else(|| {
-        Error::Other("no files are configured: set storage.directory or storage.s3.bucket".to_owned())
+        Error::Other("no files are configured: set storage.directory, or a bucket".to_owned())
     })?;
     match command {
         StorageCommand::Audit(args) => audit(&storage, &args).await,

@@ -11,12 +11,28 @@ use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio_util::io::ReaderStream;
 
 use super::client::{Client, failed, path_of};
+use super::resumable;
 use crate::error::Error;
 
 /// Bytes that are read from a file at a time.
-const STEP: usize = 256 * 1024;
+pub(super) const STEP: usize = 256 * 1024;
 /// How often a download goes on that broke off.
 const ATTEMPTS: u32 = 5;
+
+/// What a copy took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Copied {
+    pub(super) bytes: u64,
+    /// Bytes that an earlier command had copied.
+    pub(super) resumed_at: u64,
+}
+
+impl Copied {
+    /// All bytes anew.
+    pub(super) fn whole(bytes: u64) -> Self {
+        Self { bytes, resumed_at: 0 }
+    }
+}
 
 /// Stores a file as an object.
 pub(super) async fn up(
@@ -25,9 +41,12 @@ pub(super) async fn up(
     bucket: &str,
     key: &str,
     bar: &ProgressBar,
-) -> Result<u64, Error> {
+) -> Result<Copied, Error> {
     let object = path_of(bucket, &format!("objects/{key}"));
     let size = tokio::fs::metadata(path).await.map_err(io("look at", path))?.len();
+    if size >= resumable::FROM {
+        return resumable::up(client, path, bucket, key, size, bar).await;
+    }
     let before = bar.position();
     let make = async |client: &Client| {
         bar.set_position(before.max(bar.position().saturating_sub(size)));
@@ -40,7 +59,7 @@ pub(super) async fn up(
         Ok(request.body(Body::wrap_stream(chunks)))
     };
     client.send(make).await?;
-    Ok(size)
+    Ok(Copied::whole(size))
 }
 
 /// Stores an object as a file: beside it first, and under its name when it is whole.
@@ -50,7 +69,7 @@ pub(super) async fn down(
     key: &str,
     path: &Path,
     bar: &ProgressBar,
-) -> Result<u64, Error> {
+) -> Result<Copied, Error> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         tokio::fs::create_dir_all(parent).await.map_err(io("make", parent))?;
     }
@@ -59,7 +78,7 @@ pub(super) async fn down(
     match fetched {
         Ok(bytes) => {
             tokio::fs::rename(&part, path).await.map_err(io("rename", &part))?;
-            Ok(bytes)
+            Ok(Copied::whole(bytes))
         }
         Err(error) => {
             // Whoever tries again begins anew; what is left would be taken for more than it is.

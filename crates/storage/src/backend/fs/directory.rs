@@ -23,6 +23,7 @@ use super::FsConfig;
 use super::blocking::Pool;
 use super::errno::{failed, failed_io};
 use super::temporary;
+use super::writers::Writers;
 use crate::{BlobKey, Error};
 
 /// Directories that are known to survive a power failure; more than this are not remembered.
@@ -34,6 +35,7 @@ pub(super) struct Root {
     pub(super) blobs: OwnedFd,
     pub(super) temporary: Arc<OwnedFd>,
     pub(super) step: usize,
+    pub(super) writers: Writers,
     pub(super) pool: Pool,
     /// Files can be made without a name, and get one later.
     pub(super) anonymous: bool,
@@ -90,6 +92,7 @@ impl Root {
             blobs: ensure(&root, "blobs")?,
             temporary: Arc::new(ensure(&root, "temporary")?),
             step: config.step,
+            writers: Writers::default(),
             pool,
             anonymous: config.anonymous,
             random,

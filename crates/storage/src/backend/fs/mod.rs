@@ -10,8 +10,10 @@ mod directory;
 mod errno;
 mod list;
 mod read;
+mod shelf;
 mod temporary;
 mod write;
+mod writers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use futures_util::FutureExt;
 use veza_core::{Random, TenantId};
 
 use self::blocking::Pool;
-use self::directory::Root;
+use self::directory::{Root, Slot};
 use super::{
     Backend, ByteRange, Caps, Download, Listed, Operation, Pending, Presigned, Stored, Tier, UploadId,
     check_keys,
@@ -94,6 +96,11 @@ impl Backend for FsBackend {
 
     fn get(&self, key: BlobKey, range: Option<ByteRange>) -> Pending<'_, Download> {
         self.run(move |root| read::get(root, key, range))
+    }
+
+    fn file(&self, key: BlobKey) -> Option<String> {
+        let [tenant, day, minutes] = Slot::of(key).into_names();
+        Some(format!("{tenant}/{day}/{minutes}/{}", key.blob()))
     }
 
     fn head(&self, key: BlobKey) -> Pending<'_, Stored> {

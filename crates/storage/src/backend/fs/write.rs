@@ -29,9 +29,10 @@ pub(super) async fn put(
 
 /// Writes a body to a temporary file, one step after the other.
 async fn spool(root: Arc<Root>, len: Option<u64>, body: Body) -> Result<(Temporary, u64), Error> {
-    let size = root.step;
+    let counted = Arc::clone(&root);
+    let writer = counted.writers.enter();
     let mut body = Batches::new(body, len);
-    let mut batch = body.next(size).await?;
+    let mut batch = body.next(writer.step(root.step)).await?;
     let pool = root.pool.clone();
     let mut idle = Idle::default();
     loop {
@@ -48,7 +49,7 @@ async fn spool(root: Arc<Root>, len: Option<u64>, body: Body) -> Result<(Tempora
             return Ok((written, body.meter.finish()?));
         }
         idle.keep(written);
-        batch = body.next(size).await?;
+        batch = body.next(writer.step(counted.step)).await?;
     }
 }
 

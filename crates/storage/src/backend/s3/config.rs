@@ -7,6 +7,7 @@ use veza_core::config::Secret;
 
 use super::tier::CLASSES;
 use crate::Error;
+use crate::backend::names::{is_prefix, is_word};
 
 /// Bytes of a mebibyte.
 const MIB: usize = 1024 * 1024;
@@ -106,21 +107,14 @@ impl S3Config {
 
     /// What cannot work.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         let endpoint = self.endpoint.as_deref().unwrap_or("https://");
-        let word = |text: &str| !text.is_empty() && text.bytes().all(plain);
-        let prefix = self.prefix.is_empty()
-            || self
-                .prefix
-                .strip_suffix('/')
-                .is_some_and(|words| words.split('/').all(|one| word(one) && !matches!(one, "." | "..")));
         let part = u64::try_from(self.part_size).unwrap_or(u64::MAX);
         let class = self.cold_class.as_deref().is_none_or(|class| CLASSES.contains(&class));
         let rules = [
             (class, "the cold class is STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR"),
-            (word(&self.region), "the region is a word"),
-            (word(&self.bucket), "the bucket is a word of a-z, A-Z, 0-9, '-', '_' and '.'"),
-            (prefix, "the prefix is empty, or words with '/' behind each"),
+            (is_word(&self.region), "the region is a word"),
+            (is_word(&self.bucket), "the bucket is a word of a-z, A-Z, 0-9, '-', '_' and '.'"),
+            (is_prefix(&self.prefix), "the prefix is empty, or words with '/' behind each"),
             (endpoint.starts_with("http://") || endpoint.starts_with("https://"), "the endpoint is a URL"),
             (part > 0, "part_size is at least one byte"),
             (part <= 5 << 30, "part_size is at most 5 GiB"),

@@ -11,7 +11,6 @@
 //! Nothing is read from the environment, and no file but those that [`S3Config`] names.
 
 mod abort;
-mod chunks;
 mod client;
 mod config;
 mod delete;

@@ -8,10 +8,10 @@ use bytes::Bytes;
 
 use super::Stored;
 use super::abort::Upload;
-use super::chunks::Chunks;
 use super::error::failed;
 use super::multipart::{MAX_PART, Part, complete, upload_part};
 use super::store::{Store, WRITE, bytes};
+use crate::backend::chunks::Chunks;
 use crate::{BlobKey, Body, Error};
 
 /// What an object is to the service: bytes.

@@ -10,7 +10,7 @@ use veza_storage::bucket::BucketChange;
 use veza_storage::crypt::{LocalRootKey, RootKey};
 use veza_storage::signed::{Action, NewGrant, SignedGrant};
 use veza_storage::{Error, ObjectKey, Storage};
-use veza_testing::{TenantTest, TestDirectory, tenant_test};
+use veza_testing::{DbTest, TenantTest, TestDirectory, db_test, tenant_test};
 
 use super::{House, files};
 
@@ -64,4 +64,24 @@ async fn signatures_outlive_a_change_of_the_root_key_but_not_its_loss(t: TenantT
     assert!(matches!(holds(&lost, &signed).await, Err(Error::SignatureInvalid)));
     let plain = House::plain(&t.db).await;
     assert!(matches!(plain.storage.sign(alice, read("x")).await, Err(Error::NoRootKey)));
+}
+
+#[db_test]
+async fn rewrapping_covers_what_signs(t: DbTest) {
+    let (house, directory) = (House::new(&t.db).await, TestDirectory::new());
+    let (alice, mallory) = (&t.alice.caller, &t.mallory.caller);
+    files(&t.db, alice, BucketChange::default()).await;
+    files(&t.db, mallory, BucketChange::default()).await;
+    let signed = with_root(&house, &directory, &["A"]).sign(alice, read("x")).await.unwrap();
+    // A version that is gone: told, and nothing is lost that it would have helped.
+    let lost = with_root(&house, &directory, &["C"]).sign(mallory, read("x")).await.unwrap();
+    let done = with_root(&house, &directory, &["B", "A"]).rewrap_root().await.unwrap();
+    assert_eq!((done.signing_keys, done.lost_signing_keys), (1, 1));
+    let after = with_root(&house, &directory, &["B"]);
+    holds(&after, &signed).await.unwrap();
+    assert!(matches!(holds(&after, &lost).await, Err(Error::SignatureInvalid)));
+    let done = with_root(&house, &directory, &["B", "C"]).rewrap_root().await.unwrap();
+    assert_eq!((done.signing_keys, done.lost_signing_keys), (1, 0));
+    holds(&after, &lost).await.unwrap();
+    assert_eq!(after.rewrap_root().await.unwrap().signing_keys, 0);
 }
