@@ -107,4 +107,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-23-100000_stream_create_recordings",
         sql: include_str!("../../../../migrations/2026-11-23-100000_stream_create_recordings/up.sql"),
     },
+    Migration {
+        name: "2026-11-23-110000_chat_write_faster",
+        sql: include_str!("../../../../migrations/2026-11-23-110000_chat_write_faster/up.sql"),
+    },
 ];
