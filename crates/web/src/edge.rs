@@ -24,6 +24,7 @@ use crate::problem::Problem;
 use crate::refusal;
 use crate::request_id::RequestId;
 use crate::security;
+use crate::serve;
 use crate::site::State;
 use crate::trace_parent::TraceParent;
 
@@ -71,6 +72,7 @@ where
     forward_ready!(routes);
 
     fn call(&self, mut req: ServiceRequest) -> Self::Future {
+        serve::release(req.request());
         let state = &*self.state;
         let id = RequestId::choose(req.headers(), &*state.clock, &*state.random);
         let exchange = Exchange::begin(&req, &id);

@@ -54,6 +54,7 @@ pub use self::path::{Missing, NoRoute, PathOf};
 pub use self::problem::{Problem, TYPE_BASE, with_headers};
 pub use self::query::Query;
 pub use self::request_id::RequestId;
+pub use self::serve::HangUp;
 pub use self::site::{Routes, Site, Web};
 pub use self::trace_parent::TraceParent;
 pub use self::version::{Created, IfMatch, Versioned, answered, etag};

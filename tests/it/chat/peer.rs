@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
+use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 use veza_testing::App;
 
-/// A client that waits for what it wants, ten seconds at most.
+/// A client that waits for what it wants, twenty seconds at most.
 pub(crate) struct Peer {
     socket: WebSocket<TcpStream>,
     id: u64,
@@ -29,7 +30,7 @@ impl Peer {
     ) -> Result<Self, Box<tungstenite::Error>> {
         let address = app.base.strip_prefix("http://").unwrap();
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut request = format!("ws://{address}/v1/chat/connect").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
@@ -93,6 +94,19 @@ impl Peer {
                 return code.unwrap_or(0);
             }
         }
+    }
+
+    /// Says goodbye.
+    pub(crate) fn close(&mut self, code: Option<u16>) {
+        let frame = code.map(|code| CloseFrame { code: code.into(), reason: "".into() });
+        self.socket.close(frame).unwrap();
+    }
+
+    /// Waits until the server has closed the connection, which it does without waiting for this side: for less time than
+    /// HTTP's side lingers.
+    pub(crate) fn hung_up(&mut self) {
+        self.socket.get_ref().set_read_timeout(Some(Duration::from_secs(4))).unwrap();
+        assert_eq!(self.read(), Err(None));
     }
 
     /// The next message, or the code of the close frame.
