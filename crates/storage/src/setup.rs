@@ -33,6 +33,10 @@ impl Storage {
     }
 }
 
+#[cfg_attr(
+    not(any(feature = "azure", feature = "gcs", feature = "s3")),
+    allow(unused_variables, reason = "only services leave anything to be ended")
+)]
 async fn backend(db: &Db, config: &StorageConfig, tasks: &Tasks) -> Result<Option<Named>, Error> {
     if let Some(directory) = config.directory.clone() {
         let backend = FsBackend::open(FsConfig::new(directory), Arc::clone(db.random())).await?;
@@ -56,7 +60,6 @@ async fn backend(db: &Db, config: &StorageConfig, tasks: &Tasks) -> Result<Optio
         let opened = CloudBackend::open_azure(azure, tasks.clone(), Arc::clone(db.random())).await;
         return Ok(Some(("azure", Arc::new(opened.map_err(unusable("azure", place))?))));
     }
-    let _of_services = tasks;
     Ok(None)
 }
 

@@ -1,12 +1,12 @@
 //! nginx before Veza sends the bytes.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, TestDirectory, tenant_test};
+use veza_testing::{AppBuilder, DbTest, TestDirectory, db_test};
 
 use super::{BUCKETS, path, put};
 
-#[tenant_test]
-async fn nginx_is_told_where_plain_bytes_are_and_nobody_else(t: TenantTest) {
+#[db_test]
+async fn nginx_is_told_where_plain_bytes_are_and_nobody_else(t: DbTest) {
     let directory = TestDirectory::new();
     let key = directory.path().join("root_key");
     veza::storage::crypt::LocalRootKey::create(&key, "first", &veza::core::SystemRandom).unwrap();
@@ -35,7 +35,8 @@ async fn nginx_is_told_where_plain_bytes_are_and_nobody_else(t: TenantTest) {
     nginx.with("if-none-match", etag).get(&path("x")).await.expect(304);
     nginx.with("range", "bytes=99-").get(&path("x")).await.expect(416);
     // Encrypted bytes are no use to nginx, and who is not nginx gets bytes.
-    for (client, path) in [(&nginx, sealed.as_str()), (alice, &path("x"))] {
+    let open = path("x");
+    for (client, path) in [(&nginx, sealed.as_str()), (alice, open.as_str())] {
         let reply = client.get(path).await;
         assert!(reply.header("x-accel-redirect").is_none());
         assert_eq!(reply.text, "hello world");

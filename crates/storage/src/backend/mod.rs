@@ -48,9 +48,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     fn get(&self, key: BlobKey, range: Option<ByteRange>) -> Pending<'_, Download>;
 
     /// Where a blob is below a directory that a web server can serve, with slashes; none where it is not in a file.
-    fn file(&self, _: BlobKey) -> Option<String> {
-        None
-    }
+    fn file(&self, key: BlobKey) -> Option<String>;
 
     /// What is known of a blob.
     fn head(&self, key: BlobKey) -> Pending<'_, Stored>;

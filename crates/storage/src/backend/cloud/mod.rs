@@ -129,6 +129,10 @@ impl Backend for CloudBackend {
         read::get(Arc::clone(&self.cloud), key, range).boxed()
     }
 
+    fn file(&self, _: BlobKey) -> Option<String> {
+        None
+    }
+
     fn head(&self, key: BlobKey) -> Pending<'_, Stored> {
         async move {
             let found = self.cloud.store.head(&self.cloud.path(key)).await;

@@ -43,12 +43,13 @@ impl Upload {
     /// Makes the parts the blob, which then has `len` bytes.
     pub(super) async fn complete(&mut self, len: u64) -> Result<Stored, Error> {
         let upload = self.inner.as_mut().ok_or(Error::UploadNotFound)?;
-        match upload.complete().await.map_err(failed("complete an upload")) {
-            Ok(_) => Ok(Stored { len }),
-            // It may be complete although an error came: the first answer was lost, and the upload is gone.
-            Err(error) if made(&self.cloud, self.key, &self.write).await? != Some(len) => Err(error),
-            Err(_) => Ok(Stored { len }),
+        if let Err(error) = upload.complete().await.map_err(failed("complete an upload"))
+            // It may be complete all the same: the first answer was lost, and the upload is gone.
+            && made(&self.cloud, self.key, &self.write).await? != Some(len)
+        {
+            return Err(error);
         }
+        Ok(Stored { len })
     }
 
     /// Passes on what became of it. If that is an error the upload is ended first.

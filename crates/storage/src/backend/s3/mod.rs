@@ -72,6 +72,10 @@ impl Backend for S3Backend {
         read::get(Arc::clone(&self.store), key, range).boxed()
     }
 
+    fn file(&self, _: BlobKey) -> Option<String> {
+        None
+    }
+
     fn head(&self, key: BlobKey) -> Pending<'_, Stored> {
         async move { Ok(Stored { len: self.store.head(key).await?.len }) }.boxed()
     }
