@@ -1,5 +1,6 @@
 //! Measures Veza's chat beside others in the same run. See `docs/benchmarks.md`.
 
+mod alone;
 mod contender;
 mod fanout;
 mod listener;

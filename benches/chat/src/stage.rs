@@ -75,14 +75,17 @@ impl Stage {
         connection.batch_execute(
             "TRUNCATE chat.rooms, chat.members, chat.events, chat.sends, chat.message_states",
         )?;
-        for place in places() {
-            let Place { tenant, room, member } = place;
-            connection.batch_execute(&format!(
-                "INSERT INTO chat.rooms (tenant_id, room_id, kind, name, created_by, created_at, updated_at) \
-                 VALUES ('{tenant}', '{room}', 'private', 'x', '{member}', now(), now()); \
-                 INSERT INTO chat.members VALUES ('{tenant}', '{room}', '{member}', 'owner', now(), 0, 0)"
-            ))?;
-        }
+        let places: Vec<String> = places()
+            .iter()
+            .map(|Place { tenant, room, member }| format!("('{tenant}'::uuid, '{room}'::uuid, '{member}'::uuid)"))
+            .collect();
+        connection.batch_execute(&format!(
+            "CREATE TEMPORARY TABLE places (t, r, m) AS VALUES {}; \
+             INSERT INTO chat.rooms (tenant_id, room_id, kind, name, created_by, created_at, updated_at) \
+             SELECT t, r, 'private', 'x', m, now(), now() FROM places; \
+             INSERT INTO chat.members SELECT t, r, m, 'owner', now(), 0, 0 FROM places",
+            places.join(", ")
+        ))?;
         connection.batch_execute(&format!(
             "INSERT INTO chat.rooms (tenant_id, room_id, kind, name, created_by, created_at, updated_at) \
              VALUES ('{TENANT}', '{TENANT_ROOM}', 'public', 'x', '{TENANT}', now(), now()); \
@@ -90,7 +93,7 @@ impl Stage {
              SELECT '{TENANT}', '{TENANT_ROOM}', ('00000000-0000-0000-0000-' || lpad(to_hex(25769803776 + n), 12, '0'))::uuid, 'member', now(), 0, 0 \
              FROM generate_series(0, 20000) AS n"
         ))?;
-        connection.batch_execute("VACUUM (ANALYZE)")?;
+        connection.batch_execute("VACUUM (ANALYZE) chat.rooms, chat.members, chat.events, chat.sends")?;
         Ok(connection.batch_execute("CHECKPOINT")?)
     }
 }

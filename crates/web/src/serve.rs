@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::Server;
 
+use crate::hang_up;
 use crate::site::{Routes, Site};
 
 /// How long open requests may take to end once the server was told to stop, in seconds.
@@ -44,6 +45,7 @@ impl Site {
             .shutdown_timeout(SHUTDOWN_SECONDS)
             // A client that closes has gone: nobody should wait, or receive, for it.
             .h1_allow_half_closed(false)
+            .on_connect(hang_up::hold)
             .disable_signals();
         if config.workers > 0 {
             server = server.workers(usize::from(config.workers));

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use diesel::QueryableByName;
+use diesel::pg::{Pg, PgConnection};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{QueryResult, Queryable, RunQueryDsl};
 use uuid::Uuid;
 use veza_core::{BatchTx, DbError, Query, TenantId, Timestamp};
 
@@ -36,17 +38,12 @@ impl Rows {
 }
 
 /// What became of a message.
-#[derive(Debug, QueryableByName)]
+#[derive(Debug, Queryable)]
 pub(super) struct Appended {
-    #[diesel(sql_type = Integer)]
     pub(super) place: i32,
-    #[diesel(sql_type = Text)]
     outcome: String,
-    #[diesel(sql_type = Nullable<BigInt>)]
     seq: Option<i64>,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
     at: Option<Timestamp>,
-    #[diesel(sql_type = Nullable<BigInt>)]
     messages: Option<i64>,
 }
 
@@ -74,17 +71,48 @@ impl Appended {
 
 /// Writes a batch.
 pub(super) fn append(tx: &mut BatchTx<'_>, now: Timestamp, rows: &Rows) -> Result<Vec<Appended>, DbError> {
-    let bodies: Vec<&str> = rows.bodies.iter().map(|body| &**body).collect();
-    let statement = diesel::sql_query(
-        "SELECT place, outcome, seq, at, messages FROM chat.append($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind::<Timestamptz, _>(now)
-    .bind::<Array<SqlUuid>, _>(&rows.tenants)
-    .bind::<Array<SqlUuid>, _>(&rows.rooms)
-    .bind::<Array<SqlUuid>, _>(&rows.senders)
-    .bind::<Array<Bool>, _>(&rows.free)
-    .bind::<Array<Nullable<SqlUuid>>, _>(&rows.clients)
-    .bind::<Array<Nullable<BigInt>>, _>(&rows.targets)
-    .bind::<Array<Text>, _>(bodies);
-    tx.load(statement)
+    let bodies = rows.bodies.iter().map(|body| &**body).collect();
+    tx.load(Append { now, rows, bodies })
+}
+
+/// The statement. Diesel prepares one of its own making anew each time; this one once for each connection.
+struct Append<'r> {
+    now: Timestamp,
+    rows: &'r Rows,
+    bodies: Vec<&'r str>,
+}
+
+impl QueryId for Append<'_> {
+    type QueryId = Append<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl diesel::query_builder::Query for Append<'_> {
+    type SqlType = (Integer, Text, Nullable<BigInt>, Nullable<Timestamptz>, Nullable<BigInt>);
+}
+
+impl RunQueryDsl<PgConnection> for Append<'_> {}
+
+impl QueryFragment<Pg> for Append<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let Self { now, rows, bodies } = self;
+        out.push_sql("SELECT place, outcome, seq, at, messages FROM chat.append(");
+        out.push_bind_param::<Timestamptz, _>(now)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&rows.tenants)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&rows.rooms)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&rows.senders)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Bool>, _>(&rows.free)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<SqlUuid>>, _>(&rows.clients)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&rows.targets)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(bodies)?;
+        out.push_sql(")");
+        Ok(())
+    }
 }

@@ -12,10 +12,11 @@ mod sends;
 mod socket;
 
 use actix_web::web::Data;
+use tokio::sync::Semaphore;
 use veza_web::Routes;
 
 use self::sends::Sends;
-use self::socket::Sockets;
+use self::socket::{MOST_PARTINGS, Sockets};
 pub use self::socket::document as asyncapi;
 use crate::error::Error;
 use crate::service::Chat;
@@ -26,6 +27,8 @@ struct State {
     chat: Chat,
     sends: Sends,
     sockets: Sockets,
+    /// Places of connections that wait for the answer to their goodbye.
+    partings: Semaphore,
 }
 
 /// Registers all routes of this crate.
@@ -33,6 +36,7 @@ pub fn routes(chat: Chat) -> impl Fn(&mut Routes<'_>) + Clone + Send + 'static {
     let state = Data::new(State {
         sends: Sends::new(&chat),
         sockets: Sockets::new(chat.config().max_connections),
+        partings: Semaphore::new(MOST_PARTINGS),
         chat,
     });
     move |routes| {

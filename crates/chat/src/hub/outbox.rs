@@ -69,6 +69,9 @@ struct State {
     bytes: usize,
     lagging: HashSet<Place>,
     closed: bool,
+    /// Who reads it is not at the end when all is read.
+    #[cfg(feature = "http")]
+    held: bool,
     /// Items that were taken out so far.
     taken: u64,
 }
@@ -76,6 +79,14 @@ struct State {
 impl State {
     fn is_full(&self) -> bool {
         self.items.len() >= MAX_ITEMS || self.bytes >= MAX_BYTES
+    }
+
+    fn is_over(&self) -> bool {
+        #[cfg(feature = "http")]
+        let held = self.held;
+        #[cfg(not(feature = "http"))]
+        let held = false;
+        self.closed && !held
     }
 
     fn push(&mut self, item: Item) {
@@ -189,7 +200,7 @@ impl Outbox {
         let mut state = self.lock();
         let was_full = state.is_full();
         let Some(item) = state.items.pop_front() else {
-            return if state.closed { Poll::Ready(None) } else { Poll::Pending };
+            return if state.is_over() { Poll::Ready(None) } else { Poll::Pending };
         };
         state.bytes -= item.size();
         state.taken += 1;
@@ -215,6 +226,21 @@ impl Outbox {
         self.writer.wake();
         self.room.notify_one();
         self.space.notify_one();
+    }
+
+    /// Queues the last item. Who writes goes on waiting behind it until [`Outbox::finish`].
+    #[cfg(feature = "http")]
+    pub(crate) fn last(&self, item: Item) {
+        self.push(item);
+        self.lock().held = true;
+        self.close();
+    }
+
+    /// Who writes is at the end when it has written what waits.
+    #[cfg(feature = "http")]
+    pub(crate) fn finish(&self) {
+        self.lock().held = false;
+        self.close();
     }
 
     /// Forgets what waits, of somebody who will not read it.

@@ -115,4 +115,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-23-110000_tenant_grant_rooms_and_channels",
         sql: include_str!("../../../../migrations/2026-11-23-110000_tenant_grant_rooms_and_channels/up.sql"),
     },
+    Migration {
+        name: "2026-11-23-110000_chat_write_faster",
+        sql: include_str!("../../../../migrations/2026-11-23-110000_chat_write_faster/up.sql"),
+    },
 ];

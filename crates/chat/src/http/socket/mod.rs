@@ -4,6 +4,7 @@ mod answers;
 mod asyncapi;
 mod bodies;
 mod code;
+mod parting;
 mod pushes;
 mod request;
 mod serve;
@@ -15,9 +16,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, rt};
-use veza_web::{Client, Problem, Routes, Site};
+use veza_web::{Client, HangUp, Problem, Routes, Site};
 
 pub use self::asyncapi::document;
+pub(super) use self::parting::MOST as MOST_PARTINGS;
 use self::session::Session;
 pub(super) use self::sockets::{Seat, Sockets};
 use self::writing::Writing;
@@ -51,7 +53,7 @@ async fn connect(
     let http_1_1 = req.version() == actix_web::http::Version::HTTP_11;
     let asked = Request { method: req.method().as_str(), http_1_1, header };
     let upgrade = asked.upgrade(&[PROTOCOL]).map_err(refused)?;
-    let mut session = Session::new(state, site.clone(), client);
+    let mut session = Session::new(state, site.clone(), client, HangUp::take(&req));
     if req.headers().contains_key("authorization") {
         session.enter(site.watch(&req)?).await?;
     }

@@ -10,10 +10,11 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, MissedTickBehavior};
 use veza_core::{Fault, Kind};
-use veza_web::{Client, Problem, Site, Watch};
+use veza_web::{Client, HangUp, Problem, Site, Watch};
 
 use super::answers::Stored;
 use super::code::Ending;
+use super::parting::Parting;
 use super::request::{Head, answer};
 use super::sockets::Seat;
 use crate::batch::Sent;
@@ -42,11 +43,13 @@ pub(super) struct Session {
     pub(super) state: Data<State>,
     site: Site,
     client: Client,
-    outbox: Arc<Outbox>,
+    pub(super) outbox: Arc<Outbox>,
+    /// Its socket, where it is known.
+    pub(super) line: Option<HangUp>,
     /// Once the token is verified.
     pub(super) entered: Option<Entered>,
     pub(super) sending: FuturesUnordered<Sending>,
-    parser: Parser,
+    pub(super) parser: Parser,
     began: Instant,
     heard: Instant,
     asked: bool,
@@ -71,7 +74,7 @@ enum Step {
 }
 
 impl Session {
-    pub(super) fn new(state: Data<State>, site: Site, client: Client) -> Self {
+    pub(super) fn new(state: Data<State>, site: Site, client: Client, line: Option<HangUp>) -> Self {
         let now = Instant::now();
         // A body and what is around it.
         let message = state.chat.config().max_message_bytes + MAX_ATTACHMENTS * NAMED + 1_024;
@@ -80,6 +83,7 @@ impl Session {
             site,
             client,
             outbox: Arc::default(),
+            line,
             entered: None,
             sending: FuturesUnordered::new(),
             parser: Parser::new(Role::Server, Limits { message, frame: message }),
@@ -123,7 +127,7 @@ impl Session {
         let mut ticks = tokio::time::interval(Watch::PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let drain = self.site.drain();
-        let ending = loop {
+        let parting = loop {
             let may_read = self.sending.len() < MAX_OPEN && !self.outbox.is_full();
             let step = tokio::select! {
                 chunk = payload.next(), if may_read => Step::Read(chunk.and_then(Result::ok)),
@@ -135,48 +139,45 @@ impl Session {
             };
             let outcome = match step {
                 Step::Read(Some(chunk)) => self.read(chunk).await,
-                Step::Read(None) => break None,
+                Step::Read(None) => break Parting::Gone,
                 Step::Sent(id, outcome) => {
                     self.sent(id, outcome);
                     Ok(())
                 }
                 Step::Tick => self.tick().await,
-                Step::Drain => Err(Some(Ending::GoingAway.close())),
+                Step::Drain => Err(Parting::Ours(Ending::GoingAway.close())),
                 Step::Again => Ok(()),
             };
-            if let Err(ending) = outcome {
-                break ending;
+            if let Err(parting) = outcome {
+                break parting;
             }
             if self.outbox.is_closed() {
-                break None;
+                break Parting::Gone;
             }
         };
         // What is on its way into the database is answered still, where somebody listens.
         while let Some((id, outcome)) = self.sending.next().await {
             self.sent(id, outcome);
         }
-        if let Some(close) = ending {
-            self.push(Encoder::server().close(Some(&close)));
-        }
-        self.outbox.close();
+        self.part(parting, payload).await;
     }
 
-    /// Reads what came; ends with the close frame to answer.
-    async fn read(&mut self, mut chunk: Bytes) -> Result<(), Option<Close>> {
+    /// Reads what came.
+    async fn read(&mut self, mut chunk: Bytes) -> Result<(), Parting> {
         self.heard = Instant::now();
         self.asked = false;
         loop {
             let event = match self.parser.next(&mut chunk) {
                 Ok(None) => return Ok(()),
                 Ok(Some(event)) => event,
-                Err(violation) => return Err(Some(Close::new(violation.close_code(), ""))),
+                Err(violation) => return Err(Parting::Ours(Close::new(violation.close_code(), ""))),
             };
             match event {
                 Event::Text(text) => self.request(&text).await?,
-                Event::Binary(_) => return Err(Some(bad("messages are text"))),
+                Event::Binary(_) => return Err(bad("messages are text")),
                 Event::Ping(data) => self.push(Encoder::server().pong(&data)),
                 Event::Pong(_) => {}
-                Event::Close(close) => return Err(close),
+                Event::Close(close) => return Err(Parting::Theirs(close)),
             }
             // One piece may hold many requests.
             self.outbox.has_space().await;
@@ -188,9 +189,9 @@ impl Session {
         }
     }
 
-    async fn request(&mut self, text: &str) -> Result<(), Option<Close>> {
+    async fn request(&mut self, text: &str) -> Result<(), Parting> {
         let Some(head) = Head::read(text) else {
-            return Err(Some(bad("no request: it has no readable id and method")));
+            return Err(bad("no request: it has no readable id and method"));
         };
         let outcome = match head.request(text) {
             Ok(request) => self.serve(head.id, request).await,
@@ -204,7 +205,7 @@ impl Session {
         if let Some(outcome) = outcome.transpose() {
             self.push(answer(head.id, outcome));
         }
-        ending.map_or(Ok(()), |ending| Err(Some(ending.close())))
+        ending.map_or(Ok(()), |ending| Err(Parting::Ours(ending.close())))
     }
 
     /// Answers a message.
@@ -221,17 +222,18 @@ impl Session {
     }
 
     /// Looks whether the token holds, and whether somebody is there who reads.
-    async fn tick(&mut self) -> Result<(), Option<Close>> {
+    async fn tick(&mut self) -> Result<(), Parting> {
         let now = Instant::now();
         let Some(entered) = &self.entered else {
             let late = now - self.began > HELLO;
             let why = "the first request is hello, within ten seconds";
-            return if late { Err(Some(Ending::Unauthenticated(why).close())) } else { Ok(()) };
+            let close = || Parting::Ours(Ending::Unauthenticated(why).close());
+            return if late { Err(close()) } else { Ok(()) };
         };
         if let Err(problem) = entered.watch.verify().await
             && matches!(problem.kind(), Kind::Unauthenticated | Kind::Forbidden)
         {
-            return Err(Some(ending(&problem).close()));
+            return Err(Parting::Ours(ending(&problem).close()));
         }
         let (written, waiting) = self.outbox.progress();
         if written != self.progress.0 || waiting == 0 {
@@ -239,10 +241,10 @@ impl Session {
         } else if now - self.progress.1 > STUCK {
             // It will not read the reason either, but its memory is free.
             self.outbox.clear();
-            return Err(Some(Ending::Slow.close()));
+            return Err(Parting::Ours(Ending::Slow.close()));
         }
         if now - self.heard > SILENCE {
-            return Err(None);
+            return Err(Parting::Gone);
         }
         if now - self.heard > ASK && !self.asked {
             self.asked = true;
@@ -260,8 +262,8 @@ async fn catch_up(entered: Option<&Entered>) {
     }
 }
 
-fn bad(why: &'static str) -> Close {
-    Ending::BadRequest(why).close()
+fn bad(why: &'static str) -> Parting {
+    Parting::Ours(Ending::BadRequest(why).close())
 }
 
 /// How a connection ends that was not let in, or is not any more.
