@@ -35,8 +35,9 @@ impl Session {
         }
         // Who is on the way out listens to nothing and is not there any more.
         self.entered = None;
+        let state = self.state.clone();
         if matches!(parting, Parting::Ours(_))
-            && let Ok(_place) = self.state.partings.try_acquire()
+            && let Ok(_place) = state.partings.try_acquire()
         {
             let _late = tokio::time::timeout(ANSWER, self.answer(&mut payload)).await;
         }
