@@ -1,6 +1,7 @@
 //! Rooms over HTTP, server-sent events and WebSocket.
 
 mod attachments;
+mod cut;
 mod departure;
 mod http;
 mod peer;

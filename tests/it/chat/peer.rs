@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
+use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 use veza_testing::App;
 
@@ -93,6 +94,19 @@ impl Peer {
                 return code.unwrap_or(0);
             }
         }
+    }
+
+    /// Says goodbye.
+    pub(crate) fn close(&mut self, code: Option<u16>) {
+        let frame = code.map(|code| CloseFrame { code: code.into(), reason: "".into() });
+        self.socket.close(frame).unwrap();
+    }
+
+    /// Waits until the server has closed the connection, which it does without waiting for this side: for less time than
+    /// HTTP's side lingers.
+    pub(crate) fn hung_up(&mut self) {
+        self.socket.get_ref().set_read_timeout(Some(Duration::from_secs(4))).unwrap();
+        assert_eq!(self.read(), Err(None));
     }
 
     /// The next message, or the code of the close frame.

@@ -165,15 +165,6 @@ async fn who_does_not_say_hello_gets_nothing(t: DbTest) {
 }
 
 #[db_test]
-async fn an_ended_session_ends_the_connection(t: DbTest) {
-    let app = AppBuilder::new(&t.database).start().await;
-    let mut peer = Peer::enter(&app, &token(&app));
-    let session = app.alice.session["session_id"].as_str().unwrap();
-    assert_eq!(app.alice.client.delete(&format!("/v1/tenant/sessions/{session}")).await.status, 204);
-    assert_eq!(peer.closed(), 4401);
-}
-
-#[db_test]
 async fn nonsense_gets_an_error_or_the_end(t: DbTest) {
     let app = AppBuilder::new(&t.database).start().await;
     let mut peer = Peer::enter(&app, &token(&app));
@@ -227,4 +218,19 @@ async fn there_may_be_so_many_connections(t: DbTest) {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("a seat that was left is never free again");
+}
+
+#[db_test]
+async fn after_the_goodbyes_the_server_hangs_up(t: DbTest) {
+    let app = AppBuilder::new(&t.database).start().await;
+    for goodbye in [None, Some(1001)] {
+        let mut peer = Peer::enter(&app, &token(&app));
+        peer.close(goodbye);
+        assert_eq!(peer.closed(), goodbye.unwrap_or(0));
+        peer.hung_up();
+    }
+    let mut peer = Peer::enter(&app, &token(&app));
+    peer.text("no request");
+    assert_eq!(peer.closed(), 4400);
+    peer.hung_up();
 }

@@ -10,12 +10,12 @@ use veza_testing::{App, AppBuilder, DbTest, db_test};
 use super::{room, say};
 
 /// A stream of events, as it comes.
-struct Stream {
+pub(super) struct Stream {
     lines: BufReader<TcpStream>,
 }
 
 impl Stream {
-    fn open(app: &App, room: &str, query: &str, last: Option<i64>) -> Self {
+    pub(super) fn open(app: &App, room: &str, query: &str, last: Option<i64>) -> Self {
         let address = app.base.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -38,8 +38,14 @@ impl Stream {
         line.trim_end().to_owned()
     }
 
+    /// Waits until nothing more comes.
+    pub(super) fn ended(&mut self) {
+        let mut line = String::new();
+        while self.lines.read_line(&mut line).expect("the stream ends") > 0 {}
+    }
+
     /// The next event: its id, its name, its data. Lines of the chunked encoding are passed over.
-    fn next(&mut self) -> (Option<i64>, String, Value) {
+    pub(super) fn next(&mut self) -> (Option<i64>, String, Value) {
         let (mut id, mut name) = (None, "message".to_owned());
         loop {
             let line = self.line();

@@ -10,6 +10,7 @@
 #[cfg(feature = "redis")]
 mod bus;
 mod catalogue;
+mod contract;
 mod isolation;
 mod live;
 mod members;
