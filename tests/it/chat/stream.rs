@@ -34,14 +34,14 @@ impl Stream {
 
     fn line(&mut self) -> String {
         let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
+        let read = self.lines.read_line(&mut line).expect("something comes");
+        assert!(read > 0, "the connection was cut");
         line.trim_end().to_owned()
     }
 
-    /// Waits until nothing more comes.
+    /// Waits until nothing more comes: for the last chunk, which is empty.
     pub(super) fn ended(&mut self) {
-        let mut line = String::new();
-        while self.lines.read_line(&mut line).expect("the stream ends") > 0 {}
+        while self.line() != "0" {}
     }
 
     /// The next event: its id, its name, its data. Lines of the chunked encoding are passed over.
