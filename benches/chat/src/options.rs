@@ -10,7 +10,7 @@ cargo run --release --manifest-path benches/chat/Cargo.toml -- [PART]… [--NAME
   PART                only these of: send, latency, fanout, idle
   --rounds N          rounds, in each of which every contender has a turn [3]
   --seconds N         length of one measurement [6]
-  --senders N         who send at once, each waiting for its answer [512]
+  --senders N         who send at once, each waiting for its answer [2000]
   --clients N         clients of the room that everybody hears [1000]
   --idle N            connections that hear nothing [8000]
   --dir DIR           where the database goes [the directory for temporary files]";
@@ -33,7 +33,7 @@ impl Options {
             only: Vec::new(),
             rounds: 3,
             seconds: 6,
-            senders: 512,
+            senders: 2_000,
             clients: 1_000,
             idle: 8_000,
             dir: std::env::temp_dir(),
