@@ -11,9 +11,9 @@ use veza_core::db::DatabaseConfig;
 use veza_core::{Caller, Db, Principal, Scopes, TenantId};
 
 use crate::Outcome;
+use crate::alone::alone;
 use crate::options::Options;
 use crate::rounds::Rounds;
-use crate::alone::alone;
 use crate::stage::{Stage, places};
 use crate::table::{median, number, print, quantile};
 
@@ -56,7 +56,8 @@ pub fn latency(options: &Options, stage: &Stage) -> Outcome {
     println!("### Time to the answer, ms\n");
     stage.clear()?;
     let (most, _) = veza(options, stage, usize::MAX, options.senders, None)?;
-    let half = format!("veza, half of the {} a second that {} senders can send", number(most), options.senders);
+    let half =
+        format!("veza, half of the {} a second that {} senders can send", number(most), options.senders);
     let names = ["a commit alone, for each message", "veza, one sender", &half];
     let mut times: [Vec<Vec<f64>>; 3] = Default::default();
     for _round in 0..options.rounds {

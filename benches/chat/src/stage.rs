@@ -77,7 +77,9 @@ impl Stage {
         )?;
         let places: Vec<String> = places()
             .iter()
-            .map(|Place { tenant, room, member }| format!("('{tenant}'::uuid, '{room}'::uuid, '{member}'::uuid)"))
+            .map(|Place { tenant, room, member }| {
+                format!("('{tenant}'::uuid, '{room}'::uuid, '{member}'::uuid)")
+            })
             .collect();
         connection.batch_execute(&format!(
             "CREATE TEMPORARY TABLE places (t, r, m) AS VALUES {}; \

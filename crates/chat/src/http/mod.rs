@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 use veza_web::Routes;
 
 use self::sends::Sends;
-use self::socket::{MOST_PARTINGS, Sockets};
 pub use self::socket::document as asyncapi;
+use self::socket::{MOST_PARTINGS, Sockets};
 use crate::error::Error;
 use crate::service::Chat;
 
