@@ -11,6 +11,9 @@ BEGIN
     EXECUTE format('GRANT %s ON %s TO veza_jobs', to_batch, target);
 END
 $$;
+COMMENT ON FUNCTION chat.share IS
+    'Lets a tenant see its own rows of a table, and veza_jobs those of the tenants that veza.tenant_ids names: the '
+    'senders of a batch. Unset, looking at any row is an error.';
 
 DO $$
 DECLARE

@@ -1,5 +1,7 @@
-//! Who may not listen any more is cut off, whichever way they listen. All here wait ten seconds at most, as the server looks
-//! every two.
+//! Who may not listen any more is cut off, whichever way they listen. Where nothing else is said, all here wait ten
+//! seconds at most, as the server looks every two.
+
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -81,4 +83,31 @@ async fn both_ways_share_one_limit(t: DbTest) {
     assert_eq!(third.ask(hello)["error"]["code"], "chat.connections.too_many");
     assert_eq!(third.closed(), 4100);
     drop(peer);
+}
+
+/// It takes the half minute: more waits for the peer than the kernel takes, so the server sees no progress.
+#[db_test]
+async fn who_reads_nothing_for_half_a_minute_is_given_up(t: DbTest) {
+    let app = AppBuilder::new(&t.database)
+        .configure(|config| config.chat.messages_per_minute = 1_000_000)
+        .start()
+        .await;
+    let alice = &app.alice.client;
+    let room = room(alice, "private").await;
+    let mut stuck = Peer::enter(&app, app.alice.session["access_token"].as_str().unwrap());
+    stuck.ask(json!({ "method": "subscribe", "room": id(&room) }));
+    let text = "x".repeat(15_000);
+    for _ in 0..500 {
+        say(alice, &room, &text).await;
+    }
+    let me = app.alice.session["person_id"].as_str().unwrap();
+    let presence = format!("/v1/chat/presence?members={me}");
+    assert_eq!(alice.get(&presence).await.expect(200)["items"][0]["online"], true);
+    for _ in 0..120 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if alice.get(&presence).await.expect(200)["items"][0]["online"] == false {
+            return;
+        }
+    }
+    panic!("somebody who reads nothing is served for ever");
 }
