@@ -20,11 +20,11 @@ use crate::answer::Answer;
 use crate::codes::{HEADER_DUPLICATE, TIMEOUT};
 use crate::deadline::Deadline;
 use crate::exchange::Exchange;
-use crate::hang_up;
 use crate::problem::Problem;
 use crate::refusal;
 use crate::request_id::RequestId;
 use crate::security;
+use crate::serve;
 use crate::site::State;
 use crate::trace_parent::TraceParent;
 
@@ -72,7 +72,7 @@ where
     forward_ready!(routes);
 
     fn call(&self, mut req: ServiceRequest) -> Self::Future {
-        hang_up::release(req.request());
+        serve::release(req.request());
         let state = &*self.state;
         let id = RequestId::choose(req.headers(), &*state.clock, &*state.random);
         let exchange = Exchange::begin(&req, &id);

@@ -1,5 +1,7 @@
 //! The listener.
 
+mod hang_up;
+
 use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -7,7 +9,8 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::Server;
 
-use crate::hang_up;
+pub use self::hang_up::HangUp;
+pub(crate) use self::hang_up::release;
 use crate::site::{Routes, Site};
 
 /// How long open requests may take to end once the server was told to stop, in seconds.
