@@ -1,5 +1,5 @@
-//! Who may not listen any more is cut off, whichever way they listen. Where nothing else is said, all here wait ten
-//! seconds at most, as the server looks every two.
+//! Who may not listen any more is cut off, whichever way they listen. Where nothing else is said, all here wait
+//! twenty seconds at most, as the server looks every two.
 
 use std::time::Duration;
 

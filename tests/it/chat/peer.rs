@@ -9,7 +9,7 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 use veza_testing::App;
 
-/// A client that waits for what it wants, ten seconds at most.
+/// A client that waits for what it wants, twenty seconds at most.
 pub(crate) struct Peer {
     socket: WebSocket<TcpStream>,
     id: u64,
@@ -30,7 +30,7 @@ impl Peer {
     ) -> Result<Self, Box<tungstenite::Error>> {
         let address = app.base.strip_prefix("http://").unwrap();
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut request = format!("ws://{address}/v1/chat/connect").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
