@@ -116,7 +116,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/2026-11-23-110000_tenant_grant_rooms_and_channels/up.sql"),
     },
     Migration {
-        name: "2026-11-23-111000_chat_write_faster",
-        sql: include_str!("../../../../migrations/2026-11-23-111000_chat_write_faster/up.sql"),
+        name: "2026-11-23-120000_chat_write_faster",
+        sql: include_str!("../../../../migrations/2026-11-23-120000_chat_write_faster/up.sql"),
     },
 ];
