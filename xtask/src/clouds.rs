@@ -17,7 +17,7 @@ const ACCOUNT: &str = "veza";
 const KEY: &str = "bm90IGEgc2VjcmV0LCBidXQgYSBrZXkgb2YgMzIgYi4=";
 const CONTAINER: &str = "veza-test";
 /// How long the emulator may take to start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// The emulator, until it is dropped.
 struct Azurite {
