@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 use super::metric::Metric;
 use super::panel::Panel;
 
+/// An expression, and what its line is called.
+type Line = (&'static str, &'static str);
+/// A panel that somebody thought of: its title, its unit, its lines.
+type Thought = (&'static str, &'static str, &'static [Line]);
+
 /// One dashboard.
 pub(crate) struct Board {
     /// The file, without its ending.
@@ -12,7 +17,7 @@ pub(crate) struct Board {
     title: &'static str,
     /// Whose metrics it shows, by the beginning of their names.
     metrics: &'static [&'static str],
-    first: &'static [(&'static str, &'static str, &'static [(&'static str, &'static str)])],
+    first: &'static [Thought],
 }
 
 /// All of them. Each metric must be on one.

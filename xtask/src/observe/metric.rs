@@ -15,7 +15,8 @@ pub(crate) struct Metric {
 impl Metric {
     /// How the numbers of several processes become one.
     pub(crate) fn sum(&self) -> &'static str {
-        if self.meaning.contains(SAME) { "max" } else { "sum" }
+        // Shares are not added up.
+        if self.meaning.contains(SAME) || self.name.ends_with("_ratio") { "max" } else { "sum" }
     }
 
     /// What people read, without what computers do.

@@ -77,6 +77,8 @@ fn unit(name: &str) -> &'static str {
         "s"
     } else if name.ends_with("_bytes") {
         "bytes"
+    } else if name.ends_with("_ratio") {
+        "percentunit"
     } else {
         "short"
     }
