@@ -173,7 +173,10 @@ impl Streams {
         for (tenant, id) in lost {
             let closing = Closing { id, reason: session::LOST, reading: None };
             let close = move |tx: &mut TenantTx<'_>| session::close(tx, &closing);
-            self.db().tenant(&Caller::system(tenant), close).await?;
+            // One that cannot be ended is in nobody's way: it is tried again with the next sweep.
+            if let Err(error) = self.db().tenant(&Caller::system(tenant), close).await {
+                tracing::warn!(%error, tenant.id = %tenant, session.id = %id, "a lost session cannot be ended");
+            }
         }
         let days = self.config().keep_sessions_days;
         self.db().system(Reason("stream.sweep"), move |tx| session::forget(tx, days)).await?;
@@ -187,7 +190,10 @@ impl Streams {
         let left = self.db().system(Reason("stream.sweep"), silent).await?;
         for (tenant, id) in left {
             let end = move |tx: &mut TenantTx<'_>| abandon(tx, id);
-            self.db().tenant(&Caller::system(tenant), end).await?;
+            // One that cannot be ended is in nobody's way.
+            if let Err(error) = self.db().tenant(&Caller::system(tenant), end).await {
+                tracing::warn!(%error, tenant.id = %tenant, recording.id = %id, "a lost recording cannot be ended");
+            }
         }
         Ok(())
     }

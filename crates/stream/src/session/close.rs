@@ -64,14 +64,14 @@ pub(crate) fn connected(tx: &mut TenantTx<'_>, id: SessionId) -> Result<(), Erro
     Ok(())
 }
 
-/// Tells the tenant's topic.
+/// Tells the tenant's topic, whatever is bound there: what sessions use is metered in the same transaction.
 pub(crate) fn tell(
     tx: &mut TenantTx<'_>,
     event: &'static str,
     channel: ChannelId,
     body: &serde_json::Value,
 ) -> Result<(), Error> {
-    let options = PublishOptions::default().attribute("channel_id", channel.to_string());
+    let options = PublishOptions::default().regardless().attribute("channel_id", channel.to_string());
     topic::publish(tx, EXCHANGE, event, body, options)?;
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use str0m::media::Direction;
 use veza_core::{Caller, TenantTx};
-use veza_jobs::topic::{self, ExchangeKind, NewExchange};
+use veza_jobs::pull;
+use veza_jobs::topic::{self, ExchangeKind, NewBinding, NewExchange};
 use veza_stream::session::SessionsOf;
 use veza_stream::{ChannelId, Error, SessionId, StreamConfig, Streams, Watched};
 use veza_testing::{DbTest, db_test};
@@ -96,7 +97,13 @@ async fn each_second_counts_once_and_the_topic_hears(t: DbTest) {
     let alice = &t.alice.caller;
     let permit = alice.permit().unwrap();
     let exchange = NewExchange { name: "stream".to_owned(), kind: ExchangeKind::Topic, keep_days: 1 };
-    let make = move |tx: &mut TenantTx<'_>| topic::create_exchange(tx, &permit, &exchange).map(drop);
+    // A queue that takes nothing: what is metered is not for the tenant to forbid.
+    let narrow = serde_json::json!({ "name": "narrow", "max_message_bytes": 1 });
+    let make = move |tx: &mut TenantTx<'_>| {
+        topic::create_exchange(tx, &permit, &exchange)?;
+        pull::create(tx, &permit, &serde_json::from_value(narrow.clone()).unwrap())?;
+        topic::bind(tx, &permit, "stream", &NewBinding::new("pull:narrow")).map(drop)
+    };
     t.db.tenant(alice, make).await.unwrap();
     let id = create(&t.db, alice, new("one")).await.unwrap().id;
     let (streams, tasks) = node_with(&t.db, config());
