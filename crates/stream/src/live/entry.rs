@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use veza_core::{TenantId, Timestamp};
 
-use super::Place;
+use super::{Pace, Place};
 use crate::id::{ChannelId, SessionId};
 use crate::plane::EndReason;
 use crate::session::{Reading, SessionKind};
@@ -69,9 +69,10 @@ pub(crate) struct State {
     /// Which ICE session it is; the ETag.
     pub(crate) version: i64,
     pub(crate) connected_at: Option<Timestamp>,
-    /// What it has done so far, and when that was read.
+    /// What it has done so far.
     pub(crate) reading: Reading,
-    pub(crate) read_at: Option<Timestamp>,
+    /// How fast it sends, once its peer is there.
+    pub(crate) pace: Option<Pace>,
     /// Why it ended, when it did.
     pub(crate) ended: Option<EndReason>,
 }
@@ -85,7 +86,7 @@ impl Live {
             version: 1,
             connected_at: None,
             reading: Reading::default(),
-            read_at: None,
+            pace: None,
             ended: None,
         };
         let done = CancellationToken::new();

@@ -2,6 +2,7 @@
 
 mod entry;
 mod offered;
+mod pace;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,7 @@ use veza_core::TenantId;
 
 pub(crate) use self::entry::{Live, NewLive, Side};
 pub(crate) use self::offered::{Offered, Pending, VALID};
+pub(crate) use self::pace::Pace;
 use crate::id::{ChannelId, SessionId};
 use crate::session::SessionKind;
 

@@ -11,10 +11,10 @@ use super::Streams;
 use crate::channel;
 use crate::error::Error;
 use crate::id::ChannelId;
-use crate::live::{Live, Side};
+use crate::live::{Live, Pace, Side};
 use crate::plane::EndReason;
 use crate::record::{abandon, silent};
-use crate::session::{self, Closing, Reading, SessionKind};
+use crate::session::{self, Closing, SessionKind};
 
 /// How often channels are looked at: whether they are there, and whether their tokens hold.
 const LOOK: Duration = Duration::from_secs(2);
@@ -22,10 +22,6 @@ const LOOK: Duration = Duration::from_secs(2);
 const METER: Duration = Duration::from_secs(10);
 /// How often lost and old sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(20);
-
-/// A publisher may go beyond its bit rate by a third, averaged over the time between two readings: encoders aim at it
-/// and miss.
-const TOLERANCE: (i64, i64) = (4, 3);
 
 impl Streams {
     pub(super) fn look_after(&self, tasks: &Tasks) {
@@ -144,14 +140,16 @@ impl Streams {
 
     /// Reads a session, and ends a publisher that sends too much.
     async fn check_bitrate(&self, live: &Live) {
-        let (before, since) = {
-            let state = live.state();
-            (state.reading, state.read_at)
+        let reading = self.read_session(live).await;
+        let Side::Publisher { max_kbps, .. } = live.side else { return };
+        let now = self.db().clock().now();
+        let is_beyond = {
+            let mut state = live.state();
+            let Some(connected_at) = state.connected_at else { return };
+            let pace = state.pace.get_or_insert(Pace::from(connected_at));
+            pace.is_beyond(now, reading.received, max_kbps)
         };
-        let now = self.read_session(live).await;
-        let (Side::Publisher { max_kbps, .. }, Some(since)) = (&live.side, since) else { return };
-        let milliseconds = (self.db().clock().now() - since).num_milliseconds();
-        if is_beyond(before, now, milliseconds, *max_kbps) {
+        if is_beyond {
             self.end_live(live, EndReason::LimitReached);
         }
     }
@@ -199,34 +197,10 @@ impl Streams {
     }
 }
 
-fn is_beyond(before: Reading, now: Reading, milliseconds: i64, max_kbps: u32) -> bool {
-    // Bits in a millisecond are kbit in a second.
-    let bits = now.received.saturating_sub(before.received).saturating_mul(8);
-    let (most, of) = TOLERANCE;
-    milliseconds >= 1_000
-        && bits.saturating_mul(of) > milliseconds.saturating_mul(i64::from(max_kbps)).saturating_mul(most)
-}
-
 fn gauges(all: &HashMap<TenantId, Vec<Arc<Live>>>) {
     for kind in [SessionKind::Publisher, SessionKind::Viewer] {
         let count = all.values().flatten().filter(|live| live.side.kind() == kind).count();
         let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         metrics::gauge!("veza_stream_sessions", "kind" => kind.as_str()).set(count);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_third_beyond_the_bit_rate_is_too_much() {
-        let read = |received| Reading { received, ..Reading::default() };
-        // 1,000 kbit/s are 1,250,000 bytes in ten seconds.
-        assert!(!is_beyond(read(0), read(1_250_000), 10_000, 1_000));
-        assert!(!is_beyond(read(0), read(1_666_666), 10_000, 1_000));
-        assert!(is_beyond(read(0), read(1_666_668), 10_000, 1_000));
-        assert!(!is_beyond(read(5_000_000), read(6_250_000), 10_000, 1_000));
-        assert!(!is_beyond(read(0), read(i64::MAX), 999, 1), "too short to tell");
     }
 }
