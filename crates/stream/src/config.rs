@@ -77,6 +77,10 @@ impl StreamConfig {
         check(self.max_channels > 0, "stream.max_channels must be at least 1");
         check(self.max_viewers > 0, "stream.max_viewers must be at least 1");
         check(self.max_viewers_per_channel > 0, "stream.max_viewers_per_channel must be at least 1");
+        check(
+            self.record.max_unstored_bytes > 0 && self.record.max_unstored_bytes_per_organization > 0,
+            "stream.record.max_unstored_bytes and stream.record.max_unstored_bytes_per_organization must be at least 1",
+        );
         check((16..=1_000_000).contains(&self.max_kbps), "stream.max_kbps must be from 16 to 1000000");
         check(
             (1..=3_650).contains(&self.keep_sessions_days),
