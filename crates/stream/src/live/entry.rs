@@ -50,7 +50,6 @@ pub(crate) struct Live {
     pub(crate) tenant: TenantId,
     pub(crate) channel: ChannelId,
     pub(crate) side: Side,
-    pub(crate) epoch: Option<i64>,
     pub(crate) tracks: Vec<Track>,
     /// The part of its URL that nobody can guess.
     pub(crate) resource: String,
@@ -68,6 +67,8 @@ pub(crate) struct State {
     pub(crate) remote: Credentials,
     /// Which ICE session it is; the ETag.
     pub(crate) version: i64,
+    /// The epoch of the token that it goes on with, if it is one of the channel's.
+    pub(crate) epoch: Option<i64>,
     pub(crate) connected_at: Option<Timestamp>,
     /// What it has done so far.
     pub(crate) reading: Reading,
@@ -84,6 +85,7 @@ impl Live {
             local,
             remote,
             version: 1,
+            epoch,
             connected_at: None,
             reading: Reading::default(),
             pace: None,
@@ -91,7 +93,7 @@ impl Live {
         };
         let done = CancellationToken::new();
         let watched = Mutex::new(done.child_token());
-        Self { id, tenant, channel, side, epoch, tracks, resource, done, watched, state: Mutex::new(state) }
+        Self { id, tenant, channel, side, tracks, resource, done, watched, state: Mutex::new(state) }
     }
 
     pub(crate) fn place(&self) -> Place {

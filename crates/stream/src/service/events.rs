@@ -103,12 +103,15 @@ impl Streams {
         self.write_end(&live, ended.reason, Some(reading)).await
     }
 
-    /// Watches what a session goes on with, in place of what it was before: when `lost` resolves, it has lost its right.
+    /// Watches what a session goes on with, in place of what it was before: when `lost` resolves, it has lost its right. So it
+    /// has when the channel's tokens are ended, if it is one of those, of `epoch`.
     pub(crate) fn guard(
         &self,
         live: Arc<Live>,
+        epoch: Option<i64>,
         lost: impl Future<Output = ()> + 'static,
     ) -> impl Future<Output = ()> + 'static {
+        live.state().epoch = epoch;
         let (this, over) = (self.clone(), live.watch_anew());
         async move {
             tokio::select! {

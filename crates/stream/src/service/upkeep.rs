@@ -72,7 +72,7 @@ impl Streams {
             for live in &sessions {
                 match epochs.get(&live.channel) {
                     None => self.end_live(live, EndReason::Ended),
-                    Some(now) if live.epoch.is_some_and(|began| began < *now) => {
+                    Some(now) if live.state().epoch.is_some_and(|shown| shown < *now) => {
                         self.end_live(live, EndReason::Revoked);
                     }
                     Some(_) => {}
