@@ -64,7 +64,7 @@ impl Streams {
     }
 
     async fn connected(&self, id: SessionId) -> Result<(), Error> {
-        let Some(live) = self.registry().get(id) else { return Ok(()) };
+        let Some(live) = self.registry().came(id) else { return Ok(()) };
         live.state().connected_at = Some(self.db().clock().now());
         let kind = live.side.kind().as_str();
         metrics::counter!("veza_stream_sessions_connected_total", "kind" => kind).increment(1);

@@ -14,6 +14,7 @@ mod channels;
 mod codecs;
 mod forward;
 mod framing;
+mod limits;
 mod metering;
 mod peer;
 mod recorded;
