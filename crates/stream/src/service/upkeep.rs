@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 use veza_core::{Caller, Reason, Tasks, TenantId, TenantTx};
 
@@ -20,6 +21,10 @@ use crate::session::{self, Closing, SessionKind};
 const LOOK: Duration = Duration::from_secs(2);
 /// How often sessions are metered, and seen to be alive.
 const METER: Duration = Duration::from_secs(10);
+/// Tenants that are seen to at once, and sessions of one.
+const AT_ONCE: usize = 32;
+/// How long reading a session may take.
+const READING: Duration = Duration::from_secs(2);
 /// How often lost and old sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(20);
 
@@ -59,24 +64,25 @@ impl Streams {
     /// Ends sessions of channels that are gone, or whose token was ended.
     pub(crate) async fn look(&self) {
         self.inner.offered.sweep(self.db().clock().now());
-        for (tenant, sessions) in self.registry().by_tenant() {
-            let channels: HashSet<ChannelId> = sessions.iter().map(|live| live.channel).collect();
-            let ids: Vec<ChannelId> = channels.into_iter().collect();
-            let caller = Caller::system(tenant);
-            let epochs = self.db().read(&caller, move |tx| channel::epochs(tx, &ids)).await;
-            let Ok(epochs) =
-                epochs.inspect_err(|error| tracing::debug!(%error, "channels cannot be looked at"))
-            else {
-                continue;
-            };
-            for live in &sessions {
-                match epochs.get(&live.channel) {
-                    None => self.end_live(live, EndReason::Ended),
-                    Some(now) if live.state().epoch.is_some_and(|shown| shown < *now) => {
-                        self.end_live(live, EndReason::Revoked);
-                    }
-                    Some(_) => {}
+        let tenants = stream::iter(self.registry().by_tenant());
+        tenants.for_each_concurrent(AT_ONCE, |(tenant, sessions)| self.look_at(tenant, sessions)).await;
+    }
+
+    async fn look_at(&self, tenant: TenantId, sessions: Vec<Arc<Live>>) {
+        let channels: HashSet<ChannelId> = sessions.iter().map(|live| live.channel).collect();
+        let ids: Vec<ChannelId> = channels.into_iter().collect();
+        let epochs = self.db().read(&Caller::system(tenant), move |tx| channel::epochs(tx, &ids)).await;
+        let Ok(epochs) = epochs.inspect_err(|error| tracing::debug!(%error, "channels cannot be looked at"))
+        else {
+            return;
+        };
+        for live in &sessions {
+            match epochs.get(&live.channel) {
+                None => self.end_live(live, EndReason::Ended),
+                Some(now) if live.state().epoch.is_some_and(|shown| shown < *now) => {
+                    self.end_live(live, EndReason::Revoked);
                 }
+                Some(_) => {}
             }
         }
     }
@@ -85,40 +91,50 @@ impl Streams {
     pub(crate) async fn meter(&self, told: &mut HashMap<ChannelId, usize>) {
         let all = self.registry().by_tenant();
         gauges(&all);
-        let mut live_channels = HashSet::new();
-        for (tenant, sessions) in all {
-            live_channels.extend(sessions.iter().map(|live| live.channel));
-            let mut readings = Vec::with_capacity(sessions.len());
-            for live in &sessions {
-                self.check_bitrate(live).await;
-                readings.push((live.id, live.state().reading));
+        let live_channels: HashSet<_> = all.values().flatten().map(|live| live.channel).collect();
+        let known = &*told;
+        let tenants = stream::iter(all).map(|(tenant, sessions)| self.meter_one(tenant, sessions, known));
+        let changed: Vec<_> = tenants.buffer_unordered(AT_ONCE).collect().await;
+        told.extend(changed.into_iter().flatten());
+        told.retain(|channel, _| live_channels.contains(channel));
+    }
+
+    /// Meters the sessions of a tenant. Answers what its topic was told.
+    async fn meter_one(
+        &self,
+        tenant: TenantId,
+        sessions: Vec<Arc<Live>>,
+        told: &HashMap<ChannelId, usize>,
+    ) -> HashMap<ChannelId, usize> {
+        let checks = stream::iter(&sessions).for_each_concurrent(AT_ONCE, |live| self.check_bitrate(live));
+        checks.await;
+        let readings: Vec<_> = sessions.iter().map(|live| (live.id, live.state().reading)).collect();
+        let changed = self.changed_viewers(&sessions, told);
+        let (config, news) = (self.config().clone(), changed.clone());
+        let write = move |tx: &mut TenantTx<'_>| {
+            let noted = session::note(tx, &readings)?;
+            for (channel, viewers) in &news {
+                let body = json!({ "channel_id": channel, "viewers": viewers });
+                session::tell(tx, "stream.viewers", *channel, &body)?;
             }
-            let changed = self.changed_viewers(&sessions, told);
-            let (config, news) = (self.config().clone(), changed.clone());
-            let caller = Caller::system(tenant);
-            let write = move |tx: &mut TenantTx<'_>| {
-                let noted = session::note(tx, &readings)?;
-                for (channel, viewers) in &news {
-                    let body = json!({ "channel_id": channel, "viewers": viewers });
-                    session::tell(tx, "stream.viewers", *channel, &body)?;
-                }
-                let month = session::month(tx)?;
-                let beyond =
-                    |kind, most: Option<u32>| most.is_some_and(|most| month.of(kind) >= i64::from(most) * 60);
-                let published = beyond(SessionKind::Publisher, config.publish_minutes_per_month);
-                let watched = beyond(SessionKind::Viewer, config.watch_minutes_per_month);
-                Ok::<_, Error>((noted, published, watched))
-            };
-            match self.db().tenant(&caller, write).await {
-                Ok((noted, published, watched)) => {
-                    told.extend(changed);
-                    self.end_those(&sessions, &noted, published, watched);
-                }
-                // The numbers are absolute: the next time makes up for it.
-                Err(error) => tracing::warn!(%error, "what sessions used cannot be written down yet"),
+            let month = session::month(tx)?;
+            let beyond =
+                |kind, most: Option<u32>| most.is_some_and(|most| month.of(kind) >= i64::from(most) * 60);
+            let published = beyond(SessionKind::Publisher, config.publish_minutes_per_month);
+            let watched = beyond(SessionKind::Viewer, config.watch_minutes_per_month);
+            Ok::<_, Error>((noted, published, watched))
+        };
+        match self.db().tenant(&Caller::system(tenant), write).await {
+            Ok((noted, published, watched)) => {
+                self.end_those(&sessions, &noted, published, watched);
+                changed
+            }
+            // The numbers are absolute: the next time makes up for it.
+            Err(error) => {
+                tracing::warn!(%error, tenant.id = %tenant, "what sessions used cannot be written down yet");
+                HashMap::new()
             }
         }
-        told.retain(|channel, _| live_channels.contains(channel));
     }
 
     /// Ends sessions that somebody else has ended in the database, and those beyond the month's limit.
@@ -140,7 +156,8 @@ impl Streams {
 
     /// Reads a session, and ends a publisher that sends too much.
     async fn check_bitrate(&self, live: &Live) {
-        let reading = self.read_session(live).await;
+        // A thread of media that is stuck must not keep others from being seen.
+        let Ok(reading) = tokio::time::timeout(READING, self.read_session(live)).await else { return };
         let Side::Publisher { max_kbps, .. } = live.side else { return };
         let now = self.db().clock().now();
         let is_beyond = {

@@ -18,6 +18,7 @@ mod limits;
 mod metering;
 mod peer;
 mod recorded;
+mod refused;
 mod rig;
 mod road;
 mod sessions;
