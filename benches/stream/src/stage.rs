@@ -41,7 +41,7 @@ impl Stage {
         let root = LocalRootKey::open(&dir.join("root"), random)?;
         let storage =
             Storage::new(db, StorageConfig::default(), "fs", Arc::new(backend), Some(Arc::new(root)))?;
-        let (config, tasks) = (RecordConfig { directory: dir.join("logs") }, Tasks::new());
+        let (config, tasks) = (RecordConfig { directory: dir.join("logs"), ..RecordConfig::default() }, Tasks::new());
         let recorder = Recorder::new(Shelf::new(storage), config, tasks.clone());
         Ok(Self { recorder, tasks, dir, _cluster: cluster })
     }

@@ -101,6 +101,12 @@ pub const METRICS: &[Metric] = &[
         meaning: "Jobs enqueued. Every worker tells the same number.",
     },
     Metric {
+        name: "veza_jobs_events_refused_total",
+        kind: "counter",
+        labels: &[],
+        meaning: "Events that a bound queue did not take, and others got.",
+    },
+    Metric {
         name: "veza_jobs_failed_total",
         kind: "counter",
         labels: &["queue"],

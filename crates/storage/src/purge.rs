@@ -8,6 +8,10 @@ use crate::Error;
 use crate::bucket::{Access, Bucket};
 use crate::object::Object;
 
+/// Paths of one webhook: of the longest keys, each byte of which is written as three, they are less than a payload may have.
+#[cfg(feature = "webhook")]
+const PATHS: usize = 200;
+
 /// Tells that an object changed, appeared, or went.
 pub(crate) fn object(tx: &mut TenantTx<'_>, bucket: &Bucket, object: &Object) -> Result<(), Error> {
     objects(tx, bucket, std::slice::from_ref(object))
@@ -52,10 +56,12 @@ fn tell(tx: &mut TenantTx<'_>, bucket: &Bucket, keys: &[String]) -> Result<(), E
 
     let Some(url) = &bucket.settings.purge_url else { return Ok(()) };
     let base = format!("/v1/storage/public/{}/{}", tx.tenant(), bucket.name);
-    let paths: Vec<String> = keys.iter().map(|key| format!("{base}/{key}")).collect();
-    let data = serde_json::json!({ "bucket": bucket.name, "paths": paths });
-    let webhook = veza_jobs::webhook::Webhook::new(url, "storage.purge", "storage.purge", &data)?;
-    veza_jobs::enqueue(tx, &webhook)?;
+    for keys in keys.chunks(PATHS) {
+        let paths: Vec<String> = keys.iter().map(|key| format!("{base}/{key}")).collect();
+        let data = serde_json::json!({ "bucket": bucket.name, "paths": paths });
+        let webhook = veza_jobs::webhook::Webhook::new(url, "storage.purge", "storage.purge", &data)?;
+        veza_jobs::enqueue(tx, &webhook)?;
+    }
     Ok(())
 }
 

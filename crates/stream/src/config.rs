@@ -17,10 +17,13 @@ pub struct StreamConfig {
     pub record: RecordConfig,
     /// Channels that an organisation may have.
     pub max_channels: u32,
-    /// Viewers of an organisation at once, to one process.
+    /// Viewers of an organisation at once, to one process. Where organisations do not trust each other, keep it well below
+    /// `media.max_sessions`, which all of them share.
     pub max_viewers: u32,
     /// Viewers of a channel at once. A channel may have a smaller limit of its own.
     pub max_viewers_per_channel: u32,
+    /// Sessions of an organisation at once, to one process, that were asked for and whose peers have not come yet.
+    pub max_waiting: usize,
     /// The most that somebody may publish, in kbit/s. A channel may have a smaller limit of its own.
     pub max_kbps: u32,
     /// Minutes that an organisation may publish in a month (UTC), all its channels together. Unset, there is no limit.
@@ -46,8 +49,9 @@ impl Default for StreamConfig {
             media: PlaneConfig::default(),
             record: RecordConfig::default(),
             max_channels: 1_000,
-            max_viewers: 10_000,
-            max_viewers_per_channel: 10_000,
+            max_viewers: 2_500,
+            max_viewers_per_channel: 2_500,
+            max_waiting: 1_000,
             max_kbps: 20_000,
             publish_minutes_per_month: None,
             watch_minutes_per_month: None,
@@ -77,6 +81,11 @@ impl StreamConfig {
         check(self.max_channels > 0, "stream.max_channels must be at least 1");
         check(self.max_viewers > 0, "stream.max_viewers must be at least 1");
         check(self.max_viewers_per_channel > 0, "stream.max_viewers_per_channel must be at least 1");
+        check(self.max_waiting > 0, "stream.max_waiting must be at least 1");
+        check(
+            self.record.max_unstored_bytes > 0 && self.record.max_unstored_bytes_per_organization > 0,
+            "stream.record.max_unstored_bytes and stream.record.max_unstored_bytes_per_organization must be at least 1",
+        );
         check((16..=1_000_000).contains(&self.max_kbps), "stream.max_kbps must be from 16 to 1000000");
         check(
             (1..=3_650).contains(&self.keep_sessions_days),

@@ -26,6 +26,20 @@ pub enum Error {
         /// The limit.
         max: u32,
     },
+    /// As many watch as may.
+    #[error("there may be {max} viewers of {of} at once")]
+    TooManyViewers {
+        /// Of the channel or of the organisation.
+        of: &'static str,
+        /// The limit.
+        max: u32,
+    },
+    /// As many of the tenant's sessions wait for their peers as may.
+    #[error("there may be {max} sessions of an organisation at once whose peers have not come")]
+    TooManyWaiting {
+        /// The limit.
+        max: usize,
+    },
     /// The version moved on since it was read.
     #[error("it was changed since it was read")]
     VersionMismatch,
@@ -127,6 +141,8 @@ veza_core::codes! {
     Error::Invalid(_) => Invalid, "stream.invalid", "Fields break rules; `errors` names each field and rule.";
     Error::NotFound(_) => NotFound, "stream.not_found", "It does not exist, or not for you.";
     Error::LimitReached { .. } => QuotaExceeded, "stream.limit_reached", "Wait until there are fewer, or until the month ends; the operator sets these limits.";
+    Error::TooManyViewers { .. } => RateLimited, "stream.viewers.too_many", "As many watch as the channel or the organisation lets; try again as Retry-After says.";
+    Error::TooManyWaiting { .. } => RateLimited, "stream.sessions.too_many_waiting", "Sessions were asked for whose peers have not come; let them come, and try again as Retry-After says.";
     Error::VersionMismatch => PreconditionFailed, "stream.version_mismatch", "Read it again and repeat the change with the new ETag.";
     Error::Busy => Conflict, "stream.channel.busy", "Somebody publishes already; end their session, or use a token or a channel that allows taking over.";
     Error::NotLive => Conflict, "stream.channel.not_live", "Nobody publishes; try again as Retry-After says.";
@@ -168,7 +184,10 @@ impl Fault for Error {
             Error::Db(error) => error.retry_after(),
             Error::Jobs(error) => error.retry_after(),
             Error::NotLive => Some(Duration::from_secs(3)),
-            Error::Full | Error::Overloaded | Error::Draining => Some(Duration::from_secs(10)),
+            Error::TooManyWaiting { .. } => Some(Duration::from_secs(5)),
+            Error::TooManyViewers { .. } | Error::Full | Error::Overloaded | Error::Draining => {
+                Some(Duration::from_secs(10))
+            }
             Error::NoMedia | Error::Elsewhere => Some(Duration::from_mins(1)),
             _ => None,
         }

@@ -127,7 +127,8 @@ pub fn remove(
         EXCHANGE,
         "member.removed",
         &json!({ "person_id": person }),
-        PublishOptions::default(),
+        // No binding keeps a member in.
+        PublishOptions::default().regardless(),
     )?;
     end_rights(tx, person)
 }

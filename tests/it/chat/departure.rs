@@ -24,6 +24,12 @@ async fn who_is_removed_from_the_organisation_leaves_its_rooms(t: DbTest) {
     for room in [&hers, &his] {
         peer.ask(json!({ "method": "subscribe", "room": id(room) }));
     }
+    // Nor does a queue keep him in that takes no event.
+    alice.post("/v1/jobs/exchanges", &json!({ "name": "tenant" })).await.expect(201);
+    let narrow = json!({ "name": "narrow", "max_message_bytes": 1 });
+    alice.post("/v1/jobs/queues", &narrow).await.expect(201);
+    let binding = json!({ "queue": "pull:narrow", "pattern": "#" });
+    alice.post("/v1/jobs/exchanges/tenant/bindings", &binding).await.expect(201);
     assert_eq!(alice.delete(&format!("/v1/tenant/members/{person}")).await.status, 204);
     let (mut left, mut appointed) = (Vec::new(), None);
     while left.len() < 2 || appointed.is_none() {

@@ -136,6 +136,46 @@ async fn a_new_token_takes_the_place_of_the_old(t: DbTest) {
     assert!(silent(&app, &path).await);
 }
 
+/// The sessions of a channel that go on, by what they were begun with.
+async fn going_on(app: &App, channel: &str) -> Vec<String> {
+    let now = app.alice.client.get(&format!("{channel}/sessions")).await.expect(200);
+    now["items"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Ending a channel's tokens ends who goes on with one, whatever they began with, and nobody else.
+#[db_test]
+async fn the_token_that_was_shown_last_is_the_one_that_counts(t: DbTest) {
+    let app = AppBuilder::new(&t.database).start().await;
+    let alice = &app.alice.client;
+    let path = channel(alice).await;
+    assert_eq!(publish(alice, &path).await.status, 201);
+    let body = json!({ "grants": ["watch"], "seconds": 60 });
+    let holder = app.anonymous().bearer(&token(alice, &path, body.clone()).await);
+    let (became_member, became_holder) = (watch(&holder, &path).await, watch(alice, &path).await);
+    assert_eq!(alice.get(became_member.header("location").unwrap()).await.status, 204);
+    assert_eq!(holder.get(became_holder.header("location").unwrap()).await.status, 204);
+    let before = going_on(&app, &path).await;
+    assert_eq!(before.len(), 3);
+    // Twice, so that whoever is cut by the first has gone.
+    for left in [2, 2] {
+        assert_eq!(alice.delete(&format!("{path}/tokens")).await.status, 204);
+        let mut now = going_on(&app, &path).await;
+        for _ in 0..1_000 {
+            if now.len() == left {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            now = going_on(&app, &path).await;
+        }
+        assert_eq!(now.len(), left);
+        let holder = app.anonymous().bearer(&token(alice, &path, body.clone()).await);
+        assert_eq!(watch(&holder, &path).await.status, 201);
+    }
+    let there = alice.get(became_member.header("location").unwrap()).await;
+    assert_eq!(there.status, 204, "a member needs no token");
+    assert_eq!(alice.get(became_holder.header("location").unwrap()).await.status, 404);
+}
+
 /// A member's session that ends, ends what it began.
 #[db_test]
 async fn who_signs_out_is_cut(t: DbTest) {

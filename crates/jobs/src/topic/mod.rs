@@ -15,6 +15,7 @@ mod pattern;
 mod publish;
 mod replay;
 mod replaying;
+mod route;
 mod subscription;
 
 pub use self::{
@@ -28,8 +29,9 @@ pub use self::{
     filter::{Filter, MAX_ELEMENTS, MAX_FILTER_BYTES, MAX_FILTER_KEYS, MAX_FILTER_VALUES},
     outside::{NewEvent, post},
     pattern::{MAX_ROUTING_KEY, Pattern},
-    publish::{MAX_PUBLISHED_BYTES, PublishOptions, Published, publish, publish_all},
+    publish::{PublishOptions, Published, publish, publish_all},
     replay::{MAX_REPLAYS, Replay, replay, replays},
+    route::MAX_PUBLISHED_BYTES,
     subscription::Subscription,
 };
 pub(crate) use self::{

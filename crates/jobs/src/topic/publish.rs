@@ -1,22 +1,18 @@
 //! Publishing: in the caller's own transaction, so that an event exists exactly when the rest does.
 
-use diesel::QueryableByName;
-use diesel::sql_types::{Array, Bool, Integer, Json, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Json, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use veza_core::{Query, TenantScope, TenantTx, Write};
 
-use super::binding::{self, wants};
 use super::event::{Event, MAX_HOPS, Target, check_nesting, to_json, unserializable};
 use super::exchange::check_name;
 use super::pattern::check_routing_key;
-use super::subscription;
+use super::route::{Route, check_size, leave_out, routes};
 use crate::enqueue::{MAX_PAYLOAD, insert};
 use crate::error::Error;
 use crate::id::EventId;
-use crate::pull;
-use crate::queue::QueueName;
 
 /// What goes with an event.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,6 +21,7 @@ pub struct PublishOptions {
     attributes: Map<String, Value>,
     hops: u8,
     outside: bool,
+    regardless: bool,
 }
 
 impl PublishOptions {
@@ -52,6 +49,14 @@ impl PublishOptions {
         self
     }
 
+    /// What a tenant has bound cannot forbid it: a queue that takes no event of this size goes without, which is logged and
+    /// counted, and everybody else gets it. For what a program says because something happened, which the tenant must not be
+    /// able to undo.
+    pub fn regardless(mut self) -> Self {
+        self.regardless = true;
+        self
+    }
+
     /// Who publishes is no program of ours: no program gets it as a job.
     pub(super) fn outside(mut self) -> Self {
         self.outside = true;
@@ -70,39 +75,21 @@ pub struct Published {
     pub deliveries: usize,
 }
 
-#[derive(QueryableByName)]
-struct Route {
-    /// A subscription of a program.
-    #[diesel(sql_type = Nullable<Text>)]
-    subscription: Option<String>,
-    /// A binding of the tenant.
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    binding_id: Option<Uuid>,
-    #[diesel(sql_type = SmallInt)]
-    keep_days: i16,
-    #[diesel(sql_type = Nullable<Text>)]
-    pattern: Option<String>,
-    #[diesel(sql_type = Nullable<Json>)]
-    filter: Option<Value>,
-    #[diesel(sql_type = Nullable<Text>)]
-    filter_scope: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    queue: Option<String>,
-    #[diesel(sql_type = Nullable<SmallInt>)]
-    max_attempts: Option<i16>,
-    #[diesel(sql_type = Nullable<Integer>)]
-    timeout_ms: Option<i32>,
-    /// Of the pull queue, as the next one.
-    #[diesel(sql_type = Nullable<Integer>)]
-    delay_ms: Option<i32>,
-    #[diesel(sql_type = Nullable<Integer>)]
-    max_message_bytes: Option<i32>,
+/// Who may get an event, and who may refuse it.
+#[derive(Debug, Clone, Copy)]
+struct Whom {
+    outside: bool,
+    regardless: bool,
+}
+
+impl Whom {
+    fn of(options: &PublishOptions) -> Self {
+        Self { outside: options.outside, regardless: options.regardless }
+    }
 }
 
 /// Bytes of payloads in one statement.
 const BATCH_BYTES: usize = 16 * MAX_PAYLOAD;
-/// Bytes of all deliveries of one event: each queue has the event by itself.
-pub const MAX_PUBLISHED_BYTES: usize = 64 * MAX_PAYLOAD;
 
 /// Publishes an event, to exist when `tx` is committed and not otherwise. Everybody whose binding or
 /// subscription matches gets one job. An exchange that the tenant has not made reaches subscriptions of
@@ -110,8 +97,8 @@ pub const MAX_PUBLISHED_BYTES: usize = 64 * MAX_PAYLOAD;
 ///
 /// # Errors
 /// [`Error::Invalid`] for names that break a rule, [`Error::TooLarge`] also when a pull queue that is to get it
-/// takes no message of its size as JSON, or when all deliveries together have more than [`MAX_PUBLISHED_BYTES`],
-/// [`Error::Unserializable`], [`Error::TooManyHops`]; the transaction can go on after those.
+/// takes no message of its size as JSON, or when all deliveries together have more than [`MAX_PUBLISHED_BYTES`](super::MAX_PUBLISHED_BYTES), unless it is
+/// published [`regardless`](PublishOptions::regardless), [`Error::Unserializable`], [`Error::TooManyHops`]; the transaction can go on after those.
 pub fn publish(
     tx: &mut TenantTx<'_>,
     exchange: &str,
@@ -120,10 +107,10 @@ pub fn publish(
     options: PublishOptions,
 ) -> Result<Published, Error> {
     check(exchange, routing_key)?;
-    let outside = options.outside;
+    let whom = Whom::of(&options);
     let (event, payload) = make(tx, exchange, routing_key, event, options)?;
     let routes = routes(tx, exchange, routing_key)?;
-    let deliveries = send(tx, &event, &payload, &routes, outside)?;
+    let deliveries = send(tx, &event, &payload, &routes, whom)?;
     Ok(Published { event_id: event.event_id, deliveries })
 }
 
@@ -145,9 +132,9 @@ pub fn publish_all<E: Serialize>(
     }
     let mut deliveries = 0;
     for (event, options) in events {
-        let outside = options.outside;
+        let whom = Whom::of(&options);
         let (event, payload) = make(tx, exchange, routing_key, &event, options)?;
-        deliveries += send(tx, &event, &payload, &routes, outside)?;
+        deliveries += send(tx, &event, &payload, &routes, whom)?;
     }
     Ok(deliveries)
 }
@@ -192,70 +179,19 @@ fn send(
     event: &Event,
     payload: &str,
     routes: &[Route],
-    outside: bool,
+    whom: Whom,
 ) -> Result<usize, Error> {
-    let allowed = |route: &&Route| !outside || route.is_pull();
-    let wanted: Vec<&Route> = routes.iter().filter(allowed).filter(|route| route.wants(event)).collect();
-    check_size(&wanted, payload.len())?;
+    let allowed = |route: &&Route| !whom.outside || route.is_pull();
+    let mut wanted: Vec<&Route> = routes.iter().filter(allowed).filter(|route| route.wants(event)).collect();
+    if whom.regardless {
+        leave_out(tx.tenant(), event, &mut wanted, payload.len());
+    } else {
+        check_size(&wanted, payload.len())?;
+    }
     if routes.iter().any(|route| route.keep_days > 0) {
-        keep(tx, event, outside, wanted.iter().filter_map(|route| route.binding_id).collect())?;
+        keep(tx, event, whom.outside, wanted.iter().filter_map(|route| route.binding_id).collect())?;
     }
     deliver(tx, payload, wanted.into_iter().filter_map(Route::target))
-}
-
-/// Who may want an event, in one round trip. The row of an exchange without bindings tells for how
-/// long it keeps events.
-fn routes(tx: &mut TenantTx<'_>, exchange: &str, routing_key: &str) -> Result<Vec<Route>, Error> {
-    let query = diesel::sql_query(
-        "SELECT NULL AS subscription, b.binding_id, e.keep_days, b.pattern, b.filter, b.filter_scope, b.queue, \
-                q.max_receives::smallint AS max_attempts, NULL::integer AS timeout_ms, q.delay_ms, q.max_message_bytes \
-         FROM jobs.exchanges AS e LEFT JOIN jobs.bindings AS b \
-           ON b.tenant_id = e.tenant_id AND b.exchange = e.name AND NOT b.paused \
-          AND (e.kind <> 'direct' OR b.pattern = $3) \
-         LEFT JOIN jobs.queues AS q \
-           ON q.tenant_id = b.tenant_id AND q.name = substr(b.queue, 6) AND b.queue LIKE 'pull:%' \
-         WHERE e.tenant_id = $1 AND e.name = $2 \
-         UNION ALL \
-         SELECT s.name, NULL, 0::smallint, s.pattern, NULL, NULL, s.queue, s.max_attempts, s.timeout_ms, NULL, NULL \
-         FROM jobs.subscriptions AS s WHERE s.exchange = $2",
-    );
-    let query = query.bind::<SqlUuid, _>(tx.tenant()).bind::<Text, _>(exchange).bind::<Text, _>(routing_key);
-    Ok(tx.load(query)?)
-}
-
-impl Route {
-    fn wants(&self, event: &Event) -> bool {
-        let scope = binding::scope(self.filter_scope.as_deref().unwrap_or_default());
-        self.pattern.as_deref().is_some_and(|pattern| wants(event, pattern, self.filter.as_ref(), scope))
-    }
-
-    fn is_pull(&self) -> bool {
-        self.queue.as_deref().is_some_and(|queue| QueueName::stored(queue.to_owned()).is_pull())
-    }
-
-    fn target(&self) -> Option<Target> {
-        let queue = self.queue.clone()?;
-        Some(match &self.subscription {
-            Some(name) => subscription::target(name, queue, self.max_attempts, self.timeout_ms),
-            None => Target::binding(queue, self.max_attempts, self.delay_ms),
-        })
-    }
-}
-
-/// Each queue takes the event, and they do not take too much together.
-fn check_size(routes: &[&Route], size: usize) -> Result<(), Error> {
-    for route in routes {
-        if let (Some(queue), Some(max)) = (&route.queue, route.max_message_bytes) {
-            pull::fits(&QueueName::stored(queue.clone()), max, size, "/body")?;
-        }
-    }
-    let deliveries = routes.iter().filter(|route| route.queue.is_some()).count();
-    let most = MAX_PUBLISHED_BYTES.checked_div(deliveries).unwrap_or(MAX_PUBLISHED_BYTES);
-    if size > most {
-        let rule = format!("64 MiB in all queues, {most} bytes for each of {deliveries}");
-        return Err(Error::too_large("/body", size, most, &rule));
-    }
-    Ok(())
 }
 
 /// One job for each target.

@@ -14,7 +14,7 @@ use veza_jobs::topic::{self, ExchangeKind, NewBinding, NewEvent, NewExchange, Pu
 use veza_jobs::{Error, pull};
 use veza_testing::{DbTest, TenantTest, db_test, tenant_test};
 
-use crate::topics::{bind, create, publish};
+use crate::topics::{bind, create, publish, waiting};
 use crate::work::states;
 
 fn too_large<T: std::fmt::Debug>(outcome: Result<T, Error>, named: &str) {
@@ -93,9 +93,32 @@ async fn one_event_does_not_fill_the_database_through_many_bindings(t: TenantTes
         let refused = topic::publish(tx, "events", "a", &large, PublishOptions::default()).unwrap_err();
         assert!(matches!(&refused, Error::TooLarge { max: 1_032_444, .. }), "{refused:?}");
         assert_eq!(refused.fields()[0].field, "/body");
+        let some = topic::publish(tx, "events", "a", &large, PublishOptions::default().regardless())?;
+        assert_eq!(some.deliveries, 64, "as many as there is room for");
         topic::publish(tx, "events", "a", &"x".repeat(1_000), PublishOptions::default())
     });
     assert_eq!(tried.await.unwrap().deliveries, 65);
+}
+
+/// What a program has to say reaches everybody but the queue that does not take it.
+#[tenant_test]
+async fn no_queue_is_in_the_way_of_what_is_published_regardless(t: TenantTest) {
+    let (db, alice) = (&t.db, &t.alice.caller);
+    create(db, alice, "events", ExchangeKind::Topic, 1).await;
+    for queue in ["pull:small", "pull:large", "program"] {
+        bind(db, alice, "events", NewBinding::new(queue)).await;
+    }
+    small(db, alice, 200).await;
+    let said = db.tenant(alice, move |tx| {
+        let (long, options) = ("x".repeat(300), PublishOptions::default().regardless());
+        too_large(topic::publish(tx, "events", "a", &long, PublishOptions::default()), "/body");
+        let one = topic::publish(tx, "events", "a", &long, options.clone())?.deliveries;
+        let all = [(long.as_str(), options.clone()), ("short", options)];
+        Ok::<_, Error>((one, topic::publish_all(tx, "events", "a", all)?))
+    });
+    assert_eq!(said.await.unwrap(), (2, 5));
+    assert_eq!(waiting(db, alice, "pull:small").await.len(), 1);
+    assert_eq!(waiting(db, alice, "program").await.len(), 3);
 }
 
 #[derive(QueryableByName)]

@@ -197,9 +197,9 @@ pub(crate) fn announce_expired(
     purge::objects(tx, bucket, &objects)
 }
 
-/// What an event says of an object.
+/// What an event says of an object. No binding of the tenant's is in the way of what happened.
 fn said(object: &Object) -> (Value, PublishOptions) {
-    let options = PublishOptions::default().attribute("bucket", object.bucket.as_str());
+    let options = PublishOptions::default().regardless().attribute("bucket", object.bucket.as_str());
     let body = json!({
         "bucket": object.bucket, "key": object.key, "version_id": object.version_id, "size": object.size,
         "etag": object.etag, "content_type": object.attributes.content_type, "by": object.created_by,

@@ -82,7 +82,8 @@ impl Holder {
 
     /// Ends the media of a session when what it began with holds no more.
     pub(super) fn guard(self, state: &State, live: Arc<Live>) {
-        rt::spawn(state.streams.guard(live, self.lost));
+        let epoch = self.grant.map(|grant| grant.epoch);
+        rt::spawn(state.streams.guard(live, epoch, self.lost));
     }
 
     /// The same for a session that has just begun; it may have ended again.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use veza_core::{TenantId, Timestamp};
 
-use super::Place;
+use super::{Pace, Place};
 use crate::id::{ChannelId, SessionId};
 use crate::plane::EndReason;
 use crate::session::{Reading, SessionKind};
@@ -50,7 +50,6 @@ pub(crate) struct Live {
     pub(crate) tenant: TenantId,
     pub(crate) channel: ChannelId,
     pub(crate) side: Side,
-    pub(crate) epoch: Option<i64>,
     pub(crate) tracks: Vec<Track>,
     /// The part of its URL that nobody can guess.
     pub(crate) resource: String,
@@ -68,10 +67,13 @@ pub(crate) struct State {
     pub(crate) remote: Credentials,
     /// Which ICE session it is; the ETag.
     pub(crate) version: i64,
+    /// The epoch of the token that it goes on with, if it is one of the channel's.
+    pub(crate) epoch: Option<i64>,
     pub(crate) connected_at: Option<Timestamp>,
-    /// What it has done so far, and when that was read.
+    /// What it has done so far.
     pub(crate) reading: Reading,
-    pub(crate) read_at: Option<Timestamp>,
+    /// How fast it sends, once its peer is there.
+    pub(crate) pace: Option<Pace>,
     /// Why it ended, when it did.
     pub(crate) ended: Option<EndReason>,
 }
@@ -83,14 +85,15 @@ impl Live {
             local,
             remote,
             version: 1,
+            epoch,
             connected_at: None,
             reading: Reading::default(),
-            read_at: None,
+            pace: None,
             ended: None,
         };
         let done = CancellationToken::new();
         let watched = Mutex::new(done.child_token());
-        Self { id, tenant, channel, side, epoch, tracks, resource, done, watched, state: Mutex::new(state) }
+        Self { id, tenant, channel, side, tracks, resource, done, watched, state: Mutex::new(state) }
     }
 
     pub(crate) fn place(&self) -> Place {

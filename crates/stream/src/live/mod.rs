@@ -2,6 +2,7 @@
 
 mod entry;
 mod offered;
+mod pace;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use veza_core::TenantId;
 
 pub(crate) use self::entry::{Live, NewLive, Side};
-pub(crate) use self::offered::{Offered, Pending, VALID};
+pub(crate) use self::offered::{MOST_OF_TENANT, Offered, Pending, TooMany, VALID};
+pub(crate) use self::pace::Pace;
 use crate::id::{ChannelId, SessionId};
 use crate::session::SessionKind;
 
@@ -27,6 +29,19 @@ struct Maps {
     resources: HashMap<String, SessionId>,
     channels: HashMap<Place, Channel>,
     viewers: HashMap<TenantId, usize>,
+    /// Those whose peers have not come.
+    waiting: HashMap<TenantId, HashSet<SessionId>>,
+}
+
+/// How many there may be at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Sessions of a tenant whose peers have not come.
+    pub(crate) waiting: usize,
+    /// Viewers of a channel.
+    pub(crate) of_channel: usize,
+    /// Viewers of a tenant.
+    pub(crate) of_tenant: usize,
 }
 
 #[derive(Debug, Default)]
@@ -40,33 +55,38 @@ struct Channel {
 pub(crate) enum Crowded {
     Channel,
     Tenant,
+    Waiting,
 }
 
 impl Registry {
-    /// Takes a viewer in, unless there are `per_channel` or `per_tenant` already.
-    pub(crate) fn add_viewer(
-        &self,
-        live: &Arc<Live>,
-        per_channel: usize,
-        per_tenant: usize,
-    ) -> Result<(), Crowded> {
+    /// Takes a viewer in, unless there are as many as may be.
+    pub(crate) fn add_viewer(&self, live: &Arc<Live>, limits: Limits) -> Result<(), Crowded> {
         let mut maps = self.maps();
-        if maps.viewers.get(&live.tenant).is_some_and(|count| *count >= per_tenant) {
+        if maps.viewers.get(&live.tenant).is_some_and(|count| *count >= limits.of_tenant) {
             return Err(Crowded::Tenant);
         }
-        let channel = maps.channels.entry(live.place()).or_default();
-        if channel.viewers.len() >= per_channel {
+        let channel = maps.channels.get(&live.place());
+        if channel.is_some_and(|channel| channel.viewers.len() >= limits.of_channel) {
             return Err(Crowded::Channel);
         }
-        channel.viewers.insert(live.id);
+        maps.add(live, limits.waiting)?;
+        maps.channels.entry(live.place()).or_default().viewers.insert(live.id);
         *maps.viewers.entry(live.tenant).or_default() += 1;
-        maps.add(live);
         Ok(())
     }
 
-    /// Takes a publisher in. It is the channel's when [`Registry::go_live`] says so.
-    pub(crate) fn add_publisher(&self, live: &Arc<Live>) {
-        self.maps().add(live);
+    /// Takes a publisher in, unless `waiting` sessions of its tenant wait for their peers. It is the channel's when
+    /// [`Registry::go_live`] says so.
+    pub(crate) fn add_publisher(&self, live: &Arc<Live>, waiting: usize) -> Result<(), Crowded> {
+        self.maps().add(live, waiting)
+    }
+
+    /// The peer of a session is there. Answers the session.
+    pub(crate) fn came(&self, id: SessionId) -> Option<Arc<Live>> {
+        let mut maps = self.maps();
+        let live = maps.sessions.get(&id).cloned()?;
+        maps.waits_no_more(&live);
+        Some(live)
     }
 
     /// Makes a publisher that is there the one of its channel.
@@ -82,6 +102,7 @@ impl Registry {
         let mut maps = self.maps();
         let live = maps.sessions.remove(&id)?;
         maps.resources.remove(&live.resource);
+        maps.waits_no_more(&live);
         if let Some(channel) = maps.channels.get_mut(&live.place()) {
             channel.viewers.remove(&id);
             if channel.publisher == Some(id) {
@@ -152,8 +173,23 @@ impl Registry {
 }
 
 impl Maps {
-    fn add(&mut self, live: &Arc<Live>) {
+    fn add(&mut self, live: &Arc<Live>, most_waiting: usize) -> Result<(), Crowded> {
+        let waiting = self.waiting.entry(live.tenant).or_default();
+        if waiting.len() >= most_waiting {
+            return Err(Crowded::Waiting);
+        }
+        waiting.insert(live.id);
         self.resources.insert(live.resource.clone(), live.id);
         self.sessions.insert(live.id, Arc::clone(live));
+        Ok(())
+    }
+
+    fn waits_no_more(&mut self, live: &Live) {
+        if let Some(waiting) = self.waiting.get_mut(&live.tenant) {
+            waiting.remove(&live.id);
+            if waiting.is_empty() {
+                self.waiting.remove(&live.tenant);
+            }
+        }
     }
 }

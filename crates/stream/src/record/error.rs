@@ -26,6 +26,9 @@ pub enum Error {
     /// A file cannot hold it.
     #[error("a file cannot hold it: {0}")]
     Unfit(String),
+    /// As much of the organisation's waits to be stored as may.
+    #[error("as much of the organisation's recordings waits to be stored as may")]
+    BacklogFull,
     /// The local log cannot be written or read.
     #[error("the local log: {0}")]
     Log(#[from] std::io::Error),
@@ -59,6 +62,7 @@ veza_core::codes! {
     Error::NoFile => Conflict, "stream.recording.no_file", "Its file is made some time after it ends; a recording of nothing has none.";
     Error::Damaged => Internal, "stream.recording.damaged", "Stored parts of the recording are damaged; restore them from a copy.";
     Error::Unfit(_) => Internal, "stream.recording.unfit", "What was published does not fit into a file.";
+    Error::BacklogFull => Unavailable, "stream.recording.backlog_full", "The storage takes no recordings of the organisation, or not fast enough; see stream.record.";
     Error::Log(_) => Unavailable, "stream.recording.log", "The program cannot write its log; the operator must look at stream.record.directory.";
 }
 
@@ -86,7 +90,7 @@ impl Fault for Error {
             Self::Storage(error) => error.retry_after(),
             // The file of a long recording takes some seconds.
             Self::NoFile => Some(Duration::from_secs(10)),
-            Self::Log(_) => Some(Duration::from_mins(1)),
+            Self::Log(_) | Self::BacklogFull => Some(Duration::from_mins(1)),
             _ => None,
         }
     }

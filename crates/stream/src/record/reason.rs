@@ -20,6 +20,10 @@ pub enum EndReason {
     Lost,
     /// Its bucket took nothing for a day: it is not there, or allows no more.
     Refused,
+    /// The organisation may store no more. What was stored until then is there.
+    QuotaExceeded,
+    /// More waited on the local disk than may: the storage does not take it, or not as fast as it is recorded.
+    BacklogFull,
     /// The local disk has no space left for what is recorded.
     DiskFull,
     /// The local disk cannot be written to.
@@ -39,6 +43,8 @@ impl EndReason {
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
             Self::Refused => "refused",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::BacklogFull => "backlog_full",
             Self::DiskFull => "disk_full",
             Self::DiskFailed => "disk_failed",
             Self::TooManyFormats => "too_many_formats",
@@ -46,12 +52,14 @@ impl EndReason {
         }
     }
 
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Ended,
         Self::Stopped,
         Self::Interrupted,
         Self::Lost,
         Self::Refused,
+        Self::QuotaExceeded,
+        Self::BacklogFull,
         Self::DiskFull,
         Self::DiskFailed,
         Self::TooManyFormats,

@@ -1,13 +1,16 @@
 //! Channels of one deployment, and what is asked of them.
 
+mod desk;
 mod events;
 mod ice;
 mod local;
 mod publish;
+mod recording;
 mod sessions;
 mod tokens;
 mod upkeep;
 mod watch;
+mod writing;
 
 use std::sync::{Arc, OnceLock};
 

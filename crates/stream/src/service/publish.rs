@@ -21,7 +21,7 @@ impl Streams {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Malformed`] and [`Error::Unsupported`] for the offer, [`Error::Busy`],
-    /// [`Error::LimitReached`], [`Error::Full`], [`Error::Draining`], [`Error::NoMedia`]. Nothing was begun then.
+    /// [`Error::LimitReached`], [`Error::TooManyWaiting`], [`Error::Full`], [`Error::Draining`], [`Error::NoMedia`]. Nothing was begun then.
     pub async fn publish(
         &self,
         permit: &Permit<PublishChannels>,
@@ -38,7 +38,8 @@ impl Streams {
         let side = Side::Publisher { max_kbps, records: channel.settings.recording };
         let live = self.publisher(caller, grant, id, side, &publishing, &local);
         // Media first: what has no place there begins nothing.
-        self.registry().add_publisher(&live);
+        let max = self.config().max_waiting;
+        self.registry().add_publisher(&live, max).map_err(|_crowded| Error::TooManyWaiting { max })?;
         let agreed = publishing.agreed(local.credentials);
         if let Err(error) = self.plane()?.publish(live.id, agreed) {
             self.registry().remove(live.id);

@@ -164,7 +164,6 @@ impl Streams {
         if let Some(connected_at) = state.connected_at {
             state.reading.seconds = (now - connected_at).num_seconds().max(0);
         }
-        state.read_at = Some(now);
         state.reading
     }
 }

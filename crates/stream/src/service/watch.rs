@@ -8,7 +8,7 @@ use super::{Started, Streams};
 use crate::channel;
 use crate::error::Error;
 use crate::id::ChannelId;
-use crate::live::{Crowded, Live, NewLive, Pending, Side, VALID};
+use crate::live::{Crowded, Limits, Live, MOST_OF_TENANT, NewLive, Pending, Side, TooMany, VALID};
 use crate::permission::WatchChannels;
 use crate::plane::PlaneError;
 use crate::sdp::{CounterOffer, Offer, RefusalKind};
@@ -48,7 +48,7 @@ impl Streams {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Malformed`] and [`Error::Unsupported`] for the offer, [`Error::NotLive`],
-    /// [`Error::LimitReached`], [`Error::Full`], [`Error::Draining`], [`Error::NoMedia`]. Nothing was begun then.
+    /// [`Error::LimitReached`], [`Error::TooManyViewers`], [`Error::TooManyWaiting`], [`Error::Full`], [`Error::Draining`], [`Error::NoMedia`]. Nothing was begun then.
     pub async fn watch(
         &self,
         permit: &Permit<WatchChannels>,
@@ -160,9 +160,10 @@ impl Streams {
             epoch,
             until: now + VALID,
         };
-        if !self.inner.offered.insert(resource.clone(), pending, now) {
-            return Err(Error::Full);
-        }
+        self.inner.offered.insert(resource.clone(), pending).map_err(|too_many| match too_many {
+            TooMany::All => Error::Full,
+            TooMany::OfTenant => Error::TooManyWaiting { max: MOST_OF_TENANT },
+        })?;
         Ok(Watched::Counter { resource, offer: text })
     }
 
@@ -208,10 +209,15 @@ impl Streams {
         let config = self.config();
         let per_channel = of_channel.unwrap_or(u32::MAX).min(config.max_viewers_per_channel);
         let count = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
-        let seated = self.registry().add_viewer(live, count(per_channel), count(config.max_viewers));
-        seated.map_err(|crowded| match crowded {
-            Crowded::Channel => Error::LimitReached { noun: "viewer of the channel", max: per_channel },
-            Crowded::Tenant => Error::LimitReached { noun: "viewer", max: config.max_viewers },
+        let limits = Limits {
+            waiting: config.max_waiting,
+            of_channel: count(per_channel),
+            of_tenant: count(config.max_viewers),
+        };
+        self.registry().add_viewer(live, limits).map_err(|crowded| match crowded {
+            Crowded::Channel => Error::TooManyViewers { of: "the channel", max: per_channel },
+            Crowded::Tenant => Error::TooManyViewers { of: "the organisation", max: config.max_viewers },
+            Crowded::Waiting => Error::TooManyWaiting { max: config.max_waiting },
         })
     }
 }

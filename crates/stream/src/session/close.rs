@@ -1,15 +1,15 @@
 //! When media begins to flow, and the end.
 
-use diesel::prelude::*;
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, Bool, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::json;
-use veza_core::{Query, TenantScope, TenantTx, Timestamp};
+use veza_core::{Query, TenantScope, TenantTx};
 use veza_jobs::topic::{self, PublishOptions};
 
 use super::SessionKind;
 use super::meter::{Reading, note};
 use crate::error::Error;
 use crate::id::{ChannelId, SessionId};
-use crate::schema::sessions;
 
 /// The exchange of this crate's events.
 pub(crate) const EXCHANGE: &str = "stream";
@@ -26,52 +26,92 @@ pub(crate) struct Closing {
     pub(crate) reading: Option<Reading>,
 }
 
-type Found = (ChannelId, String, Option<Timestamp>);
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = SqlUuid)]
+    session_id: SessionId,
+    #[diesel(sql_type = SqlUuid)]
+    channel_id: ChannelId,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Bool)]
+    has_come: bool,
+}
 
-/// Ends a session and meters what it used; of a publisher whose media flowed, the tenant's topic is told. Nothing
-/// happens to one that has ended before.
+impl Found {
+    fn is_publisher(&self) -> bool {
+        SessionKind::stored(&self.kind) == SessionKind::Publisher
+    }
+}
+
+/// Ends a session, as [`close_all`] does many.
 pub(crate) fn close(tx: &mut TenantTx<'_>, closing: &Closing) -> Result<(), Error> {
-    if let Some(reading) = closing.reading {
-        note(tx, &[(closing.id, reading)])?;
+    close_all(tx, std::slice::from_ref(closing))
+}
+
+/// Ends sessions and meters what they used; of publishers whose media flowed, the tenant's topic is told in the order that is
+/// given. Nothing happens to those that have ended before.
+pub(super) fn close_all(tx: &mut TenantTx<'_>, closings: &[Closing]) -> Result<(), Error> {
+    let readings = closings.iter().filter_map(|closing| Some((closing.id, closing.reading?)));
+    let readings: Vec<_> = readings.collect();
+    if !readings.is_empty() {
+        note(tx, &readings)?;
     }
-    let open = sessions::table.find((tx.tenant(), closing.id)).filter(sessions::ended_at.is_null());
-    let end = diesel::update(open)
-        .set((sessions::ended_at.eq(tx.now()), sessions::end_reason.eq(closing.reason)))
-        .returning((sessions::channel_id, sessions::kind, sessions::connected_at));
-    let Some((channel, kind, connected_at)) = tx.find_result::<Found, _>(end)? else { return Ok(()) };
-    let kind = SessionKind::stored(&kind);
-    if kind == SessionKind::Publisher && connected_at.is_some() {
-        let body = json!({ "channel_id": channel, "session_id": closing.id, "reason": closing.reason });
-        tell(tx, "stream.stopped", channel, &body)?;
+    if closings.is_empty() {
+        return Ok(());
+    }
+    let end = diesel::sql_query(
+        "UPDATE stream.sessions AS s SET ended_at = $2, end_reason = t.reason \
+         FROM unnest($3::uuid[], $4::text[]) AS t (session_id, reason) \
+         WHERE s.tenant_id = $1 AND s.session_id = t.session_id AND s.ended_at IS NULL \
+         RETURNING s.session_id, s.channel_id, s.kind, s.connected_at IS NOT NULL AS has_come",
+    )
+    .bind::<SqlUuid, _>(tx.tenant())
+    .bind::<Timestamptz, _>(tx.now())
+    .bind::<Array<SqlUuid>, _>(closings.iter().map(|closing| closing.id.as_uuid()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(closings.iter().map(|closing| closing.reason).collect::<Vec<_>>());
+    let found: Vec<Found> = tx.load(end)?;
+    for closing in closings {
+        let this = found.iter().find(|found| found.session_id == closing.id);
+        let Some(this) = this.filter(|found| found.is_publisher() && found.has_come) else { continue };
+        let body =
+            json!({ "channel_id": this.channel_id, "session_id": closing.id, "reason": closing.reason });
+        tell(tx, "stream.stopped", this.channel_id, &body)?;
     }
     Ok(())
 }
 
-/// Notes that media may flow; of a publisher, the tenant's topic is told.
-pub(crate) fn connected(tx: &mut TenantTx<'_>, id: SessionId) -> Result<(), Error> {
-    let waiting = sessions::table
-        .find((tx.tenant(), id))
-        .filter(sessions::ended_at.is_null().and(sessions::connected_at.is_null()));
-    let update = diesel::update(waiting)
-        .set(sessions::connected_at.eq(tx.now()))
-        .returning((sessions::channel_id, sessions::kind));
-    if let Some((channel, kind)) = tx.find_result::<(ChannelId, String), _>(update)?
-        && SessionKind::stored(&kind) == SessionKind::Publisher
-    {
-        let body = json!({ "channel_id": channel, "session_id": id });
-        tell(tx, "stream.started", channel, &body)?;
+/// Notes of sessions that media may flow; of publishers, the tenant's topic is told.
+pub(super) fn connected_all(tx: &mut TenantTx<'_>, sessions: &[SessionId]) -> Result<(), Error> {
+    if sessions.is_empty() {
+        return Ok(());
+    }
+    let update = diesel::sql_query(
+        "UPDATE stream.sessions AS s SET connected_at = $2 \
+         WHERE s.tenant_id = $1 AND s.session_id = ANY ($3) AND s.ended_at IS NULL AND s.connected_at IS NULL \
+         RETURNING s.session_id, s.channel_id, s.kind, true AS has_come",
+    )
+    .bind::<SqlUuid, _>(tx.tenant())
+    .bind::<Timestamptz, _>(tx.now())
+    .bind::<Array<SqlUuid>, _>(sessions.iter().map(|id| id.as_uuid()).collect::<Vec<_>>());
+    let found: Vec<Found> = tx.load(update)?;
+    for id in sessions {
+        let this = found.iter().find(|found| found.session_id == *id);
+        let Some(this) = this.filter(|found| found.is_publisher()) else { continue };
+        let body = json!({ "channel_id": this.channel_id, "session_id": id });
+        tell(tx, "stream.started", this.channel_id, &body)?;
     }
     Ok(())
 }
 
-/// Tells the tenant's topic.
+/// Tells the tenant's topic, whatever is bound there: what sessions use is metered in the same transaction.
 pub(crate) fn tell(
     tx: &mut TenantTx<'_>,
     event: &'static str,
     channel: ChannelId,
     body: &serde_json::Value,
 ) -> Result<(), Error> {
-    let options = PublishOptions::default().attribute("channel_id", channel.to_string());
+    let options = PublishOptions::default().regardless().attribute("channel_id", channel.to_string());
     topic::publish(tx, EXCHANGE, event, body, options)?;
     Ok(())
 }

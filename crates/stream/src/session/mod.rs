@@ -4,17 +4,19 @@ mod close;
 mod list;
 mod meter;
 mod open;
+mod step;
 mod sweep;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::close::{Closing, LOST, close, connected, tell};
+pub(crate) use self::close::{Closing, LOST, close, tell};
 pub use self::list::{SessionsOf, get, list};
 pub(crate) use self::list::{find_open, is_published};
 pub(crate) use self::meter::{Noted, Reading, month, note};
 pub(crate) use self::open::{Opening, open};
+pub(crate) use self::step::{Step, write};
 pub(crate) use self::sweep::{forget, lost};
 use crate::id::{ChannelId, SessionId};
 use crate::schema::sessions;

@@ -5,12 +5,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use str0m::media::Direction;
 use veza_core::{Caller, TenantTx};
-use veza_jobs::topic::{self, ExchangeKind, NewExchange};
+use veza_jobs::pull;
+use veza_jobs::topic::{self, ExchangeKind, NewBinding, NewExchange};
+use veza_stream::channel::NewChannel;
 use veza_stream::session::SessionsOf;
 use veza_stream::{ChannelId, Error, SessionId, StreamConfig, Streams, Watched};
 use veza_testing::{DbTest, db_test};
 
-use crate::peer::{Peer, until};
+use crate::peer::{AUDIO, Peer, until};
 use crate::rig::{config, create, new, node_with, offer, sessions};
 use crate::whole::{mids, number};
 
@@ -96,7 +98,13 @@ async fn each_second_counts_once_and_the_topic_hears(t: DbTest) {
     let alice = &t.alice.caller;
     let permit = alice.permit().unwrap();
     let exchange = NewExchange { name: "stream".to_owned(), kind: ExchangeKind::Topic, keep_days: 1 };
-    let make = move |tx: &mut TenantTx<'_>| topic::create_exchange(tx, &permit, &exchange).map(drop);
+    // A queue that takes nothing: what is metered is not for the tenant to forbid.
+    let narrow = serde_json::json!({ "name": "narrow", "max_message_bytes": 1 });
+    let make = move |tx: &mut TenantTx<'_>| {
+        topic::create_exchange(tx, &permit, &exchange)?;
+        pull::create(tx, &permit, &serde_json::from_value(narrow.clone()).unwrap())?;
+        topic::bind(tx, &permit, "stream", &NewBinding::new("pull:narrow")).map(drop)
+    };
     t.db.tenant(alice, make).await.unwrap();
     let id = create(&t.db, alice, new("one")).await.unwrap().id;
     let (streams, tasks) = node_with(&t.db, config());
@@ -137,4 +145,33 @@ async fn a_month_has_so_many_minutes(t: DbTest) {
     assert!(matches!(refused, Err(Error::LimitReached { max: 1, .. })), "{refused:?}");
     t.clock.advance(TimeDelta::days(32));
     streams.watch(&alice.permit().unwrap(), None, id, &offer("recvonly")).await.unwrap();
+}
+
+/// Who sends too much is judged from the beginning, however often somebody else has it read.
+#[db_test(clock = "manual")]
+async fn who_sends_too_much_is_cut(t: DbTest) {
+    let alice = &t.alice.caller;
+    let slow = NewChannel { max_kbps: Some(16), ..new("slow") };
+    let id = create(&t.db, alice, slow).await.unwrap().id;
+    let (streams, _tasks) = node_with(&t.db, config());
+    let (mut sender, pending, described) = Peer::offering(Direction::SendOnly);
+    let started = streams.publish(&alice.permit().unwrap(), None, id, &described).await.unwrap();
+    sender.answered(pending, &started.answer);
+    until("the connection", &mut [&mut sender], |all| all[0].connected);
+    let mid = described.lines().find_map(|line| line.strip_prefix("a=mid:")).unwrap().to_owned();
+    for number in 0..1_500 {
+        // Eighty kbit/s, and ten readings a second.
+        sender.say(&mid, AUDIO, 1_000 + number, &[7; 100]);
+        if number % 10 == 0 {
+            drop(streams.publish(&alice.permit().unwrap(), None, id, &offer("sendonly")).await);
+            let all = sessions(&t.db, alice, id, SessionsOf::Ever).await;
+            let first = all.iter().find(|session| session.id == started.id).unwrap();
+            if let Some(reason) = &first.end_reason {
+                return assert_eq!(reason, "limit_reached");
+            }
+        }
+        t.clock.advance(TimeDelta::milliseconds(10));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it goes on");
 }

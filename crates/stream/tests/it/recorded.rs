@@ -64,7 +64,7 @@ async fn each_publisher_has_a_recording(t: TenantTest) {
     let backend = FsBackend::open(FsConfig::new(directory.path().join("files")), Arc::new(SystemRandom));
     let backend = Arc::new(backend.await.unwrap());
     let storage = Storage::new(t.db.clone(), StorageConfig::default(), "fs", backend, None).unwrap();
-    let logs = RecordConfig { directory: directory.path().join("logs") };
+    let logs = RecordConfig { directory: directory.path().join("logs"), ..RecordConfig::default() };
     let recorder = Recorder::new(Shelf::new(storage), logs, tasks.clone());
     let streams = Streams::new(t.db.clone(), config(), &veza_core::config::Secret::new("root")).unwrap();
     streams.record_with(recorder.clone(), &tasks);

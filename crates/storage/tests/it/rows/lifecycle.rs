@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use serde_json::Value;
-use veza_core::{Caller, Db, Query, TenantScope};
-use veza_jobs::topic::{self, NewExchange};
-use veza_jobs::{Jobs, JobsConfig, Runtime};
+use veza_core::{Caller, Db, Query, TenantScope, TenantTx};
+use veza_jobs::topic::{self, NewBinding, NewExchange};
+use veza_jobs::{Jobs, JobsConfig, Runtime, pull};
 use veza_storage::bucket::BucketChange;
 use veza_storage::lifecycle::{
     self, Applied, ApplyLifecycle, Cold, Lifecycle, NewLifecycle, Noncurrent, Rule,
@@ -239,7 +239,15 @@ async fn a_job_obeys_the_rules_that_are_due_and_tells_the_topic(t: DbTest) {
     let permit = alice.permit().unwrap();
     let exchange: NewExchange =
         serde_json::from_value(serde_json::json!({ "name": "storage", "keep_days": 1 })).unwrap();
-    t.db.tenant(alice, move |tx| topic::create_exchange(tx, &permit, &exchange)).await.unwrap();
+    // A queue that takes nothing is not in the way.
+    let narrow = serde_json::json!({ "name": "narrow", "max_message_bytes": 1 });
+    let make = move |tx: &mut TenantTx<'_>| {
+        topic::create_exchange(tx, &permit, &exchange)?;
+        pull::create(tx, &permit, &serde_json::from_value(narrow.clone()).unwrap())?;
+        topic::bind(tx, &permit, "storage", &NewBinding::new("pull:narrow"))
+    };
+    t.db.tenant(alice, make).await.unwrap();
+    house.put(alice, object("d"), b"d").await.unwrap();
     put(&house, alice, vec![expire("", 1)]).await.unwrap();
     t.clock.advance(TimeDelta::days(1));
     assert_eq!(house.storage.sweep_lifecycles().await.unwrap(), 1);
@@ -254,7 +262,7 @@ async fn a_job_obeys_the_rules_that_are_due_and_tells_the_topic(t: DbTest) {
     );
     assert_eq!(
         serde_json::from_str::<Value>(&said.unwrap()).unwrap(),
-        serde_json::json!([1_203, 1_203, "lifecycle"])
+        serde_json::json!([1_204, 1_204, "lifecycle"])
     );
     assert_eq!(house.storage.sweep_lifecycles().await.unwrap(), 0, "until tomorrow");
     t.clock.advance(TimeDelta::days(1));

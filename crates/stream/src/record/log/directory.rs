@@ -109,11 +109,21 @@ pub(crate) fn segments(directory: &Path) -> io::Result<Vec<u32>> {
     Ok(found)
 }
 
-/// Removes a segment that is stored.
-pub(crate) fn remove_segment(directory: &Path, number: u32) -> io::Result<()> {
+/// The bytes of a segment; none where there is no such one.
+pub(crate) fn segment_bytes(directory: &Path, number: u32) -> io::Result<u64> {
+    match std::fs::metadata(segment_path(directory, number)) {
+        Ok(found) => Ok(found.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a segment that is not needed here any more; answers how many bytes it had.
+pub(crate) fn remove_segment(directory: &Path, number: u32) -> io::Result<u64> {
+    let bytes = segment_bytes(directory, number)?;
     match std::fs::remove_file(segment_path(directory, number)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+        _ => Ok(bytes),
     }
 }
 

@@ -10,7 +10,7 @@ mod writer;
 
 pub(crate) use self::directory::{
     Abandoned, End, abandoned, accepted, read_end, read_head, refused_since, remove, remove_segment,
-    segment_path, segments,
+    segment_bytes, segment_path, segments,
 };
 pub(crate) use self::entry::Head;
 pub(crate) use self::segment::{StoredSegment, read_segment};

@@ -54,14 +54,14 @@ impl Log {
         &self.directory
     }
 
-    /// Writes a piece down. When this answers, it is there after any crash.
-    pub(crate) fn append(&mut self, piece: Piece) -> io::Result<()> {
+    /// Writes a piece down. When this answers, it is there after any crash; the answer is how many bytes that took.
+    pub(crate) fn append(&mut self, piece: Piece) -> io::Result<u64> {
         match piece {
             Piece::Header(bytes) => {
                 self.close();
                 let number = self.header.as_ref().map_or(0, |(number, _)| *number) + 1;
                 self.header = Some((number, bytes));
-                Ok(())
+                Ok(0)
             }
             Piece::Fragment(fragment) => self.fragment(fragment),
         }
@@ -82,7 +82,7 @@ impl Log {
         std::mem::take(&mut self.complete)
     }
 
-    fn fragment(&mut self, fragment: Fragment) -> io::Result<()> {
+    fn fragment(&mut self, fragment: Fragment) -> io::Result<u64> {
         let full = self.open.as_ref().is_some_and(|open| {
             let span = fragment.begin_ms.saturating_sub(open.begin_ms);
             span >= LONGEST || span >= LONG && fragment.keyframe || open.bytes >= LARGEST
@@ -113,6 +113,6 @@ impl Log {
         if fresh {
             sync_directory(&self.directory)?;
         }
-        Ok(())
+        Ok(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
     }
 }

@@ -1,5 +1,6 @@
 //! Recording, from a publisher's packets to stored objects: the one place with files, tasks and clocks.
 
+mod backlog;
 mod run;
 mod upload;
 
@@ -11,9 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
 use veza_core::{Caller, Tasks};
 
+use self::backlog::{Backlog, Backlogs};
 use self::run::Run;
 use self::upload::Upload;
 use super::capture::Capture;
@@ -32,11 +33,19 @@ pub struct RecordConfig {
     /// The directory of the logs of recordings, on a disk of this machine. It needs room for what is recorded while the
     /// storage is away.
     pub directory: PathBuf,
+    /// Bytes of a recording that may wait there to be stored; beyond, the recording ends (`backlog_full`).
+    pub max_unstored_bytes: u64,
+    /// Bytes of all recordings of an organisation that may wait there, in one process; beyond, they end.
+    pub max_unstored_bytes_per_organization: u64,
 }
 
 impl Default for RecordConfig {
     fn default() -> Self {
-        Self { directory: "/var/lib/veza/recordings".into() }
+        Self {
+            directory: "/var/lib/veza/recordings".into(),
+            max_unstored_bytes: 2 << 30,
+            max_unstored_bytes_per_organization: 8 << 30,
+        }
     }
 }
 
@@ -57,6 +66,7 @@ pub struct Recorder {
     shelf: Shelf,
     config: Arc<RecordConfig>,
     tasks: Tasks,
+    backlogs: Arc<Backlogs>,
     /// How many recordings are not stored yet.
     busy: watch::Sender<usize>,
 }
@@ -81,7 +91,8 @@ impl Drop for Busy {
 impl Recorder {
     /// Recordings that are written to `config.directory` and stored on `shelf`, by tasks among `tasks`.
     pub fn new(shelf: Shelf, config: RecordConfig, tasks: Tasks) -> Self {
-        Self { shelf, config: Arc::new(config), tasks, busy: watch::Sender::new(0) }
+        let backlogs = Arc::new(Backlogs::new(&config));
+        Self { shelf, config: Arc::new(config), tasks, backlogs, busy: watch::Sender::new(0) }
     }
 
     /// Begins to record what comes out of `tap`, until [`Tapped::Ended`], until all of its senders are gone, or until the
@@ -89,7 +100,7 @@ impl Recorder {
     /// The recording has begun when this answers.
     ///
     /// # Errors
-    /// [`Error::Log`] when the local log cannot be written; the database's own.
+    /// [`Error::BacklogFull`]; [`Error::Log`] when the local log cannot be written; the database's own.
     pub async fn start(
         &self,
         caller: &Caller,
@@ -97,6 +108,9 @@ impl Recorder {
         tap: Receiver<Tapped>,
         ask: impl Fn(usize) + Send + 'static,
     ) -> Result<RecordingId, Error> {
+        if !self.backlogs.has_room(caller.tenant().as_uuid()) {
+            return Err(Error::BacklogFull);
+        }
         let db = self.shelf.storage().db();
         let now = db.clock().now();
         let recorded = |track: &Track| RecordedTrack { mid: track.mid.clone(), codec: track.codec };
@@ -121,12 +135,12 @@ impl Recorder {
         let (segments, stored) = mpsc::unbounded_channel();
         let directory = log.directory().to_owned();
         let busy = Busy::new(&self.busy);
-        let refused = CancellationToken::new();
+        let backlog = Arc::new(Backlog::new(&self.backlogs, head.tenant));
         let upload = Upload {
             shelf: self.shelf.clone(),
             directory,
             head: head.clone(),
-            refused: refused.clone(),
+            backlog: Arc::clone(&backlog),
             _busy: busy,
         };
         let run = Run {
@@ -137,7 +151,7 @@ impl Recorder {
             segments,
             clock: Arc::clone(db.clock()),
             ask: Box::new(ask),
-            refused,
+            backlog,
         };
         let runtime = Handle::current();
         let (over, ended) = oneshot::channel::<()>();
@@ -165,7 +179,9 @@ impl Recorder {
         let found = abandoned.len();
         for log in abandoned {
             let (shelf, busy) = (self.shelf.clone(), Busy::new(&self.busy));
-            self.tasks.spawn("stream.recover", move |stop| upload::recovered(shelf, log, busy, stop));
+            let backlogs = Arc::clone(&self.backlogs);
+            self.tasks
+                .spawn("stream.recover", move |stop| upload::recovered(shelf, log, backlogs, busy, stop));
         }
         Ok(found)
     }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use veza_core::Clock;
 
+use super::backlog::Backlog;
 use super::instant;
 use super::upload::Step;
 use crate::record::Tapped;
@@ -28,8 +29,8 @@ pub(super) struct Run {
     pub(super) segments: UnboundedSender<Step>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ask: Box<dyn Fn(usize) + Send>,
-    /// Cancelled when there is no use in recording, as its bucket takes nothing.
-    pub(super) refused: CancellationToken,
+    /// What waits to be stored, and whether there is any use in recording more.
+    pub(super) backlog: Arc<Backlog>,
 }
 
 impl Run {
@@ -56,8 +57,8 @@ impl Run {
     fn record(&mut self, tap: &Receiver<Tapped>, stop: &CancellationToken) -> EndReason {
         let mut ticked = instant();
         while !stop.is_cancelled() {
-            if self.refused.is_cancelled() {
-                return EndReason::Refused;
+            if let Some(reason) = self.backlog.verdict() {
+                return reason;
             }
             let step = match tap.recv_timeout(TICK) {
                 Ok(Tapped::Ended) | Err(RecvTimeoutError::Disconnected) => return EndReason::Ended,
@@ -85,7 +86,7 @@ impl Run {
         for piece in self.capture.take() {
             let written = self.log.append(piece);
             self.announce();
-            written.map_err(|error| EndReason::disk(&error))?;
+            self.backlog.add(written.map_err(|error| EndReason::disk(&error))?);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -9,9 +10,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use veza_core::{Fault, Kind, Timestamp};
 
+use super::backlog::{Backlog, Backlogs};
 use super::{Busy, blocking};
 use crate::record::Error;
 use crate::record::log::{self, Abandoned, End, Head, Log};
+use crate::record::reason::EndReason;
 use crate::record::shelf::Shelf;
 
 /// The first pause after a failure. Each further one is twice as long,
@@ -38,16 +41,16 @@ enum Abort {
     Deleted,
     /// The process stops. The log stays for the next one.
     Stopped,
-    /// The bucket took nothing for too long.
-    Refused,
+    /// The bucket took nothing for too long, or the tenant may store no more.
+    Refused(EndReason),
 }
 
 pub(super) struct Upload {
     pub(super) shelf: Shelf,
     pub(super) directory: PathBuf,
     pub(super) head: Head,
-    /// Cancelled when the bucket took nothing for too long: there is no use in recording.
-    pub(super) refused: CancellationToken,
+    /// What waits, and whether more is of any use.
+    pub(super) backlog: Arc<Backlog>,
     /// Until it is dropped, the recorder is not idle.
     pub(super) _busy: Busy,
 }
@@ -76,8 +79,15 @@ impl Upload {
         while let Some(step) = steps.recv().await {
             outcome = match step {
                 _ if matches!(outcome, Err(Abort::Stopped)) => break,
-                Step::Segment(_) if matches!(outcome, Err(Abort::Refused)) => outcome,
-                Step::Segment(number) => self.segment(number, stop).await,
+                Step::Segment(number) => match outcome {
+                    // Nothing behind what is missing is stored. It gives its room back.
+                    Err(Abort::Refused(reason)) => {
+                        let removed = async || self.discard(number).await;
+                        let removed = self.persist("a segment is not removed", stop, removed).await;
+                        removed.and(Err(Abort::Refused(reason)))
+                    }
+                    _ => self.segment(number, stop).await,
+                },
                 Step::End(end, held) => {
                     let ended = self.end(Some(end), outcome, stop).await;
                     drop(held);
@@ -94,10 +104,16 @@ impl Upload {
             if let Some(segment) = blocking(move || log::read_segment(&path)).await? {
                 self.shelf.put(&self.head, number, segment).await?;
             }
-            let directory = self.directory.clone();
-            Ok(blocking(move || log::remove_segment(&directory, number)).await?)
+            self.discard(number).await
         })
         .await
+    }
+
+    /// Removes a segment from the log.
+    async fn discard(&self, number: u32) -> Result<(), Error> {
+        let directory = self.directory.clone();
+        self.backlog.remove(blocking(move || log::remove_segment(&directory, number)).await?);
+        Ok(())
     }
 
     /// Ends the recording, all of whose segments are stored, unless it was deleted.
@@ -109,13 +125,11 @@ impl Upload {
     ) -> Result<(), Abort> {
         match segments {
             Err(Abort::Stopped) => return Err(Abort::Stopped),
-            Err(Abort::Refused) => {
+            Err(Abort::Refused(reason)) => {
                 let now = self.now();
                 let at = end.map_or(now, |end| end.at);
-                self.persist("a recording is not ended", stop, async || {
-                    self.shelf.refused(&self.head, at).await
-                })
-                .await?;
+                let refused = async || self.shelf.refused(&self.head, reason, at).await;
+                self.persist("a recording is not ended", stop, refused).await?;
             }
             Err(Abort::Deleted) => {
                 self.persist("a log is not removed", stop, async || self.shelf.dropped(&self.head).await)
@@ -166,7 +180,6 @@ impl Upload {
         match self.refused_since().await {
             Ok(since) if self.now() - since >= PATIENCE => {
                 tracing::error!(recording.id = %self.head.recording, %since, "a recording is given up, as its bucket refuses it");
-                self.refused.cancel();
                 true
             }
             Ok(_) => false,
@@ -177,7 +190,13 @@ impl Upload {
         }
     }
 
-    /// Tries until it succeeds, or until it was refused for too long; when the process stops, once more.
+    /// There is no use in recording more.
+    fn refuse(&self, reason: EndReason) -> Abort {
+        self.backlog.refuse(reason);
+        Abort::Refused(reason)
+    }
+
+    /// Tries until it succeeds, or until it was refused for good; when the process stops, once more.
     async fn persist<F: Future<Output = Result<(), Error>>>(
         &self,
         what: &'static str,
@@ -197,12 +216,17 @@ impl Upload {
                 }
                 Ok(()) => return Ok(()),
                 Err(Error::Absent(_)) => return Err(Abort::Deleted),
+                // Waiting for room would fill the disk that all share.
+                Err(Error::Storage(veza_storage::Error::QuotaExceeded)) => {
+                    tracing::info!(recording.id = %self.head.recording, "a recording ends: its organisation may store no more");
+                    return Err(self.refuse(EndReason::QuotaExceeded));
+                }
                 Err(error) => {
                     metrics::counter!("veza_stream_recording_retries_total").increment(1);
                     tracing::warn!(%error, recording.id = %self.head.recording, "{what}");
                     was_refused = is_refusal(&error);
                     if was_refused && self.is_given_up().await {
-                        return Err(Abort::Refused);
+                        return Err(self.refuse(EndReason::Refused));
                     }
                 }
             }
@@ -222,15 +246,24 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 /// Stores and ends what another process left.
-pub(super) async fn recovered(shelf: Shelf, abandoned: Abandoned, busy: Busy, stop: CancellationToken) {
+pub(super) async fn recovered(
+    shelf: Shelf,
+    abandoned: Abandoned,
+    backlogs: Arc<Backlogs>,
+    busy: Busy,
+    stop: CancellationToken,
+) {
     let directory = abandoned.directory.clone();
     let read = {
         let directory = directory.clone();
         blocking(move || {
-            Ok((log::read_head(&directory)?, log::segments(&directory)?, log::read_end(&directory)))
+            let segments = log::segments(&directory)?;
+            let bytes: std::io::Result<u64> =
+                segments.iter().map(|number| log::segment_bytes(&directory, *number)).sum();
+            Ok((log::read_head(&directory)?, segments, bytes?, log::read_end(&directory)))
         })
     };
-    let (head, segments, end) = match read.await {
+    let (head, segments, bytes, end) = match read.await {
         Ok(read) => read,
         Err(error) => {
             tracing::error!(%error, directory = %directory.display(), "the log of a recording cannot be read");
@@ -245,8 +278,9 @@ pub(super) async fn recovered(shelf: Shelf, abandoned: Abandoned, busy: Busy, st
         return;
     };
     tracing::info!(recording.id = %head.recording, segments = segments.len(), "a recording is brought to its end");
-    let refused = CancellationToken::new();
-    let upload = Upload { shelf, directory, head, refused, _busy: busy };
+    let backlog = Arc::new(Backlog::new(&backlogs, head.tenant));
+    backlog.add(bytes);
+    let upload = Upload { shelf, directory, head, backlog, _busy: busy };
     tokio::select! {
         () = upload.rest(segments, end, &stop) => {}
         () = upload.speak() => {}

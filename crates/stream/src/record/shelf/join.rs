@@ -102,6 +102,10 @@ impl Shelf {
             let recording = recording::get(tx, &permit, id)?;
             let (header, media) = (recording::headers(tx, id)?.pop(), recording::media(tx, id)?);
             let (Some(header), None) = (header, &recording.file) else { return Ok(None) };
+            // The storage may have taken a header and nothing more.
+            if media.is_empty() {
+                return Ok(None);
+            }
             Ok::<_, Error>(Some(Pieces { recording, header, media }))
         };
         self.storage.db().read(caller, find).await

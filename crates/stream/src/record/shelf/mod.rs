@@ -78,10 +78,10 @@ impl Shelf {
         self.storage.db().tenant(&head.caller(), move |tx| recording::seen(tx, recording)).await
     }
 
-    /// Notes that nothing more will be stored of a recording, as its bucket refuses it.
-    pub(crate) async fn refused(&self, head: &Head, at: Timestamp) -> Result<(), Error> {
+    /// Notes that nothing more will be stored of a recording, and why it is refused.
+    pub(crate) async fn refused(&self, head: &Head, reason: EndReason, at: Timestamp) -> Result<(), Error> {
         let recording = head.recording;
-        let close = move |tx: &mut TenantTx<'_>| recording::close(tx, recording, EndReason::Refused, at);
+        let close = move |tx: &mut TenantTx<'_>| recording::close(tx, recording, reason, at);
         self.storage.db().tenant(&head.caller(), close).await
     }
 

@@ -37,7 +37,7 @@ fn records_until_it_is_killed() {
         let caller = Caller::system(TenantId::from_verified(order(TENANT).parse().unwrap()));
         let directory = PathBuf::from(order(DIRECTORY));
         let shelf = Shelf::new(storage(&db, directory.join("files")).await);
-        let config = RecordConfig { directory: directory.join("logs") };
+        let config = RecordConfig { directory: directory.join("logs"), ..RecordConfig::default() };
         let recorder = Recorder::new(shelf, config, Tasks::new());
         let published = published(12);
         let (tap, tapped) = mpsc::sync_channel(16);

@@ -1,5 +1,6 @@
 //! Recordings in a database, a directory of files and a directory of logs.
 
+mod bounds;
 mod isolation;
 mod killed;
 mod lost;
@@ -50,8 +51,18 @@ impl Studio {
 
     /// With files that are elsewhere.
     pub(crate) fn with(db: &Db, storage: Storage, directory: Arc<TestDirectory>) -> Self {
+        Self::bounded(db, storage, directory, RecordConfig::default())
+    }
+
+    /// With other bounds of what waits in logs.
+    pub(crate) fn bounded(
+        db: &Db,
+        storage: Storage,
+        directory: Arc<TestDirectory>,
+        bounds: RecordConfig,
+    ) -> Self {
         let (shelf, tasks) = (Shelf::new(storage.clone()), Tasks::new());
-        let config = RecordConfig { directory: directory.path().join("logs") };
+        let config = RecordConfig { directory: directory.path().join("logs"), ..bounds };
         let recorder = Recorder::new(shelf.clone(), config, tasks.clone());
         Self { db: db.clone(), shelf, storage, recorder, tasks, directory }
     }
@@ -111,8 +122,14 @@ impl Studio {
 }
 
 pub(crate) async fn storage(db: &Db, files: PathBuf) -> Storage {
+    limited(db, files, None).await
+}
+
+/// Of which each tenant may have so many bytes.
+pub(crate) async fn limited(db: &Db, files: PathBuf, quota_bytes: Option<i64>) -> Storage {
+    let config = StorageConfig { quota_bytes, ..StorageConfig::default() };
     let backend = FsBackend::open(FsConfig::new(files), Arc::new(SystemRandom)).await.unwrap();
-    Storage::new(db.clone(), StorageConfig::default(), "fs", Arc::new(backend), None).unwrap()
+    Storage::new(db.clone(), config, "fs", Arc::new(backend), None).unwrap()
 }
 
 pub(crate) fn track(mid: &str, codec: Codec) -> Track {
