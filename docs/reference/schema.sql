@@ -2900,6 +2900,7 @@ CREATE INDEX versions_current ON storage.versions USING btree (tenant_id, bucket
 CREATE INDEX versions_ended ON storage.versions USING btree (tenant_id, bucket_id, ended_at, version_id) WHERE ((ended_at IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX recordings_by_channel ON stream.recordings USING btree (tenant_id, channel_id, recording_id) WHERE (deleted_at IS NULL);
+
 CREATE INDEX recordings_unstored ON stream.recordings USING btree (seen_at) WHERE (stored_at IS NULL);
 
 CREATE INDEX sessions_by_end ON stream.sessions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
@@ -3292,6 +3293,7 @@ ALTER TABLE stream.recordings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE stream.sessions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY system ON stream.recordings TO veza_system USING (true) WITH CHECK (true);
+
 CREATE POLICY system ON stream.sessions TO veza_system USING (true) WITH CHECK (true);
 
 CREATE POLICY tenant ON stream.channels TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
