@@ -34,7 +34,7 @@ impl Stream {
 
     fn line(&mut self) -> String {
         let mut line = String::new();
-        let read = self.lines.read_line(&mut line).expect("something comes");
+        let read = self.lines.read_line(&mut line).unwrap();
         assert!(read > 0, "the connection was cut");
         line.trim_end().to_owned()
     }

@@ -26,9 +26,9 @@ impl Service {
         Self { server, runtime }
     }
 
-    /// Uploads that nobody ended.
-    pub(crate) fn uploads(&self) -> usize {
-        self.runtime.block_on(self.server.uploads())
+    /// No upload is left that nobody ended.
+    pub(crate) fn judge(&self) {
+        assert_eq!(self.runtime.block_on(self.server.uploads()), 0, "uploads that nobody ended");
     }
 }
 

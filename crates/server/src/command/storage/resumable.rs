@@ -46,13 +46,12 @@ pub(super) async fn up(
     bar: &ProgressBar,
 ) -> Result<Copied, Error> {
     let note = Note::of(Journey::new(client.url(), bucket, key, file)?);
-    let (path, resumed_at) = match known(client, note.read(), size).await {
-        Some(found) => found,
-        None => {
-            let path = begin(client, bucket, key, size).await?;
-            note.write(&path)?;
-            (path, 0)
-        }
+    let (path, resumed_at) = if let Some(found) = known(client, note.read(), size).await {
+        found
+    } else {
+        let path = begin(client, bucket, key, size).await?;
+        note.write(&path)?;
+        (path, 0)
     };
     let upload = Upload { client, path, file, size, bar, before: bar.position() };
     upload.send_from(resumed_at).await?;
