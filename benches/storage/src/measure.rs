@@ -27,12 +27,13 @@ impl Took {
 
 pub fn run(options: &Options, stage: &Stage) -> Outcome {
     let size = options.mib * MIB;
+    let block = noise();
+    together(options, stage, "a fresh process", &block)?;
     println!(
         "{} MiB, median of {} rounds, MB per second of the server's CPU time\n",
         options.mib, options.rounds
     );
     println!("| what | MB/CPU-s | MB/s |\n|---|---|---|");
-    let block = noise();
     for bucket in ["plain", "sealed"] {
         let path = |round: usize| format!("/v1/storage/buckets/{bucket}/objects/large-{round}");
         rounds(options, &format!("upload, {bucket}"), |round| {
@@ -62,8 +63,13 @@ pub fn run(options: &Options, stage: &Stage) -> Outcome {
     rounds(options, "download, plain, sent by nginx (X-Accel-Redirect; without what Veza takes)", |_| {
         measured(&front, || several(|| download(&front, path, &stage.token, None)))
     })?;
-    let (before, peak) = at_once(options, stage, &block)?;
-    println!("\n{} uploads at once: {before} MiB before, {peak} MiB at most", options.uploads);
+    println!();
+    together(options, stage, "one that did all that", &block)
+}
+
+fn together(options: &Options, stage: &Stage, name: &str, block: &[u8]) -> Outcome {
+    let (before, peak) = at_once(options, stage, block)?;
+    println!("{} uploads at once, {name}: {before} MiB before, {peak} MiB at most\n", options.uploads);
     Ok(())
 }
 
