@@ -74,6 +74,8 @@ pub(crate) struct State {
     pub(crate) reading: Reading,
     /// How fast it sends, once its peer is there.
     pub(crate) pace: Option<Pace>,
+    /// Another publisher has taken its place; it is about to end.
+    pub(crate) replaced: bool,
     /// Why it ended, when it did.
     pub(crate) ended: Option<EndReason>,
 }
@@ -89,6 +91,7 @@ impl Live {
             connected_at: None,
             reading: Reading::default(),
             pace: None,
+            replaced: false,
             ended: None,
         };
         let done = CancellationToken::new();

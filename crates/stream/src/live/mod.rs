@@ -89,10 +89,14 @@ impl Registry {
         Some(live)
     }
 
-    /// Makes a publisher that is there the one of its channel.
-    pub(crate) fn go_live(&self, live: &Live) {
+    /// Makes a publisher that is there the one of its channel, in place of `replaced`; unless another has taken its own place
+    /// already, whose request was only answered sooner.
+    pub(crate) fn go_live(&self, live: &Live, replaced: Option<SessionId>) {
         let mut maps = self.maps();
-        if maps.sessions.contains_key(&live.id) {
+        if let Some(replaced) = replaced.and_then(|id| maps.sessions.get(&id)) {
+            replaced.state().replaced = true;
+        }
+        if maps.sessions.contains_key(&live.id) && !live.state().replaced {
             maps.channels.entry(live.place()).or_default().publisher = Some(live.id);
         }
     }
@@ -191,5 +195,48 @@ impl Maps {
                 self.waiting.remove(&live.tenant);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::agreed::Credentials;
+
+    fn publisher(number: u128) -> Arc<Live> {
+        let own = || Credentials { ufrag: "ufrag".to_owned(), pwd: "pwd".to_owned() };
+        let new = NewLive {
+            tenant: TenantId::from_verified(Uuid::nil()),
+            channel: ChannelId::from_uuid(Uuid::nil()),
+            side: Side::Publisher { max_kbps: 1_000, records: false },
+            epoch: None,
+            tracks: Vec::new(),
+            local: own(),
+            remote: own(),
+        };
+        Arc::new(Live::new(SessionId::from_uuid(Uuid::from_u128(number)), number.to_string(), new))
+    }
+
+    #[test]
+    fn who_was_replaced_does_not_go_live_later() {
+        let registry = Registry::default();
+        let (first, second) = (publisher(1), publisher(2));
+        let on_air = || registry.publisher(first.place()).map(|live| live.id);
+        for live in [&first, &second] {
+            registry.add_publisher(live, 10).unwrap();
+        }
+        // The second took the place of the first, and heard so before that.
+        registry.go_live(&second, Some(first.id));
+        registry.go_live(&first, None);
+        assert_eq!(on_air(), Some(second.id));
+        registry.remove(first.id);
+        assert_eq!(on_air(), Some(second.id));
+        // In the usual order.
+        let third = publisher(3);
+        registry.add_publisher(&third, 10).unwrap();
+        registry.go_live(&third, Some(second.id));
+        assert_eq!(on_air(), Some(third.id));
     }
 }

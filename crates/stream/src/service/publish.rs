@@ -53,7 +53,7 @@ impl Streams {
                 return Err(error);
             }
         };
-        self.registry().go_live(&live);
+        self.registry().go_live(&live, replaced);
         if let Some(replaced) = replaced {
             self.plane()?.take_over(replaced, live.id);
         }

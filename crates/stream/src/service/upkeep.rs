@@ -197,9 +197,7 @@ impl Streams {
         self.db().system(Reason("stream.sweep"), move |tx| session::forget(tx, days)).await?;
         Ok(())
     }
-}
 
-impl Streams {
     /// Ends recordings whose machine is gone.
     pub(crate) async fn sweep_recordings(&self) -> Result<(), crate::record::Error> {
         let left = self.db().system(Reason("stream.sweep"), silent).await?;

@@ -143,40 +143,36 @@ impl Shard {
         answer: Option<oneshot::Sender<SessionStats>>,
         sink: &mut impl Sink,
     ) {
-        // Its peer may have come to another shard meanwhile.
-        let elsewhere = self.around.registry.shard_of(id).filter(|shard| *shard != self.number);
-        if let Some(shard) = elsewhere.filter(|_| !self.ids.contains_key(&id)) {
-            (self.around.tell)(shard, Message::End(id, reason, answer));
-            return;
-        }
-        let stats = self.end_session(id, reason, sink);
-        if let Some((answer, stats)) = answer.zip(stats) {
+        let stats = match self.end_session(id, reason, sink) {
+            Some(stats) => stats,
+            None => match self.around.registry.withdraw(id) {
+                Withdrawn::Yes(awaiting) => {
+                    self.dismiss(id, &awaiting);
+                    self.tell_end(id, reason, SessionStats::default());
+                    SessionStats::default()
+                }
+                // Its peer has come to another shard meanwhile.
+                Withdrawn::Came(shard) if shard != self.number => {
+                    (self.around.tell)(shard, Message::End(id, reason, answer));
+                    return;
+                }
+                Withdrawn::Came(_) | Withdrawn::Unknown => return,
+            },
+        };
+        if let Some(answer) = answer {
             // Who asked may have gone.
             let _gone = answer.send(stats);
         }
     }
 
-    /// Ends a session, and with a publisher's all that watch it. Gives what was counted of it, if it was there.
+    /// Ends a session that is here, and with a publisher's all that watch it. Gives what was counted of it, if it was.
     pub(super) fn end_session(
         &mut self,
         id: SessionId,
         reason: EndReason,
         sink: &mut impl Sink,
     ) -> Option<SessionStats> {
-        let Some(at) = self.ids.remove(&id) else {
-            match self.around.registry.withdraw(id) {
-                Withdrawn::Yes(awaiting) => {
-                    self.dismiss(id, &awaiting);
-                    self.tell_end(id, reason, SessionStats::default());
-                    return Some(SessionStats::default());
-                }
-                Withdrawn::Came(shard) if shard != self.number => {
-                    (self.around.tell)(shard, Message::End(id, reason, None));
-                }
-                Withdrawn::Came(_) | Withdrawn::Unknown => {}
-            }
-            return None;
-        };
+        let at = self.ids.remove(&id)?;
         let mut session = self.sessions.try_remove(at)?;
         for name in
             [Some(&session.local), session.next.as_ref().map(|(local, _)| local)].into_iter().flatten()
