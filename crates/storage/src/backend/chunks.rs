@@ -6,6 +6,14 @@ use futures_util::StreamExt;
 use crate::body::Meter;
 use crate::{Body, Error};
 
+/// How a body begins.
+pub(super) enum Begun {
+    /// It is one piece.
+    Whole(Bytes),
+    /// It has these, and what follows.
+    Parts(Bytes, Bytes, Chunks),
+}
+
 /// Cuts a body into pieces.
 pub(super) struct Chunks {
     body: Body,
@@ -15,13 +23,25 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    /// Pieces of `size` bytes; the body has `len`, if that is given.
-    pub(super) fn new(body: Body, len: Option<u64>, size: usize) -> Self {
-        Self { body, meter: Meter::new(len), rest: Bytes::new(), size }
+    /// Takes as much of a body as tells whether it is more than one piece of `size` bytes. It has `len`, if that is given, and
+    /// no more than `max`.
+    pub(super) async fn begin(body: Body, len: Option<u64>, size: usize, max: u64) -> Result<Begun, Error> {
+        if len.is_some_and(|len| len > max) {
+            return Err(Error::TooLarge { max });
+        }
+        let mut chunks = Self { body, meter: Meter::new(len), rest: Bytes::new(), size };
+        let first = chunks.next().await?;
+        let second = chunks.behind(first.len()).await?;
+        Ok(if second.is_empty() { Begun::Whole(first) } else { Begun::Parts(first, second, chunks) })
+    }
+
+    /// The piece behind one of `len` bytes; nothing when that was the last.
+    pub(super) async fn behind(&mut self, len: usize) -> Result<Bytes, Error> {
+        if len < self.size { Ok(Bytes::new()) } else { self.next().await }
     }
 
     /// The next piece. One that is not full is the last, and the body was as long as was announced.
-    pub(super) async fn next(&mut self) -> Result<Bytes, Error> {
+    async fn next(&mut self) -> Result<Bytes, Error> {
         let mut piece = BytesMut::new();
         loop {
             let room = self.size - piece.len();

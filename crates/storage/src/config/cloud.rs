@@ -76,13 +76,9 @@ impl GcsSection {
     /// The same for the backend; none where no bucket is named, or no key.
     #[cfg(feature = "gcs")]
     pub(crate) fn config(&self) -> Option<crate::backend::cloud::GcsConfig> {
-        use crate::backend::cloud::{CloudConfig, GcsConfig};
-        let cloud = CloudConfig {
-            prefix: self.prefix.clone(),
-            ca_file: self.ca_file.clone(),
-            ..CloudConfig::default()
-        };
+        use crate::backend::cloud::GcsConfig;
         let (bucket, key) = (self.bucket.clone()?, self.service_account_key.clone()?);
+        let cloud = cloud(&self.prefix, self.ca_file.as_deref());
         Some(GcsConfig { endpoint: self.endpoint.clone(), cloud, ..GcsConfig::new(bucket, key) })
     }
 }
@@ -119,18 +115,23 @@ impl AzureSection {
     /// The same for the backend; none where no container is named, or no key.
     #[cfg(feature = "azure")]
     pub(crate) fn config(&self) -> Option<crate::backend::cloud::AzureConfig> {
-        use crate::backend::cloud::{AzureConfig, CloudConfig};
-        let cloud = CloudConfig {
-            prefix: self.prefix.clone(),
-            ca_file: self.ca_file.clone(),
-            ..CloudConfig::default()
-        };
+        use crate::backend::cloud::AzureConfig;
         let (account, container) = (self.account.clone()?, self.container.clone()?);
         let key = self.access_key.clone()?;
         Some(AzureConfig {
             endpoint: self.endpoint.clone(),
-            cloud,
+            cloud: cloud(&self.prefix, self.ca_file.as_deref()),
             ..AzureConfig::new(account, container, key)
         })
+    }
+}
+
+/// What is configured of both.
+#[cfg(any(feature = "azure", feature = "gcs"))]
+fn cloud(prefix: &str, ca_file: Option<&std::path::Path>) -> crate::backend::cloud::CloudConfig {
+    crate::backend::cloud::CloudConfig {
+        prefix: prefix.to_owned(),
+        ca_file: ca_file.map(Into::into),
+        ..crate::backend::cloud::CloudConfig::default()
     }
 }

@@ -8,7 +8,7 @@ use object_store::{PutOptions, PutPayload};
 use super::error::failed;
 use super::upload::Upload;
 use super::{Cloud, Stored, bytes};
-use crate::backend::chunks::Chunks;
+use crate::backend::chunks::{Begun, Chunks};
 use crate::{BlobKey, Body, Error};
 
 /// The most parts of a put: Google's limit; Azure's is higher.
@@ -21,17 +21,9 @@ pub(super) async fn put(
     len: Option<u64>,
     body: Body,
 ) -> Result<Stored, Error> {
-    let (size, max) = (cloud.config.part_size, cloud.max_put());
-    if len.is_some_and(|len| len > max) {
-        return Err(Error::TooLarge { max });
-    }
-    let mut chunks = Chunks::new(body, len, size);
-    let first = chunks.next().await?;
-    let second = if first.len() < size { Bytes::new() } else { chunks.next().await? };
-    if second.is_empty() {
-        put_whole(&cloud, key, first).await
-    } else {
-        put_parts(cloud, key, first, second, chunks).await
+    match Chunks::begin(body, len, cloud.config.part_size, cloud.max_put()).await? {
+        Begun::Whole(body) => put_whole(&cloud, key, body).await,
+        Begun::Parts(first, second, chunks) => put_parts(cloud, key, first, second, chunks).await,
     }
 }
 
@@ -50,7 +42,7 @@ async fn put_parts(
     second: Bytes,
     mut chunks: Chunks,
 ) -> Result<Stored, Error> {
-    let (size, max) = (cloud.config.part_size, cloud.max_put());
+    let max = cloud.max_put();
     let mut upload = Upload::begin(cloud, key).await?;
     let sent = async {
         let mut len = bytes(first.len());
@@ -61,8 +53,7 @@ async fn put_parts(
             if len > max {
                 return Err(Error::TooLarge { max });
             }
-            let full = current.len() == size;
-            let read = async { if full { chunks.next().await } else { Ok(Bytes::new()) } };
+            let read = chunks.behind(current.len());
             let ((), next) = futures_util::try_join!(upload.send(current), read)?;
             current = next;
         }

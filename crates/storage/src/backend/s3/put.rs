@@ -11,7 +11,7 @@ use super::abort::Upload;
 use super::error::failed;
 use super::multipart::{MAX_PART, Part, complete, upload_part};
 use super::store::{Store, WRITE, bytes};
-use crate::backend::chunks::Chunks;
+use crate::backend::chunks::{Begun, Chunks};
 use crate::{BlobKey, Body, Error};
 
 /// What an object is to the service: bytes.
@@ -29,16 +29,9 @@ pub(super) async fn put(
 ) -> Result<Stored, Error> {
     let size = store.config.part_size;
     let max = bytes(size).saturating_mul(MAX_PART.into());
-    if len.is_some_and(|len| len > max) {
-        return Err(Error::TooLarge { max });
-    }
-    let mut chunks = Chunks::new(body, len, size);
-    let first = chunks.next().await?;
-    let second = if first.len() < size { Bytes::new() } else { chunks.next().await? };
-    if second.is_empty() {
-        put_whole(&store, key, first).await
-    } else {
-        put_parts(store, key, first, second, chunks).await
+    match Chunks::begin(body, len, size, max).await? {
+        Begun::Whole(body) => put_whole(&store, key, body).await,
+        Begun::Parts(first, second, chunks) => put_parts(store, key, first, second, chunks).await,
     }
 }
 
@@ -98,8 +91,7 @@ async fn put_parts(
                     max: bytes(upload.store.config.part_size) * u64::from(MAX_PART),
                 });
             }
-            let full = current.len() == upload.store.config.part_size;
-            let read = async { if full { chunks.next().await } else { Ok(Bytes::new()) } };
+            let read = chunks.behind(current.len());
             let (part, next) = futures_util::try_join!(send(&upload, number, current), read)?;
             parts.push(part);
             current = next;
