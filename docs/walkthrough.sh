@@ -20,6 +20,12 @@ ask() {
     echo "${answer%$'\n'*}"
     [ "${answer##*$'\n'}" = "$1" ] || { echo "$2: expected $1, got ${answer##*$'\n'}" >&2; return 1; }
 }
+# Again and again until it works, for ten seconds: soon COMMAND…
+soon() {
+    local attempt
+    for attempt in {1..50}; do "$@" 2>/dev/null && return; sleep 0.2; done
+    "$@"
+}
 # One value out of JSON: value KEY
 value() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
@@ -33,8 +39,7 @@ ask 200 /v1/tenant/me -H "Authorization: Bearer $ada" | grep '"scopes":\["\*"\]'
 ask 201 /v1/tenant/invitations -H "Authorization: Bearer $ada" -d '{"email": "bob@acme.example"}'
 
 if [ -n "$log" ]; then
-    sleep 2
-    link=$(grep -o 'http[^ ]*/invitation#token=[A-Za-z0-9_-]*' "$log" | tail -1)
+    link=$(soon grep -o 'http[^ ]*/invitation#token=[A-Za-z0-9_-]*' "$log" | tail -1)
 else
     read -r -p 'Paste the link: ' link
 fi
@@ -85,11 +90,9 @@ ask 200 /v1/tenant/api-keys -H "Authorization: Bearer $mallory" | grep -x '{"ite
 ask 403 /v1/tenant/me -H "Authorization: Bearer $mallory" -H 'X-Tenant-ID: acme' | grep tenant.mismatch
 
 $veza tenant suspend acme --reason 'the invoice is open' ${data:+--data "$data"} | grep suspended
-sleep 2
-ask 403 /v1/tenant/me -H "Authorization: Bearer $ada" | grep tenant.organization.suspended
-ask 403 /v1/tenant/me -H "Authorization: Bearer $key" | grep tenant.organization.suspended
+soon ask 403 /v1/tenant/me -H "Authorization: Bearer $ada" | grep tenant.organization.suspended
+soon ask 403 /v1/tenant/me -H "Authorization: Bearer $key" | grep tenant.organization.suspended
 ask 200 /v1/tenant/me -H "Authorization: Bearer $mallory" > /dev/null
 
 $veza tenant resume acme ${data:+--data "$data"} | grep active
-sleep 2
-ask 200 /v1/tenant/me -H "Authorization: Bearer $ada" > /dev/null
+soon ask 200 /v1/tenant/me -H "Authorization: Bearer $ada" > /dev/null

@@ -12,7 +12,7 @@ const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 fn the_walk_through_of_the_readme_works_to_its_end() {
     let home = Home::fresh();
     let up = home.up();
-    let log = home.data().join("up.log");
+    let (log, next) = (home.data().join("up.log"), home.data().join("up.log.next"));
     let mut script = Command::new(Path::new(REPOSITORY).join("docs/walkthrough.sh"))
         .arg(&up.url)
         .arg(home.data())
@@ -22,7 +22,9 @@ fn the_walk_through_of_the_readme_works_to_its_end() {
         .spawn()
         .unwrap();
     let status = crate::process::wait_for("the end of the script", || {
-        fs::write(&log, [up.process.out(), up.process.err()].concat()).unwrap();
+        // Renamed into place: the script must never read a file that is half written.
+        fs::write(&next, [up.process.out(), up.process.err()].concat()).unwrap();
+        fs::rename(&next, &log).unwrap();
         script.try_wait().unwrap()
     });
     assert!(status.success(), "{status}");
