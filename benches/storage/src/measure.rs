@@ -25,46 +25,108 @@ impl Took {
     }
 }
 
+/// One thing that is measured, once in each round.
+struct Lane<'a> {
+    name: String,
+    once: Box<dyn Fn(usize) -> Outcome<Took> + 'a>,
+}
+
+impl<'a> Lane<'a> {
+    fn new(name: impl Into<String>, once: impl Fn(usize) -> Outcome<Took> + 'a) -> Self {
+        Self { name: name.into(), once: Box::new(once) }
+    }
+}
+
 pub fn run(options: &Options, stage: &Stage) -> Outcome {
-    let size = options.mib * MIB;
     let block = noise();
     together(options, stage, "a fresh process", &block)?;
     println!(
-        "{} MiB, median of {} rounds, MB per second of the server's CPU time\n",
+        "{} MiB, median of {} rounds, in each of which all of a table take their turn; MB per second of the \
+         server's CPU time\n",
         options.mib, options.rounds
     );
-    println!("| what | MB/CPU-s | MB/s |\n|---|---|---|");
-    for bucket in ["plain", "sealed"] {
-        let path = |round: usize| format!("/v1/storage/buckets/{bucket}/objects/large-{round}");
-        rounds(options, &format!("upload, {bucket}"), |round| {
-            measured(&stage.veza, || upload(&stage.veza, &path(round), &stage.token, size, &block))
-        })?;
-        let path = path(0);
-        rounds(options, &format!("download, {bucket}"), |_| {
-            measured(&stage.veza, || several(|| download(&stage.veza, &path, &stage.token, None)))
-        })?;
-        ranges(options, stage, bucket, &path, size)?;
-    }
-    if options.huge > 0 {
-        let (path, size) = ("/v1/storage/buckets/sealed/objects/huge", options.huge * MIB);
-        upload(&stage.veza, path, &stage.token, size, &block)?;
-        ranges(options, stage, &format!("sealed, of {} MiB", options.huge), path, size)?;
-    }
-    served(&stage.dir, size, &block)?;
-    for sendfile in [false, true] {
-        let server = nginx::start(&stage.dir, sendfile)?;
-        let name = if sendfile { "nginx, sendfile" } else { "nginx, without sendfile" };
-        rounds(options, &format!("download, {name}"), |_| {
-            measured(&server, || several(|| download(&server, "/large", "", None)))
-        })?;
-    }
-    let front = nginx::start_before(&stage.dir, stage.veza.port)?;
-    let path = "/v1/storage/buckets/plain/objects/large-0";
-    rounds(options, "download, plain, sent by nginx (X-Accel-Redirect; without what Veza takes)", |_| {
-        measured(&front, || several(|| download(&front, path, &stage.token, None)))
-    })?;
-    println!();
+    uploads(options, stage, &block)?;
+    downloads(options, stage, &block)?;
+    ranges(options, stage, &block)?;
     together(options, stage, "one that did all that", &block)
+}
+
+fn object(bucket: &str, name: &str) -> String {
+    format!("/v1/storage/buckets/{bucket}/objects/{name}")
+}
+
+fn uploads(options: &Options, stage: &Stage, block: &[u8]) -> Outcome {
+    let lanes = ["plain", "sealed"].map(|bucket| {
+        Lane::new(format!("upload, {bucket}"), move |round| {
+            let path = object(bucket, &format!("large-{round}"));
+            let size = options.mib * MIB;
+            measured(&stage.veza, || upload(&stage.veza, &path, &stage.token, size, block))
+        })
+    });
+    interleaved(options, &lanes)
+}
+
+fn downloads(options: &Options, stage: &Stage, block: &[u8]) -> Outcome {
+    served(&stage.dir, options.mib * MIB, block)?;
+    let copying = nginx::start(&stage.dir, "copying", "sendfile off;")?;
+    let large = nginx::start(&stage.dir, "large", "sendfile off; output_buffers 2 256k;")?;
+    let sending = nginx::start(&stage.dir, "sending", "sendfile on;")?;
+    let front = nginx::start_before(&stage.dir, stage.veza.port)?;
+    let (plain, sealed) = (object("plain", "large-0"), object("sealed", "large-0"));
+    let lane = |name: &str, server, path: String, token| {
+        Lane::new(name, move |_| measured(server, || several(|| download(server, &path, token, None))))
+    };
+    let lanes = [
+        lane("nginx, without sendfile", &copying, "/large".to_owned(), ""),
+        lane("nginx, without sendfile, `output_buffers 2 256k`", &large, "/large".to_owned(), ""),
+        lane("nginx, sendfile", &sending, "/large".to_owned(), ""),
+        lane("download, plain", &stage.veza, plain.clone(), &stage.token),
+        lane("download, sealed", &stage.veza, sealed, &stage.token),
+        lane("its part of one sent by nginx (X-Accel-Redirect)", &front, plain, &stage.token),
+    ];
+    interleaved(options, &lanes)
+}
+
+fn ranges(options: &Options, stage: &Stage, block: &[u8]) -> Outcome {
+    let lane = |name: String, path: String, size: u64| {
+        Lane::new(format!("1 MiB, 200 times, {name}"), move |_| {
+            measured(&stage.veza, || {
+                let start = |number: u64| (number * 7_919 * 4_096 * 13) % (size - MIB);
+                (0..200).map(|number| download(&stage.veza, &path, &stage.token, Some(start(number)))).sum()
+            })
+        })
+    };
+    let large = options.mib * MIB;
+    let mut lanes: Vec<_> =
+        ["plain", "sealed"].map(|bucket| lane(bucket.to_owned(), object(bucket, "large-0"), large)).into();
+    if options.huge > 0 {
+        let (path, size) = (object("sealed", "huge"), options.huge * MIB);
+        upload(&stage.veza, &path, &stage.token, size, block)?;
+        lanes.push(lane(format!("sealed, of {} MiB", options.huge), path, size));
+    }
+    interleaved(options, &lanes)
+}
+
+/// Each lane once in each round, and the medians, whose ratios are to the first lane's.
+fn interleaved(options: &Options, lanes: &[Lane<'_>]) -> Outcome {
+    let mut took = vec![Vec::new(); lanes.len()];
+    for round in 0..options.rounds {
+        for (lane, took) in lanes.iter().zip(&mut took) {
+            took.push((lane.once)(round)?);
+        }
+    }
+    println!("| what | MB/CPU-s | of the first | MB/s |\n|---|---|---|---|");
+    let mut first = None;
+    for (lane, took) in lanes.iter().zip(&mut took) {
+        took.sort_by(|a, b| a.per_cpu().total_cmp(&b.per_cpu()));
+        let median = took.get(took.len() / 2).ok_or("no rounds")?;
+        let (cpu, wall) = (median.per_cpu(), median.wall.as_secs_f64());
+        let ratio = cpu / *first.get_or_insert(cpu);
+        let speed = median.bytes as f64 / 1e6 / wall;
+        println!("| {} | {cpu:.0} | {ratio:.2} | {speed:.0} |", lane.name);
+    }
+    println!();
+    Ok(())
 }
 
 fn together(options: &Options, stage: &Stage, name: &str, block: &[u8]) -> Outcome {
@@ -76,28 +138,6 @@ fn together(options: &Options, stage: &Stage, name: &str, block: &[u8]) -> Outco
 /// One download is over too soon for a clock that counts hundredths.
 fn several(one: impl Fn() -> Outcome<u64>) -> Outcome<u64> {
     (0..4).map(|_| one()).sum()
-}
-
-fn ranges(options: &Options, stage: &Stage, name: &str, path: &str, size: u64) -> Outcome {
-    rounds(options, &format!("1 MiB of it, 200 times, {name}"), |_| {
-        measured(&stage.veza, || {
-            let mut bytes = 0;
-            for number in 0..200 {
-                let start = (number * 7_919 * 4_096 * 13) % (size - MIB);
-                bytes += download(&stage.veza, path, &stage.token, Some(start))?;
-            }
-            Ok(bytes)
-        })
-    })
-}
-
-fn rounds(options: &Options, name: &str, mut one: impl FnMut(usize) -> Outcome<Took>) -> Outcome {
-    let mut all = (0..options.rounds).map(&mut one).collect::<Outcome<Vec<Took>>>()?;
-    all.sort_by(|a, b| a.per_cpu().total_cmp(&b.per_cpu()));
-    let median = all.get(all.len() / 2).ok_or("no rounds")?;
-    let wall = median.bytes as f64 / 1e6 / median.wall.as_secs_f64();
-    println!("| {name} | {:.0} | {wall:.0} |", median.per_cpu());
-    Ok(())
 }
 
 fn measured(server: &Server, work: impl FnOnce() -> Outcome<u64>) -> Outcome<Took> {

@@ -1,7 +1,7 @@
 //! Passwords: argon2id on a few threads of their own, behind a bounded queue.
 //!
 //! A hash takes tens of milliseconds of a core and megabytes of memory. Threads of our own keep both
-//! within bounds: each has one block of memory that it uses again, and gives back when it is idle.
+//! within bounds: each takes memory that was used before, and all of it is given back when nobody signs in.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,10 +30,13 @@ impl std::fmt::Debug for Passwords {
     }
 }
 
-/// The memory of one thread.
+/// What one hash is computed in.
 type Memory = Vec<Block>;
 
-/// Something to do with a thread's memory.
+/// Memory that no thread computes in.
+type Shelf = Mutex<Vec<Memory>>;
+
+/// Something to do in memory.
 trait Job: Send {
     fn run(self: Box<Self>, memory: &mut Memory);
 }
@@ -53,8 +56,12 @@ impl<T: Send, F: FnOnce(&mut Memory) -> T + Send> Job for Task<T, F> {
     }
 }
 
-/// An idle thread gives its memory back after this long.
+/// When nobody signed in for this long, memory is given back.
 const IDLE: Duration = Duration::from_secs(10);
+/// Blocks that memory has room for at least, of 1 KiB each. More than 32 MiB glibc maps alone, and gives back to
+/// the system when it is freed; less stays with the process, and moves the bound at which it maps. Room that is
+/// not used costs nothing.
+const ALONE: usize = 33 * 1024;
 /// Bytes of a hash.
 const LENGTH: usize = 32;
 
@@ -67,12 +74,15 @@ impl Passwords {
         })?;
         let (queue, jobs) = sync_channel(config.password_queue.max(1));
         let jobs = Arc::new(Mutex::new(jobs));
+        let shelf = Arc::<Shelf>::default();
         for index in 0..config.password_threads.max(1) {
-            let jobs = Arc::clone(&jobs);
+            let (jobs, shelf) = (Arc::clone(&jobs), Arc::clone(&shelf));
             let thread = std::thread::Builder::new().name(format!("veza-password-{index}"));
-            thread.spawn(move || work(&jobs)).map_err(|_refused| Error::Crypto("no thread for passwords"))?;
+            thread
+                .spawn(move || work(&jobs, &shelf, IDLE))
+                .map_err(|_refused| Error::Crypto("no thread for passwords"))?;
         }
-        let decoy = hash(&params, b"nobody has this password", bytes(random), &mut Memory::new())?;
+        let decoy = hash(&params, b"nobody has this password", bytes(random), &mut memory())?;
         Ok(Self { queue, params, decoy: decoy.into() })
     }
 
@@ -110,21 +120,29 @@ impl Passwords {
 }
 
 /// The life of one thread.
-fn work(jobs: &Mutex<Receiver<Box<dyn Job>>>) {
-    let mut memory = Memory::new();
+fn work(jobs: &Mutex<Receiver<Box<dyn Job>>>, shelf: &Shelf, idle: Duration) {
+    let free = || shelf.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(IDLE);
+        // One thread waits here, the others for it: whoever it is frees the memory of all.
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(idle);
         match next {
             Ok(job) => {
+                let taken = free().pop();
+                let mut memory = taken.unwrap_or_else(memory);
                 let run = std::panic::AssertUnwindSafe(|| job.run(&mut memory));
                 if std::panic::catch_unwind(run).is_err() {
                     tracing::error!("hashing a password panicked");
                 }
+                free().push(memory);
             }
-            Err(RecvTimeoutError::Timeout) => memory = Memory::new(),
+            Err(RecvTimeoutError::Timeout) => free().clear(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
+}
+
+fn memory() -> Memory {
+    Memory::with_capacity(ALONE)
 }
 
 fn digest(params: &Params, password: &[u8], salt: &[u8], memory: &mut Memory) -> Result<[u8; LENGTH], Error> {
@@ -194,6 +212,44 @@ mod tests {
         let hash = old.hash("correct horse", &random).await.unwrap();
         assert!(new.verify("correct horse", Some(hash.clone())).await.unwrap());
         assert!(new.is_outdated(&hash));
+    }
+
+    #[tokio::test]
+    async fn memory_is_used_again_and_given_back_when_nobody_signs_in() {
+        let (queue, jobs) = sync_channel::<Box<dyn Job>>(4);
+        let (jobs, shelf) = (Arc::new(Mutex::new(jobs)), Arc::<Shelf>::default());
+        let threads = [(); 2].map(|()| {
+            let (jobs, shelf) = (Arc::clone(&jobs), Arc::clone(&shelf));
+            std::thread::spawn(move || work(&jobs, &shelf, Duration::from_millis(500)))
+        });
+        let kept = || shelf.lock().unwrap().len();
+        let both = Arc::new(std::sync::Barrier::new(2));
+        for _twice in 0..2 {
+            let answers = [(); 2].map(|()| {
+                let (answer, outcome) = oneshot::channel();
+                let both = Arc::clone(&both);
+                let compute = move |memory: &mut Memory| {
+                    both.wait();
+                    memory.capacity()
+                };
+                queue.try_send(Box::new(Task { compute, answer })).unwrap();
+                outcome
+            });
+            for answer in answers {
+                assert!(answer.await.unwrap() >= ALONE);
+            }
+        }
+        let given_back = async {
+            while kept() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), given_back).await.unwrap();
+        drop(queue);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(kept(), 0);
     }
 
     /// The reference: what the argon2 crate itself makes of a password.

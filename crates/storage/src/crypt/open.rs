@@ -66,7 +66,7 @@ impl Opener {
 
 struct Opening {
     body: Body,
-    /// The beginning of a segment that came in several chunks.
+    /// The beginning of the next segment, in memory that is used again as soon as the one before has gone out.
     coming: BytesMut,
     /// What came last and was not looked at.
     chunk: Bytes,
@@ -83,9 +83,9 @@ impl Opening {
     /// The next bytes, and the state behind them unless they are the last.
     async fn next(mut self) -> Result<Option<(Bytes, Option<Self>)>, Error> {
         loop {
-            let segment = self.segment().await?;
+            self.gather().await?;
             let last = !self.more().await?;
-            let opened = self.open(&segment, last && self.ends)?;
+            let opened = self.open(last && self.ends)?;
             if last {
                 return match self.take {
                     Some(1..) => Err(Error::Corrupt("an encrypted stream is shorter than was written")),
@@ -98,23 +98,14 @@ impl Opening {
         }
     }
 
-    /// The bytes of the next segment: all that has a place in one, or all that is left.
-    async fn segment(&mut self) -> Result<Bytes, Error> {
-        while self.more().await? {
-            // A segment that came in one piece is not moved.
-            if self.coming.is_empty() && self.chunk.len() >= SEGMENT {
-                return Ok(self.chunk.split_to(SEGMENT));
-            }
+    /// Takes the bytes of the next segment: all that has a place in one, or all that is left.
+    async fn gather(&mut self) -> Result<(), Error> {
+        self.coming.reserve(SEGMENT);
+        while self.coming.len() < SEGMENT && self.more().await? {
             let room = SEGMENT - self.coming.len();
-            if self.coming.is_empty() {
-                self.coming.reserve(SEGMENT);
-            }
             self.coming.extend_from_slice(&self.chunk.split_to(room.min(self.chunk.len())));
-            if self.coming.len() == SEGMENT {
-                break;
-            }
         }
-        Ok(self.coming.split().freeze())
+        Ok(())
     }
 
     /// Whether there are bytes that were not looked at.
@@ -128,9 +119,9 @@ impl Opening {
         Ok(true)
     }
 
-    fn open(&mut self, segment: &Bytes, last: bool) -> Result<Bytes, Error> {
+    fn open(&mut self, last: bool) -> Result<Bytes, Error> {
         let number = self.number;
-        let mut sealed = segment.clone();
+        let mut sealed = self.coming.split();
         if number == 0 {
             if !sealed.starts_with(&self.opener.header.to_bytes()) {
                 return Err(Error::Corrupt("an encrypted stream begins as another"));
@@ -138,7 +129,9 @@ impl Opening {
             sealed.advance(HEADER);
         }
         let segment = Segment { number, last };
-        let mut opened = Bytes::from(self.opener.cipher.open(segment, &sealed)?);
+        let len = self.opener.cipher.open(segment, &mut sealed)?;
+        sealed.truncate(len);
+        let mut opened = sealed.freeze();
         if !last {
             self.number = segment.next()?;
         }

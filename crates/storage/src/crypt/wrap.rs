@@ -24,8 +24,9 @@ pub(super) fn unwrap(by: &Secret, context: &[u8], wrapped: &[u8]) -> Result<Secr
     const WRONG: Error = Error::Crypto("a wrapped key is damaged, or another key wrapped it");
     let (header, sealed) = wrapped.split_at_checked(HEADER).ok_or(WRONG)?;
     let header = Header::from_bytes(header).map_err(|_none| WRONG)?;
-    let opened = Cipher::derive(by, &header, context)?.open(Segment::ONLY, sealed);
-    let opened = zeroize::Zeroizing::new(opened.map_err(|_damaged| WRONG)?);
+    let mut opened = zeroize::Zeroizing::new(sealed.to_vec());
+    let len = Cipher::derive(by, &header, context)?.open(Segment::ONLY, &mut opened);
+    opened.truncate(len.map_err(|_damaged| WRONG)?);
     let mut key = Secret::default();
     if opened.len() != key.len() {
         return Err(WRONG);

@@ -1,7 +1,8 @@
 //! The body of a request on its way to the backend.
 //!
-//! The framework's payload stays on the thread of its connection. A short channel takes its chunks to the task
-//! that stores them; when it is full, nothing more is read, and TCP makes the client wait.
+//! The framework's payload stays on the thread of its connection. The task that stores it asks for one chunk after
+//! the other; while it does not, nothing is read, and TCP makes the client wait. So no chunk waits here: they are large,
+//! and many uploads at once would fill the memory with them.
 
 use std::future::Future;
 
@@ -9,19 +10,16 @@ use actix_web::dev::Payload;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use crate::traffic::Transfer;
 use crate::{Body, Error};
 
-/// Chunks on their way; one has at most 128 KiB. More would only lie here: what did not come yet waits in the kernel.
-const CHUNKS: usize = 1;
-
-enum Piece {
-    Bytes(Bytes),
-    Broken(String),
-    End,
-}
+/// The next chunk, if there is one more.
+type Piece = Result<Option<Bytes>, Error>;
+/// Who waits for it.
+type Asking = oneshot::Sender<Piece>;
 
 /// Lets `store` take the payload. It goes on when this future is dropped, with a body that breaks off, so that
 /// it can put away what it began.
@@ -34,17 +32,17 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>> + Send + 'static,
 {
-    let (sender, receiver) = channel(CHUNKS);
+    let (asking, asked) = channel(1);
     #[allow(
         clippy::disallowed_methods,
         reason = "it ends with its request: with the answer, or as the body breaks off"
     )]
-    let mut stored = tokio::spawn(store(body(receiver)).in_current_span());
+    let mut stored = tokio::spawn(store(body(asking)).in_current_span());
     let outcome = tokio::select! {
         biased;
         // It may refuse before the body has ended.
         outcome = &mut stored => outcome,
-        () = pump(payload, &transfer, sender) => stored.await,
+        () = pump(payload, &transfer, asked) => stored.await,
     };
     outcome.unwrap_or_else(|panic| Err(Error::Failed { what: "storing a body", source: Box::new(panic) }))
 }
@@ -58,32 +56,27 @@ pub(super) async fn detached<T: Send + 'static>(
     done.unwrap_or_else(|panic| Err(Error::Failed { what: "joining uploads", source: Box::new(panic) }))
 }
 
-async fn pump(mut payload: Payload, transfer: &Transfer, sender: Sender<Piece>) {
-    while let Some(chunk) = payload.next().await {
-        let (piece, last) = match chunk {
-            Ok(bytes) => {
-                transfer.received(&bytes);
-                (Piece::Bytes(bytes), false)
-            }
-            Err(error) => (Piece::Broken(error.to_string()), true),
-        };
-        // Nobody takes it any more: the outcome is there.
-        if sender.send(piece).await.is_err() || last {
-            return;
+/// Gives what it is asked for, until nobody asks any more.
+async fn pump(mut payload: Payload, transfer: &Transfer, mut asked: Receiver<Asking>) {
+    while let Some(asking) = asked.recv().await {
+        let chunk = payload.next().await.transpose();
+        let piece = chunk.map_err(|error| Error::Body(error.to_string().into()));
+        if let Ok(Some(bytes)) = &piece {
+            transfer.received(bytes);
         }
+        let _refused = asking.send(piece);
     }
-    let _refused = sender.send(Piece::End).await;
 }
 
 /// A body that has ended only when somebody said so.
-fn body(receiver: Receiver<Piece>) -> Body {
-    Box::pin(stream::try_unfold(receiver, |mut receiver| async move {
-        match receiver.recv().await {
-            Some(Piece::Bytes(bytes)) => Ok(Some((bytes, receiver))),
-            Some(Piece::End) => Ok(None),
-            Some(Piece::Broken(reason)) => Err(Error::Body(reason.into())),
-            None => Err(Error::Body("the client went away".into())),
-        }
+fn body(asking: Sender<Asking>) -> Body {
+    const GONE: &str = "the client went away";
+    Box::pin(stream::try_unfold(asking, |asking| async move {
+        let (ask, piece) = oneshot::channel();
+        let asked = asking.send(ask).await;
+        asked.map_err(|_gone| Error::Body(GONE.into()))?;
+        let piece = piece.await.map_err(|_gone| Error::Body(GONE.into()))??;
+        Ok(piece.map(|bytes| (bytes, asking)))
     }))
 }
 
@@ -130,7 +123,8 @@ mod tests {
             count.set(count.get() + 1);
             Ok(Bytes::from_static(b"x"))
         });
-        let store = |body: Body| async move {
+        let store = |mut body: Body| async move {
+            let _first = body.next().await;
             let _kept = body;
             std::future::pending::<Result<(), Error>>().await
         };
@@ -140,7 +134,7 @@ mod tests {
             assert!(futures_util::poll!(&mut request).is_pending());
             tokio::task::yield_now().await;
         }
-        assert_eq!(read.get(), CHUNKS + 1);
+        assert_eq!(read.get(), 1);
     }
 
     #[tokio::test]

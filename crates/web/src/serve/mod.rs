@@ -16,6 +16,10 @@ use crate::site::{Routes, Site};
 /// How long open requests may take to end once the server was told to stop, in seconds.
 const SHUTDOWN_SECONDS: u64 = 30;
 
+/// Bytes of an answer that are gathered before they are written. Each write wakes the reader, and that costs more than the
+/// bytes; more than 128 KiB would be new memory after each write. Two segments of an encrypted file are exactly so many.
+const WRITE: usize = 2 * (64 * 1024 - 16);
+
 impl Site {
     /// A server on the configured addresses, not yet running: await it, and stop it through its
     /// handle. Signals are the caller's business.
@@ -49,6 +53,7 @@ impl Site {
             // A client that closes has gone: nobody should wait, or receive, for it.
             .h1_allow_half_closed(false)
             .on_connect(hang_up::hold)
+            .h1_write_buffer_size(WRITE)
             .disable_signals();
         if config.workers > 0 {
             server = server.workers(usize::from(config.workers));

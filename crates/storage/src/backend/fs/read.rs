@@ -18,8 +18,8 @@ use super::{ByteRange, Download, Stored};
 use crate::{BlobKey, Body, Error};
 
 /// Bytes that go out in one chunk: so few that they are still in the processor's cache when they are sent, and no more
-/// than the HTTP server keeps memory for.
-const PIECE: usize = 64 * 1024;
+/// than the HTTP server keeps memory for, but enough for one write of it.
+const PIECE: usize = 128 * 1024;
 
 const SHORTER: Error = Error::Corrupt("a file is shorter than it was");
 

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes that all bodies together may hold in memory between two steps. 32 take steps of the usual size.
-const HELD: usize = 8 * 1024 * 1024;
+/// Bytes that all bodies together may hold in memory between two steps. 16 take steps of the usual size.
+const HELD: usize = 4 * 1024 * 1024;
 /// The smallest step: less is not worth the way to another thread.
 const LEAST: usize = 64 * 1024;
 
@@ -45,9 +45,9 @@ mod tests {
         let usual = 256 * 1024;
         let alone = writers.enter();
         assert_eq!(alone.step(usual), usual);
-        let mut others: Vec<_> = (1..64).map(|_| writers.enter()).collect();
+        let mut others: Vec<_> = (1..32).map(|_| writers.enter()).collect();
         assert_eq!(alone.step(usual), usual / 2);
-        others.extend((64..10_000).map(|_| writers.enter()));
+        others.extend((32..10_000).map(|_| writers.enter()));
         assert_eq!(alone.step(usual), LEAST);
         assert_eq!(alone.step(1_000), 1_000, "a directory with smaller steps keeps them");
         drop(others);
