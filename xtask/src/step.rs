@@ -80,9 +80,14 @@ fn tests(filters: &[String]) -> Command {
     command
 }
 
-/// The S3 client and a server for it: two trees of dependencies that no other step compiles.
+/// The S3 client and a server for it: two trees of dependencies that no other step compiles. The scenarios of files run on
+/// them once more.
 fn s3(filters: &[String]) -> Vec<Command> {
-    service("-p veza-testing-s3 --features server", filters)
+    let files = ["storage".to_owned()];
+    let scenarios = if filters.is_empty() { &files } else { filters };
+    let mut commands = service("-p veza-testing-s3 --features server", filters);
+    commands.extend(service("-p veza-tests --features s3 --test it", scenarios));
+    commands
 }
 
 /// The same for Google and Azure.

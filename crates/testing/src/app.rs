@@ -1,5 +1,7 @@
 //! The app under test: all of Veza over real HTTP on a free port, with two organisations.
 
+use std::any::Any;
+use std::fmt::{self, Debug, Formatter};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +42,17 @@ pub struct App {
     handle: ServerHandle,
     #[cfg(feature = "storage")]
     _files: crate::TestDirectory,
+    _kept: Kept,
+}
+
+/// What must be there while the app runs.
+#[derive(Default)]
+struct Kept(Vec<Box<dyn Any + Send>>);
+
+impl Debug for Kept {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "Kept({})", self.0.len())
+    }
 }
 
 /// An organisation, and its owner signed in.
@@ -67,6 +80,7 @@ pub struct AppBuilder {
     migrator: Migrator,
     mailer: Option<Arc<dyn Mailer>>,
     runtime: Option<fn(&Platform) -> RuntimeBuilder>,
+    kept: Kept,
 }
 
 impl AppBuilder {
@@ -83,7 +97,8 @@ impl AppBuilder {
         config.tenant.sign_in_attempts_per_minute = 100_000;
         config.tenant.open_signup = true;
         config.web.workers = 1;
-        Self { config, clock: TestClock::System, migrator: Migrator::veza(), mailer: None, runtime: None }
+        let (clock, migrator) = (TestClock::System, Migrator::veza());
+        Self { config, clock, migrator, mailer: None, runtime: None, kept: Kept::default() }
     }
 
     /// Changes the configuration.
@@ -120,6 +135,13 @@ impl AppBuilder {
     #[must_use]
     pub fn runtime(mut self, runtime: fn(&Platform) -> RuntimeBuilder) -> Self {
         self.runtime = Some(runtime);
+        self
+    }
+
+    /// Keeps a server that the configuration names, for example, until the app is dropped.
+    #[must_use]
+    pub fn keep(mut self, server: impl Any + Send) -> Self {
+        self.kept.0.push(Box::new(server));
         self
     }
 
@@ -173,6 +195,7 @@ impl AppBuilder {
             handle,
             #[cfg(feature = "storage")]
             _files: files,
+            _kept: self.kept,
         }
     }
 }
@@ -187,14 +210,16 @@ fn media(config: &mut Config) {
     }
 }
 
-/// A directory with files and their root key, for who did not choose another.
+/// A directory with files, for who chose no other place, and with a root key, for who has none.
 #[cfg(feature = "storage")]
 fn files(config: &mut Config) -> crate::TestDirectory {
     let directory = crate::TestDirectory::new();
-    if config.storage.directory.is_none() {
+    if !config.storage.has_root_key() {
         let key = directory.path().join("root_key");
         veza::storage::crypt::LocalRootKey::create(&key, "first", &SystemRandom).expect("a root key");
         config.storage.root_key_file = Some(key);
+    }
+    if !config.storage.has_place() {
         config.storage.directory = Some(directory.path().join("files"));
     }
     directory

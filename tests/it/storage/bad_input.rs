@@ -1,13 +1,13 @@
 //! What is refused, and changes nothing.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{BUCKETS, files, path, put, usage};
+use super::{BUCKETS, builder, files, path, put, usage};
 
 #[tenant_test]
 async fn bad_keys_are_refused(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let long = "x".repeat(1_025);
@@ -29,7 +29,7 @@ async fn bad_keys_are_refused(t: TenantTest) {
 
 #[tenant_test]
 async fn bad_headers_are_refused(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     for (name, value, field) in [
@@ -50,7 +50,7 @@ async fn bad_headers_are_refused(t: TenantTest) {
 
 #[tenant_test]
 async fn bodies_that_are_not_as_promised_leave_nothing(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({ "max_object_bytes": 8, "allowed_types": ["text/plain"] })).await;
     let text = alice.with("content-type", "text/plain");
@@ -74,7 +74,7 @@ async fn bodies_that_are_not_as_promised_leave_nothing(t: TenantTest) {
 
 #[tenant_test]
 async fn what_is_too_much_is_refused(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).configure(|config| config.storage.quota_bytes = Some(10)).start();
+    let app = builder(&t.database).await.configure(|config| config.storage.quota_bytes = Some(10)).start();
     let app = app.await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;

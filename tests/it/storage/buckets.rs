@@ -1,13 +1,13 @@
 //! Buckets as things: made, listed, changed, deleted.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{BUCKETS, files, path, stored};
+use super::{BUCKETS, builder, files, path, stored};
 
 #[tenant_test]
 async fn a_bucket_is_made_changed_by_version_and_deleted_when_it_is_empty(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     let made = files(alice, json!({ "max_object_bytes": 4 })).await;
     assert_eq!(made["encryption"], true);
@@ -31,7 +31,7 @@ async fn a_bucket_is_made_changed_by_version_and_deleted_when_it_is_empty(t: Ten
 
 #[tenant_test]
 async fn a_bucket_is_made_once(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let once = app.alice.client.with("idempotency-key", "the-first");
     let first = once.post(BUCKETS, &json!({ "name": "files" })).await;
     let again = once.post(BUCKETS, &json!({ "name": "files" })).await;

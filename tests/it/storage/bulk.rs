@@ -1,13 +1,13 @@
 //! Many deletions in one request.
 
 use serde_json::{Value, json};
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{BUCKETS, files, path, stored, usage};
+use super::{BUCKETS, builder, files, path, stored, usage};
 
 #[tenant_test]
 async fn each_key_has_an_outcome(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({ "versioning": true })).await;
     for key in ["a", "b", "c"] {

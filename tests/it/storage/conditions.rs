@@ -1,9 +1,9 @@
 //! Reads and writes under conditions.
 
 use serde_json::{Value, json};
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{files, path, put, stored};
+use super::{builder, files, path, put, stored};
 
 const FAILED: &str = "storage.object.precondition_failed";
 
@@ -13,7 +13,7 @@ fn etag(object: &Value) -> String {
 
 #[tenant_test]
 async fn a_write_happens_only_as_the_condition_says(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let free = alice.with("if-none-match", "*");
@@ -33,7 +33,7 @@ async fn a_write_happens_only_as_the_condition_says(t: TenantTest) {
 
 #[tenant_test]
 async fn who_has_it_is_told_so(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let object = stored(alice, "x", "hello").await;

@@ -1,13 +1,13 @@
 //! Copies and moves.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{BUCKETS, files, path, stored, usage};
+use super::{BUCKETS, builder, files, path, stored, usage};
 
 #[tenant_test]
 async fn an_object_is_copied_and_moved_without_its_bytes(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     alice.post(BUCKETS, &json!({ "name": "other" })).await.expect(201);
@@ -35,7 +35,7 @@ async fn an_object_is_copied_and_moved_without_its_bytes(t: TenantTest) {
 /// The words of routes are keys like others.
 #[tenant_test]
 async fn no_key_is_hidden_by_a_route(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     for key in ["copy", "move", "delete", "versions", "a/objects/b"] {

@@ -1,13 +1,13 @@
 //! The same names are other things for another organisation.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{BUCKETS, files, path, put, stored};
+use super::{BUCKETS, builder, files, path, put, stored};
 
 #[tenant_test]
 async fn nobody_reaches_anothers_files_by_any_name(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let (alice, mallory) = (&app.alice.client, &app.mallory.client);
     files(alice, json!({ "access": "public_read" })).await;
     let secret = stored(alice, "x", "secret").await;
@@ -34,7 +34,7 @@ async fn nobody_reaches_anothers_files_by_any_name(t: TenantTest) {
 
 #[tenant_test]
 async fn a_key_without_the_permission_does_nothing(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     stored(alice, "x", "hello").await;

@@ -3,9 +3,9 @@
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use veza_testing::{App, AppBuilder, TenantTest, tenant_test};
+use veza_testing::{App, TenantTest, tenant_test};
 
-use super::{files, path, usage};
+use super::{builder, files, path, usage};
 use crate::pull::eventually;
 
 /// Begins an upload and sends a part of what it promises.
@@ -23,7 +23,7 @@ async fn begin(app: &App, framing: &str, part: &str) -> TcpStream {
 
 #[tenant_test]
 async fn who_goes_away_leaves_nothing(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let part = "x".repeat(100_000);

@@ -1,13 +1,13 @@
 //! Lists of objects.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{BUCKETS, files, names, stored};
+use super::{BUCKETS, builder, files, names, stored};
 
 #[tenant_test]
 async fn objects_and_prefixes_are_listed_page_by_page(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     for key in ["a", "docs/1", "docs/2", "docs/old/1", "e"] {

@@ -3,9 +3,9 @@
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use veza_testing::{App, AppBuilder, DbTest, db_test};
+use veza_testing::{App, DbTest, db_test};
 
-use super::{BUCKETS, files, path, put, stored, usage};
+use super::{BUCKETS, builder, files, path, put, stored, usage};
 use crate::pull::eventually;
 
 /// Requests, bytes that came and bytes that went, as the usage of an organisation has them.
@@ -22,7 +22,7 @@ async fn counted(t: &DbTest, app: &App, tenant: veza::core::TenantId) -> [i64; 3
 
 #[db_test]
 async fn transfers_count_to_the_byte_for_who_owns_the_bytes(t: DbTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let (alice, anybody) = (&app.alice.client, app.anonymous());
     files(alice, json!({ "access": "public_read" })).await;
     stored(alice, "x", "hello world").await;
@@ -50,7 +50,7 @@ async fn transfers_count_to_the_byte_for_who_owns_the_bytes(t: DbTest) {
 
 #[db_test]
 async fn what_breaks_off_counts_as_far_as_it_came(t: DbTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let (address, token) =

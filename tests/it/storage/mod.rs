@@ -2,10 +2,14 @@
 
 mod accel;
 mod bad_input;
+#[cfg(feature = "s3")]
+mod bucket;
 mod buckets;
 mod bulk;
 mod conditions;
 mod copies;
+#[cfg(not(feature = "s3"))]
+mod directory;
 mod isolation;
 mod leaving;
 mod listing;
@@ -24,6 +28,11 @@ mod versions;
 
 use serde_json::{Value, json};
 use veza_testing::{Client, Reply};
+
+#[cfg(feature = "s3")]
+pub(crate) use self::bucket::builder;
+#[cfg(not(feature = "s3"))]
+pub(crate) use self::directory::builder;
 
 pub(crate) const BUCKETS: &str = "/v1/storage/buckets";
 

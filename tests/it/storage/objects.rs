@@ -1,13 +1,13 @@
 //! Objects: stored, read, changed, deleted.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{files, path, put, stored, usage};
+use super::{builder, files, path, put, stored, usage};
 
 #[tenant_test]
 async fn what_is_stored_is_read_with_all_that_goes_with_it(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let sender = alice
@@ -50,7 +50,7 @@ async fn what_is_stored_is_read_with_all_that_goes_with_it(t: TenantTest) {
 
 #[tenant_test]
 async fn an_empty_object_and_a_large_one_are_objects(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     assert_eq!(put(alice, "empty", "").await.expect(201)["size"], 0);
@@ -64,7 +64,7 @@ async fn an_empty_object_and_a_large_one_are_objects(t: TenantTest) {
 
 #[tenant_test]
 async fn what_a_browser_could_run_is_an_attachment(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     for (kind, sent, served) in [
@@ -88,7 +88,7 @@ async fn what_a_browser_could_run_is_an_attachment(t: TenantTest) {
 
 #[tenant_test]
 async fn attributes_change_and_bytes_stay(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let before = stored(alice, "x", "hello").await;
@@ -104,7 +104,7 @@ async fn attributes_change_and_bytes_stay(t: TenantTest) {
 
 #[tenant_test]
 async fn what_is_deleted_is_gone_and_free(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     stored(alice, "x", "hello").await;

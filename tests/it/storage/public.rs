@@ -1,13 +1,13 @@
 //! Buckets that everybody may read, and pages of other origins.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, DbTest, TenantTest, db_test, tenant_test};
+use veza_testing::{DbTest, TenantTest, db_test, tenant_test};
 
-use super::{BUCKETS, files, path, stored};
+use super::{BUCKETS, builder, files, path, stored};
 
 #[tenant_test]
 async fn everybody_reads_what_is_public_and_nothing_else(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let (alice, anybody) = (&app.alice.client, app.anonymous());
     files(alice, json!({ "access": "public_read", "versioning": true })).await;
     alice.post(BUCKETS, &json!({ "name": "private" })).await.expect(201);
@@ -48,7 +48,7 @@ async fn everybody_reads_what_is_public_and_nothing_else(t: TenantTest) {
 #[tenant_test]
 async fn pages_of_other_origins_do_what_the_bucket_says(t: TenantTest) {
     let configure = |config: &mut veza::Config| config.web.base_domain = Some("veza.example".to_owned());
-    let app = AppBuilder::new(&t.database).configure(configure).start().await;
+    let app = builder(&t.database).await.configure(configure).start().await;
     let (alice, anybody) = (&app.alice.client, app.anonymous());
     let rules = json!([
         { "origins": ["https://app.example"], "methods": ["GET", "PUT"], "headers": ["Content-Type"], "max_age_seconds": 60 },
@@ -105,7 +105,7 @@ async fn pages_of_other_origins_do_what_the_bucket_says(t: TenantTest) {
 
 #[db_test(clock = "manual")]
 async fn who_asks_too_often_for_what_is_not_there_is_not_looked_for(t: DbTest) {
-    let app = AppBuilder::new(&t.database).clock(&t.clock).start().await;
+    let app = builder(&t.database).await.clock(&t.clock).start().await;
     let (alice, anybody) = (crate::pull::robot(&app, &["*"]).await, app.anonymous());
     files(&alice, json!({ "access": "public_read" })).await;
     stored(&alice, "x", "hello").await;

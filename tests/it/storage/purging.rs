@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use veza::core::Caller;
-use veza_testing::{App, AppBuilder, DbTest, TenantTest, db_test, tenant_test};
+use veza_testing::{App, DbTest, TenantTest, db_test, tenant_test};
 
-use super::{BUCKETS, files, path, stored};
+use super::{BUCKETS, builder, files, path, stored};
 
 /// What a cache got: the header with the signature, and the body.
 type Told = (String, Value);
@@ -56,7 +56,7 @@ async fn next(told: &mpsc::Receiver<Told>, app: &App) -> Vec<String> {
 #[db_test]
 async fn changes_of_public_objects_are_told(t: DbTest) {
     let configure = |config: &mut veza::Config| config.jobs.webhook.allow_private = true;
-    let app = AppBuilder::new(&t.database).configure(configure).start().await;
+    let app = builder(&t.database).await.configure(configure).start().await;
     let alice = &app.alice.client;
     let (url, told) = cache();
     files(alice, json!({ "access": "public_read", "purge_url": url, "versioning": true })).await;
@@ -78,7 +78,7 @@ async fn changes_of_public_objects_are_told(t: DbTest) {
 
 #[tenant_test]
 async fn where_no_webhook_may_go_is_refused(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let long = format!("https://x.example/{}", "x".repeat(2_000));
     for url in ["", "x", "ftp://x.example/", "https://user:secret@x.example/", &long] {
         let bucket = json!({ "name": "files", "settings": { "purge_url": url } });

@@ -1,13 +1,13 @@
 //! Parts of objects.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{files, path, stored};
+use super::{builder, files, path, stored};
 
 #[tenant_test]
 async fn ranges_are_served(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     stored(alice, "x", "0123456789").await;
@@ -33,7 +33,7 @@ async fn ranges_are_served(t: TenantTest) {
 
 #[tenant_test]
 async fn several_ranges_come_in_parts(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     stored(alice, "x", "0123456789").await;
@@ -52,7 +52,7 @@ async fn several_ranges_come_in_parts(t: TenantTest) {
 
 #[tenant_test]
 async fn a_range_of_what_changed_is_the_whole(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let object = stored(alice, "x", "0123456789").await;

@@ -1,13 +1,13 @@
 //! What keeps versions from being deleted, over HTTP.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{BUCKETS, files, stored};
+use super::{BUCKETS, builder, files, stored};
 
 #[tenant_test]
 async fn retained_versions_are_deleted_by_nobody_and_governance_gives_way_when_asked(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({ "versioning": true })).await;
     let id = stored(alice, "x", "x").await["version_id"].as_str().unwrap().to_owned();
@@ -40,7 +40,7 @@ async fn retained_versions_are_deleted_by_nobody_and_governance_gives_way_when_a
 
 #[tenant_test]
 async fn rules_of_a_bucket_are_previewed_set_and_taken_away(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     stored(alice, "logs/1", "one").await;

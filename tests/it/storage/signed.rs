@@ -3,9 +3,9 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use veza::tenant::organization::Transition;
-use veza_testing::{App, AppBuilder, Client, DbTest, TenantTest, db_test, tenant_test};
+use veza_testing::{App, Client, DbTest, TenantTest, db_test, tenant_test};
 
-use super::{BUCKETS, files, path, stored, usage};
+use super::{BUCKETS, builder, files, path, stored, usage};
 
 const SIGN: &str = "/v1/storage/buckets/files/signed-urls";
 
@@ -23,7 +23,7 @@ fn with(url: &str, name: &str, value: &str) -> String {
 }
 
 async fn app(t: &TenantTest) -> App {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     files(&app.alice.client, json!({})).await;
     app
 }
@@ -160,7 +160,7 @@ async fn one_organisation_ends_its_own_urls(t: TenantTest) {
 
 #[db_test(clock = "manual")]
 async fn urls_end_with_their_time_and_with_their_organisation(t: DbTest) {
-    let app = AppBuilder::new(&t.database).clock(&t.clock).start().await;
+    let app = builder(&t.database).await.clock(&t.clock).start().await;
     let (alice, anybody) = (&app.alice.client, app.anonymous());
     files(alice, json!({})).await;
     stored(alice, "x", "hello").await;

@@ -1,15 +1,15 @@
 //! What bytes are when nobody says, and how a browser may treat them.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{BUCKETS, files, path, put, usage};
+use super::{BUCKETS, builder, files, path, put, usage};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
 #[tenant_test]
 async fn types_are_found_out_and_what_may_run_is_never_shown(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     for (key, said, bytes, kind, disposition) in [
@@ -39,7 +39,7 @@ async fn types_are_found_out_and_what_may_run_is_never_shown(t: TenantTest) {
 
 #[tenant_test]
 async fn uploads_in_parts_are_what_their_first_bytes_show(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({ "allowed_types": ["image/*"] })).await;
     let uploads = format!("{BUCKETS}/files/uploads");

@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use veza_testing::{App, AppBuilder, Client, DbTest, Reply, TenantTest, db_test, tenant_test};
+use veza_testing::{App, Client, DbTest, Reply, TenantTest, db_test, tenant_test};
 
-use super::{BUCKETS, files, path, put, usage};
+use super::{BUCKETS, builder, files, path, put, usage};
 use crate::pull::eventually;
 
 const TUS: &str = "/v1/storage/buckets/files/tus";
@@ -46,7 +46,7 @@ async fn offset(client: &Client, upload: &str) -> String {
 
 #[tenant_test]
 async fn an_upload_goes_on_where_it_was_and_becomes_an_object(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let (alice, tus) = (&app.alice.client, tus(&app.alice.client));
     files(alice, json!({})).await;
     let about = app.anonymous().send("OPTIONS", TUS, None).await;
@@ -78,7 +78,7 @@ async fn an_upload_goes_on_where_it_was_and_becomes_an_object(t: TenantTest) {
 
 #[tenant_test]
 async fn bytes_may_come_with_the_beginning_and_the_length_at_the_end(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let (alice, tus) = (&app.alice.client, tus(&app.alice.client));
     files(alice, json!({})).await;
     let bytes = tus.with("content-type", "application/offset+octet-stream");
@@ -109,7 +109,7 @@ async fn bytes_may_come_with_the_beginning_and_the_length_at_the_end(t: TenantTe
 
 #[tenant_test]
 async fn checksums_hold_or_nothing_is_kept(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let (alice, tus) = (&app.alice.client, tus(&app.alice.client));
     files(alice, json!({})).await;
     let upload = begin(&tus, "x", 10).await;
@@ -134,7 +134,7 @@ async fn checksums_hold_or_nothing_is_kept(t: TenantTest) {
 
 #[tenant_test]
 async fn partial_uploads_are_joined(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let (alice, tus) = (&app.alice.client, tus(&app.alice.client));
     files(alice, json!({})).await;
     let partial = tus.with("upload-concat", "partial").with("upload-length", "6");
@@ -163,7 +163,7 @@ async fn partial_uploads_are_joined(t: TenantTest) {
 
 #[tenant_test]
 async fn what_is_wrong_is_refused(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).configure(|config| config.storage.quota_bytes = Some(20)).start();
+    let app = builder(&t.database).await.configure(|config| config.storage.quota_bytes = Some(20)).start();
     let app: App = app.await;
     let (alice, tus, mallory) = (&app.alice.client, tus(&app.alice.client), tus(&app.mallory.client));
     files(alice, json!({ "max_object_bytes": 15 })).await;
@@ -224,7 +224,7 @@ async fn what_is_wrong_is_refused(t: TenantTest) {
 
 #[tenant_test]
 async fn a_condition_that_does_not_hold_at_the_end_keeps_the_object_away(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let (alice, tus) = (&app.alice.client, tus(&app.alice.client));
     files(alice, json!({})).await;
     let upload = begin(&tus.with("if-none-match", "*"), "x", 5).await;
@@ -238,7 +238,7 @@ async fn a_condition_that_does_not_hold_at_the_end_keeps_the_object_away(t: Tena
 
 #[db_test(clock = "manual")]
 async fn an_upload_that_nobody_goes_on_with_is_gone(t: DbTest) {
-    let app = AppBuilder::new(&t.database).clock(&t.clock).start().await;
+    let app = builder(&t.database).await.clock(&t.clock).start().await;
     let robot = crate::pull::robot(&app, &["*"]).await;
     let tus = tus(&robot);
     files(&robot, json!({})).await;
@@ -257,7 +257,7 @@ async fn an_upload_that_nobody_goes_on_with_is_gone(t: DbTest) {
 
 #[tenant_test]
 async fn of_two_who_send_at_once_the_one_who_began_later_goes_on(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let (alice, tus) = (&app.alice.client, tus(&app.alice.client));
     files(alice, json!({})).await;
     let upload = begin(&tus, "x", 20).await;

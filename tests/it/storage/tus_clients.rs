@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use serde_json::json;
-use veza_testing::{App, AppBuilder, TenantTest, tenant_test};
+use veza_testing::{App, TenantTest, tenant_test};
 
-use super::{files, path, usage};
+use super::{builder, files, path, usage};
 
 const URL: &str = "/v1/storage/buckets/files/tus";
 
@@ -44,7 +44,7 @@ fn script(name: &str) -> std::path::PathBuf {
 #[ignore = "needs tus-js-client"]
 async fn tus_js_client_uploads_in_all_of_its_ways(t: TenantTest) {
     let directory = std::env::var_os("VEZA_TUS_JS").expect("VEZA_TUS_JS names a directory");
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     files(&app.alice.client, json!({})).await;
     let mut node = std::process::Command::new("node");
     node.arg(script("tus.js")).env("NODE_PATH", Path::new(&directory).join("node_modules"));
@@ -62,7 +62,7 @@ async fn tus_js_client_uploads_in_all_of_its_ways(t: TenantTest) {
 #[ignore = "needs tuspy"]
 async fn tuspy_uploads_with_checksums_and_resumes(t: TenantTest) {
     let python = std::env::var_os("VEZA_TUS_PYTHON").unwrap_or_else(|| "python3".into());
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     files(&app.alice.client, json!({})).await;
     let mut command = std::process::Command::new(python);
     command.arg(script("tus.py"));

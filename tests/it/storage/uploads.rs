@@ -1,9 +1,9 @@
 //! Uploads in parts.
 
 use serde_json::{Value, json};
-use veza_testing::{AppBuilder, Client, Reply, TenantTest, tenant_test};
+use veza_testing::{Client, Reply, TenantTest, tenant_test};
 
-use super::{BUCKETS, files, path, put, usage};
+use super::{BUCKETS, builder, files, path, put, usage};
 
 const UPLOADS: &str = "/v1/storage/buckets/files/uploads";
 
@@ -22,7 +22,7 @@ async fn part(client: &Client, upload: &str, number: i32, bytes: &str) -> Reply 
 
 #[tenant_test]
 async fn parts_come_in_any_order_and_become_an_object(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let request = json!({ "key": "a/b", "content_type": "text/plain", "metadata": { "author": "René" } });
@@ -63,7 +63,7 @@ async fn parts_come_in_any_order_and_become_an_object(t: TenantTest) {
 
 #[tenant_test]
 async fn uploads_are_listed_and_ended(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let mut begun = Vec::new();
@@ -92,7 +92,7 @@ async fn uploads_are_listed_and_ended(t: TenantTest) {
 
 #[tenant_test]
 async fn conditions_hold_when_it_is_complete(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let free = alice.with("if-none-match", "*");
@@ -115,7 +115,7 @@ async fn conditions_hold_when_it_is_complete(t: TenantTest) {
 
 #[tenant_test]
 async fn what_is_wrong_is_refused_and_leaves_nothing(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).configure(|config| config.storage.quota_bytes = Some(20)).start();
+    let app = builder(&t.database).await.configure(|config| config.storage.quota_bytes = Some(20)).start();
     let app = app.await;
     let (alice, mallory) = (&app.alice.client, &app.mallory.client);
     files(alice, json!({ "max_object_bytes": 15 })).await;

@@ -1,13 +1,13 @@
 //! What keys showed before.
 
 use serde_json::json;
-use veza_testing::{AppBuilder, TenantTest, tenant_test};
+use veza_testing::{TenantTest, tenant_test};
 
-use super::{BUCKETS, files, path, stored};
+use super::{BUCKETS, builder, files, path, stored};
 
 #[tenant_test]
 async fn versions_are_listed_read_restored_and_deleted(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({ "versioning": true })).await;
     let first = stored(alice, "x", "first").await["version_id"].as_str().unwrap().to_owned();
@@ -36,7 +36,7 @@ async fn versions_are_listed_read_restored_and_deleted(t: TenantTest) {
 
 #[tenant_test]
 async fn what_was_deleted_is_restored(t: TenantTest) {
-    let app = AppBuilder::new(&t.database).start().await;
+    let app = builder(&t.database).await.start().await;
     let alice = &app.alice.client;
     files(alice, json!({})).await;
     let version = stored(alice, "x", "hello").await["version_id"].as_str().unwrap().to_owned();
