@@ -66,7 +66,8 @@ fn stays(threads: usize) {
     let mut all: Vec<&mut Peer> = viewers.iter_mut().collect();
     send_frames(&mut first, 0..95, &mut all);
     until("the first one's frames", &mut all, |all| {
-        all.iter().all(|it| it.payloads(WATCHED.video).len() == 95)
+        let came = |it: &&mut Peer, track| it.payloads(track).len() == 95;
+        all.iter().all(|it| came(it, WATCHED.video) && came(it, WATCHED.audio))
     });
     let (mut second, next) = next(&plane);
     plane.take_over(source, next);
@@ -78,7 +79,8 @@ fn stays(threads: usize) {
     // Frames 3 to 9 need one that is not sent.
     send_next(&mut second, 3..60, &mut all);
     until("the second one's frames", &mut all, |all| {
-        all.iter().all(|it| it.payloads(WATCHED.video).len() == 95 + 50)
+        let came = |it: &&mut Peer, track, count| it.payloads(track).len() >= count;
+        all.iter().all(|it| came(it, WATCHED.video, 95 + 50) && came(it, WATCHED.audio, 95 + 57))
     });
     let wanted: Vec<_> = (0..95).chain(10..60).map(frame).collect();
     for viewer in &viewers {
