@@ -2867,6 +2867,8 @@ CREATE UNIQUE INDEX blobs_by_content ON storage.blobs USING btree (tenant_id, co
 
 CREATE INDEX blobs_due ON storage.blobs USING btree (due_at, tenant_id) WHERE (due_at IS NOT NULL);
 
+CREATE INDEX blobs_due_of_tenant ON storage.blobs USING btree (tenant_id, due_at) WHERE (due_at IS NOT NULL);
+
 CREATE INDEX blobs_of_content ON storage.blobs USING btree (tenant_id, content_id);
 
 CREATE UNIQUE INDEX buckets_name_unique ON storage.buckets USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
@@ -2874,6 +2876,8 @@ CREATE UNIQUE INDEX buckets_name_unique ON storage.buckets USING btree (tenant_i
 CREATE INDEX contents_by_key ON storage.contents USING btree (tenant_id, key_id, content_id) WHERE (key_id IS NOT NULL);
 
 CREATE INDEX contents_due ON storage.contents USING btree (due_at, tenant_id) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX contents_due_of_tenant ON storage.contents USING btree (tenant_id, due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX contents_hot ON storage.contents USING btree (tenant_id, created_at, content_id) WHERE ((state = 'live'::text) AND (tier = 'hot'::text));
 

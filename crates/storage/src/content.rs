@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz};
 use veza_core::{Query, TenantId, TenantScope, TenantTx, Write};
 
-use crate::crypt::{HEADER, Header};
+use crate::crypt::{HEADER, Header, TenantKeyId};
 use crate::digest::Sums;
 use crate::id::ContentId;
 use crate::input::hex;
@@ -157,6 +157,8 @@ pub(crate) fn grow_some(
     most: i64,
     limit: Option<i64>,
 ) -> Result<i64, Error> {
+    // The content is locked before the tenant's sums, as everywhere.
+    resize(tx, content, 0)?;
     let some = quota::reserve_some(tx, most, limit)?;
     resize(tx, content, some)?;
     Ok(some)
@@ -176,16 +178,30 @@ fn resize(tx: &mut TenantTx<'_>, content: ContentId, by: i64) -> Result<(), Erro
 
 /// Lets one blob be removed. What is set aside for it, if it has not been stored, is given back.
 pub(crate) fn drop_blob(tx: &mut TenantTx<'_>, blob: BlobId) -> Result<(), Error> {
+    let freed = release_blob(tx, blob)?;
+    quota::change(tx, Delta::reserve(-freed), None)
+}
+
+/// The same, for who changes the tenant's sums later; answers what is given back.
+pub(crate) fn release_blob(tx: &mut TenantTx<'_>, blob: BlobId) -> Result<i64, Error> {
     let this = blobs::table.find((tx.tenant(), blob));
     let found = this
         .filter(blobs::state.ne("abandoned"))
         .select((blobs::content_id, blobs::state, blobs::size))
         .for_update();
     let Some((content, state, size)) = tx.find_result::<(ContentId, String, i64), _>(found)? else {
-        return Ok(());
+        return Ok(0);
     };
     tx.execute(diesel::update(this).set((blobs::state.eq("abandoned"), blobs::due_at.eq(tx.now()))))?;
-    if state == "pending" && size > 0 { shrink(tx, content, size) } else { Ok(()) }
+    if state != "pending" || size == 0 {
+        return Ok(0);
+    }
+    match resize(tx, content, -size) {
+        Ok(()) => Ok(size),
+        // The content was finished or given up: what was set aside for it was given back with that.
+        Err(Error::LeaseLost) => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes a blob that was stored a part of its content.
@@ -212,14 +228,24 @@ pub(crate) fn finish_blob(
     if tx.execute(update)? == 1 { Ok(()) } else { Err(Error::LeaseLost) }
 }
 
-/// Makes a content that was stored one that versions show; what was set aside for it becomes what is used.
+/// Makes a content that was stored one that versions show; what was set aside for it becomes what is used. Parts that are
+/// still on their way come too late, and are removed.
 ///
 /// # Errors
-/// [`Error::LeaseLost`] when it was given up meanwhile.
+/// [`Error::LeaseLost`] when it was given up meanwhile, [`Error::Shredded`] when its key was.
 pub(crate) fn finish(tx: &mut TenantTx<'_>, content: ContentId, facts: &Facts) -> Result<Delta, Error> {
     let pending = contents::table.find((tx.tenant(), content)).filter(contents::state.eq("pending"));
-    let reserved: Option<i64> = tx.find_result(pending.select(contents::size).for_update())?;
-    let Some(reserved) = reserved else { return Err(Error::LeaseLost) };
+    let pending = pending.select((contents::size, contents::key_id)).for_update();
+    let Some((reserved, key)) = tx.find_result::<(i64, Option<TenantKeyId>), _>(pending)? else {
+        return Err(Error::LeaseLost);
+    };
+    if let Some(key) = key {
+        keyring::exists(tx, key)?;
+    }
+    let late = blobs::table
+        .filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::content_id.eq(content)))
+        .filter(blobs::state.eq("pending"));
+    tx.execute(diesel::update(late).set((blobs::state.eq("abandoned"), blobs::due_at.eq(tx.now()))))?;
     let update = diesel::update(contents::table.find((tx.tenant(), content))).set((
         contents::state.eq("live"),
         contents::size.eq(facts.size),

@@ -17,7 +17,7 @@ use crate::{BlobId, BlobKey, Body, Error, Storage};
 /// What is set aside at a time for a body of unknown length.
 pub(crate) const STEP: i64 = 8 << 20;
 /// A body of which nothing comes for so long has broken off.
-const IDLE: Duration = Duration::from_mins(1);
+pub(crate) const IDLE: Duration = Duration::from_mins(1);
 
 /// A blob of a content.
 #[derive(Debug, Clone, Copy)]

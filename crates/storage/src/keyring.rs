@@ -162,6 +162,19 @@ pub(crate) fn hold(tx: &mut TenantTx<'_>, key: TenantKeyId) -> Result<(), Error>
     }
 }
 
+/// Keeps a key from being dropped before the transaction ends.
+///
+/// # Errors
+/// [`Error::Shredded`] when it was.
+pub(crate) fn exists(tx: &mut TenantTx<'_>, key: TenantKeyId) -> Result<(), Error> {
+    let this = tenant_keys::table
+        .find((tx.tenant(), key))
+        .filter(tenant_keys::wrapped.is_not_null())
+        .select(tenant_keys::key_id)
+        .for_share();
+    tx.find_result::<TenantKeyId, _>(this)?.map(drop).ok_or(Error::Shredded)
+}
+
 impl Storage {
     /// A new data key for a content, and what its row keeps of it; none where there is no root key.
     pub(crate) async fn make_data_key(

@@ -87,7 +87,12 @@ impl Storage {
         });
         let due = due.await?;
         for Due { tenant_id } in &due {
-            self.db().tenant(&Caller::system(*tenant_id), |tx| enqueue(tx, &Collect {})).await?;
+            let caller = Caller::system(*tenant_id);
+            let asked = self.db().tenant(&caller, |tx| enqueue(tx, &Collect {}));
+            // One tenant's trouble is not the others'.
+            if let Err(error) = asked.await {
+                tracing::warn!(tenant.id = %tenant_id, %error, "a tenant's due bytes wait");
+            }
         }
         Ok(due.len())
     }
@@ -98,10 +103,10 @@ impl Storage {
         let mut reaped = Reaped::default();
         loop {
             let grace = self.config().grace();
-            let (moved, due) = self
-                .db()
-                .tenant(&caller, move |tx| Ok::<_, Error>((end_contents(tx, grace)?, due_blobs(tx)?)))
-                .await?;
+            let (here, there) = (self.backend_name().to_owned(), self.backend_name().to_owned());
+            let end = move |tx: &mut TenantTx<'_>| end_contents(tx, &here, grace);
+            let moved = self.db().tenant(&caller, end).await?;
+            let due = self.db().tenant(&caller, move |tx| due_blobs(tx, &there)).await?;
             reaped.contents += moved.gone;
             self.remove(tenant, &due).await?;
             reaped.blobs += due.len();
@@ -145,10 +150,11 @@ struct Moved {
 type DueContent = (ContentId, String, i64);
 
 /// Takes contents that are due one step further: their blobs are removed, and when none is left, they go.
-fn end_contents(tx: &mut TenantTx<'_>, grace: TimeDelta) -> Result<Moved, Error> {
+fn end_contents(tx: &mut TenantTx<'_>, backend: &str, grace: TimeDelta) -> Result<Moved, Error> {
     let due = contents::table
         .filter(contents::tenant_id.eq(tx.tenant()).and(contents::due_at.le(tx.now())))
-        .order(contents::content_id)
+        .filter(contents::backend.eq(backend))
+        .order(contents::due_at)
         .limit(CONTENTS)
         .select((contents::content_id, contents::state, contents::size))
         .for_update()
@@ -196,23 +202,30 @@ struct DueBlob {
     finished: bool,
 }
 
-/// Blobs that are due for removal, for whom nobody else looks for a while.
-fn due_blobs(tx: &mut TenantTx<'_>) -> Result<Vec<DueBlob>, Error> {
+/// Blobs of a backend that are due for removal, for whom nobody else looks for a while. Those of another one, which the
+/// deployment had before, or has for other processes, are not ours to remove.
+fn due_blobs(tx: &mut TenantTx<'_>, backend: &str) -> Result<Vec<DueBlob>, Error> {
+    let here = contents::table
+        .filter(contents::tenant_id.eq(blobs::tenant_id).and(contents::content_id.eq(blobs::content_id)))
+        .filter(contents::backend.eq(backend));
     let due = blobs::table
         .filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::due_at.le(tx.now())))
-        .order(blobs::blob_id)
+        .filter(diesel::dsl::exists(here))
+        .order(blobs::due_at)
         .limit(i64::try_from(MAX_KEYS).unwrap_or(i64::MAX))
         .select((blobs::blob_id, blobs::sha256.is_not_null()))
         .for_update()
         .skip_locked();
     let due: Vec<DueBlob> = tx.load(due)?;
+    let mut freed = 0;
     for due in &due {
         // Parts of an upload that goes on, whose own writers went away.
-        content::drop_blob(tx, due.blob)?;
+        freed += content::release_blob(tx, due.blob)?;
     }
     let ids = due.iter().map(|due| due.blob);
     let these = blobs::table.filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::blob_id.eq_any(ids)));
     tx.execute(diesel::update(these).set(blobs::due_at.eq(tx.now() + TURN)))?;
+    quota::change(tx, Delta::reserve(-freed), None)?;
     Ok(due)
 }
 

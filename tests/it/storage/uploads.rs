@@ -147,6 +147,11 @@ async fn what_is_wrong_is_refused_and_leaves_nothing(t: TenantTest) {
     part(alice, &upload, 2, "worlds").await.expect_problem(400, "storage.body.length");
     let short = alice.post(&format!("{upload}/complete"), &json!({})).await;
     short.expect_problem(400, "storage.body.length");
+    for wrong in [json!([]), json!([{ "number": 1, "etag": "a" }, { "number": 1, "etag": "a" }])] {
+        let refused = alice.post(&format!("{upload}/complete"), &json!({ "parts": wrong })).await;
+        let problem = refused.expect_problem(400, "storage.input.invalid");
+        assert_eq!(problem["errors"][0]["field"], "/parts");
+    }
     let other = json!({ "parts": [{ "number": 1, "etag": "other" }] });
     let other = alice.post(&format!("{upload}/complete"), &other).await;
     other.expect_problem(400, "storage.upload.part_invalid");

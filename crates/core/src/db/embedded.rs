@@ -119,4 +119,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "2026-11-23-120000_chat_write_faster",
         sql: include_str!("../../../../migrations/2026-11-23-120000_chat_write_faster/up.sql"),
     },
+    Migration {
+        name: "2026-11-23-130000_storage_find_due",
+        sql: include_str!("../../../../migrations/2026-11-23-130000_storage_find_due/up.sql"),
+    },
 ];

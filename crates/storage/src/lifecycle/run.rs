@@ -69,7 +69,12 @@ impl Storage {
         });
         let due = due.await?;
         for Due { tenant_id } in &due {
-            self.db().tenant(&Caller::system(*tenant_id), |tx| enqueue(tx, &ApplyLifecycle {})).await?;
+            let caller = Caller::system(*tenant_id);
+            let asked = self.db().tenant(&caller, |tx| enqueue(tx, &ApplyLifecycle {}));
+            // One tenant's trouble is not the others'.
+            if let Err(error) = asked.await {
+                tracing::warn!(tenant.id = %tenant_id, %error, "a tenant's rules wait");
+            }
         }
         Ok(due.len())
     }

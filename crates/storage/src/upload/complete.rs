@@ -1,11 +1,13 @@
 //! Parts that become an object.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_lc_rs::digest::{Context, SHA256};
 use chrono::TimeDelta;
 use crc_fast::{CrcAlgorithm, checksum_combine};
 use diesel::prelude::*;
 use futures_util::TryStreamExt;
-use veza_core::{Caller, Permit, Query, TenantScope, TenantTx, Write};
+use veza_core::{Caller, FieldError, Permit, Query, TenantScope, TenantTx, Write};
 
 use super::part::{NamedPart, Stored, stored};
 use super::session::{Row, bucket_name, lock};
@@ -90,6 +92,10 @@ pub(super) fn settle(
 ) -> Result<Object, Error> {
     let name = bucket_name(tx, row.bucket_id)?;
     let bucket = bucket::hold(tx, &name)?;
+    // Another one may have its name by now.
+    if bucket.id != row.bucket_id {
+        return Err(Error::Absent("bucket"));
+    }
     let key = ObjectKey::new(row.key.clone())?;
     if let Some(version) = row.version_id {
         return object::find(tx, &bucket, &key, Some(version));
@@ -129,9 +135,16 @@ fn choose(
     named: Option<&[NamedPart]>,
 ) -> Result<Vec<Stored>, Error> {
     let Some(named) = named else { return Ok(there) };
+    let numbers: BTreeSet<i32> = named.iter().map(|part| part.number).collect();
+    let right = numbers.len() == named.len() && (there.is_empty() || !named.is_empty());
+    if !right {
+        let rule = "each part once, and at least one; all that are there when it is absent";
+        return Err(Error::Invalid(vec![FieldError::new("/parts", "parts", rule)]));
+    }
+    let found: BTreeMap<i32, &Stored> = there.iter().map(|stored| (stored.number, stored)).collect();
     for part in named {
         let number = u16::try_from(part.number).unwrap_or(0);
-        match there.iter().find(|stored| stored.number == part.number) {
+        match found.get(&part.number) {
             None => return Err(Error::Part { number, reason: "is missing" }),
             Some(stored) if stored.etag() != part.etag => {
                 return Err(Error::Part { number, reason: "is another one" });
@@ -140,7 +153,7 @@ fn choose(
         }
     }
     let (chosen, others): (Vec<_>, Vec<_>) =
-        there.into_iter().partition(|stored| named.iter().any(|part| part.number == stored.number));
+        there.into_iter().partition(|stored| numbers.contains(&stored.number));
     for other in others {
         content::drop_blob(tx, other.blob_id)?;
     }

@@ -1,11 +1,13 @@
 //! A body that is cut into blobs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Mutex;
 
+use crate::flow::IDLE;
 use crate::{Body, Error};
 
 /// A body of which one blob after the other takes its share. Where it breaks off, what came before is kept.
@@ -17,15 +19,22 @@ struct Inner {
     next: Option<Bytes>,
     broken: Option<Error>,
     ended: bool,
+    still: Duration,
 }
+
+/// A body that stands still for so long has broken off: before whoever stores a blob of it gives that up.
+const STILL: Duration = Duration::from_secs(IDLE.as_secs() * 3 / 4);
 
 impl Inner {
     async fn fill(&mut self) {
         while self.next.as_ref().is_none_or(Bytes::is_empty) && !self.ended {
-            match self.body.next().await {
-                Some(Ok(chunk)) => self.next = Some(chunk),
-                Some(Err(error)) => (self.broken, self.ended) = (Some(error), true),
-                None => self.ended = true,
+            match tokio::time::timeout(self.still, self.body.next()).await {
+                Ok(Some(Ok(chunk))) => self.next = Some(chunk),
+                Ok(Some(Err(error))) => (self.broken, self.ended) = (Some(error), true),
+                Ok(None) => self.ended = true,
+                Err(_still) => {
+                    (self.broken, self.ended) = (Some(Error::Body("it stands still".into())), true);
+                }
             }
         }
     }
@@ -33,7 +42,11 @@ impl Inner {
 
 impl Source {
     pub(super) fn new(body: Body) -> Self {
-        Self(Arc::new(Mutex::new(Inner { body, next: None, broken: None, ended: false })))
+        Self::given_up_after(STILL, body)
+    }
+
+    fn given_up_after(still: Duration, body: Body) -> Self {
+        Self(Arc::new(Mutex::new(Inner { body, next: None, broken: None, ended: false, still })))
     }
 
     /// Whether there are bytes left; waits until that is known.
@@ -73,6 +86,17 @@ mod tests {
     use futures_util::TryStreamExt;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_came_before_it_stood_still_is_kept() {
+        let body = stream::iter([Ok(Bytes::from_static(b"abc"))]).chain(stream::pending());
+        let source = Source::given_up_after(Duration::from_millis(50), Box::pin(body));
+        assert!(source.has_more().await);
+        let came: Vec<Bytes> = source.take(10).try_collect().await.unwrap();
+        assert_eq!(came.concat(), b"abc");
+        assert!(!source.has_more().await);
+        assert!(matches!(source.broken().await, Some(Error::Body(_))));
+    }
 
     #[tokio::test]
     async fn what_came_before_a_break_is_kept_and_cut() {

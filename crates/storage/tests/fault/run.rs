@@ -12,6 +12,11 @@ use veza_testing::{PrivateCluster, TestDatabase, TestDirectory};
 use crate::backend::Service;
 use crate::{store, verdict, worker};
 
+/// Makes some of what is there two days older, for rules that count days.
+const OLDER: &str = "UPDATE storage.versions SET created_at = created_at - interval '2 days' \
+                         WHERE key LIKE 'folder-2/%' AND ended_at IS NULL; \
+                     UPDATE storage.uploads SET created_at = created_at - interval '2 days' \
+                         WHERE key LIKE 'folder-1/%'";
 /// Workers at once.
 const WORKERS: usize = 2;
 
@@ -37,12 +42,14 @@ fn fault(kills: usize) {
     let (directory, tenant) = (TestDirectory::new(), TenantId::generate(chrono::Utc::now(), &SystemRandom));
     store::prepare(directory.path());
     let service = Service::start(directory.path());
-    make_bucket(&database, tenant);
+    make_buckets(&database, tenant);
     let spawn = || spawn(&database, directory.path(), tenant);
+    let mut superuser = database.superuser();
     let mut workers: Vec<Child> = (0..WORKERS).map(|_| spawn()).collect();
     for kill in 0..kills {
         let [pause] = bytes::<1>(&SystemRandom);
         std::thread::sleep(Duration::from_millis(20 + 2 * u64::from(pause)));
+        superuser.execute(OLDER);
         let worker = &mut workers[kill % WORKERS];
         worker.kill().unwrap();
         assert!(worker.wait().unwrap().code().is_none(), "a worker ended before it was killed");
@@ -57,12 +64,18 @@ fn fault(kills: usize) {
     println!("fault: {kills} processes killed; {verdict}");
 }
 
-fn make_bucket(database: &TestDatabase, tenant: TenantId) {
+fn make_buckets(database: &TestDatabase, tenant: TenantId) {
     let (db, caller) = (database.open(TestDatabase::small_pool()), Caller::system(tenant));
-    let (permit, settings) = (caller.permit().unwrap(), BucketChange::default());
-    let new = NewBucket { name: store::BUCKET.to_owned(), settings };
-    let make = db.tenant(&caller, move |tx| bucket::create(tx, &permit, &new, true));
-    store::runtime().block_on(make).unwrap();
+    for name in store::BUCKETS {
+        let versioning = Some(name == store::VERSIONED);
+        let new = NewBucket {
+            name: name.to_owned(),
+            settings: BucketChange { versioning, ..BucketChange::default() },
+        };
+        let permit = caller.permit().unwrap();
+        let make = db.tenant(&caller, move |tx| bucket::create(tx, &permit, &new, true));
+        store::runtime().block_on(make).unwrap();
+    }
 }
 
 fn spawn(database: &TestDatabase, directory: &Path, tenant: TenantId) -> Child {

@@ -10,7 +10,12 @@ use veza_storage::{Backend, Storage, StorageConfig};
 
 use crate::backend;
 
-pub(crate) const BUCKET: &str = "files";
+/// What is overwritten there is gone.
+const PLAIN: &str = "files";
+/// What is overwritten there stays as a version, until a rule ends it.
+pub(crate) const VERSIONED: &str = "versions";
+
+pub(crate) const BUCKETS: [&str; 2] = [PLAIN, VERSIONED];
 
 /// Makes the root key.
 pub(crate) fn prepare(directory: &Path) {

@@ -15,7 +15,7 @@ use veza_storage::object::{self, Entry, ListRequest, Object};
 use veza_storage::{Backend, Error, ObjectKey, Storage};
 use veza_testing::TestDatabase;
 
-use crate::store::{self, BUCKET, content};
+use crate::store::{self, BUCKETS, content};
 
 #[derive(QueryableByName)]
 struct Id {
@@ -47,15 +47,14 @@ pub(crate) async fn judge(database: &TestDatabase, directory: &Path, tenant: Ten
     let rows = run(&storage, &caller, "SELECT blob_id AS id FROM storage.blobs WHERE tenant_id = $1").await;
     assert_eq!(bytes, rows, "bytes of the backend, and rows");
     let live = sums(&storage, &caller).await;
-    let objects = objects(&storage, &caller).await;
-    for object in &objects {
-        check(&storage, &caller, object).await;
+    let mut shown = 0;
+    for bucket in BUCKETS {
+        for object in &objects(&storage, &caller, bucket).await {
+            check(&storage, &caller, object).await;
+            shown += 1;
+        }
     }
-    format!(
-        "{orphans} blobs before the reaper, {} after it; {} objects, {live} bytes",
-        bytes.len(),
-        objects.len()
-    )
+    format!("{orphans} blobs before the reaper, {} after it; {shown} objects, {live} bytes", bytes.len())
 }
 
 async fn stored(backend: &dyn Backend, tenant: TenantId) -> BTreeSet<Uuid> {
@@ -92,10 +91,10 @@ async fn sums(storage: &Storage, caller: &Caller) -> i64 {
     sums.live
 }
 
-async fn objects(storage: &Storage, caller: &Caller) -> Vec<Object> {
+async fn objects(storage: &Storage, caller: &Caller, bucket: &'static str) -> Vec<Object> {
     let permit = caller.permit().unwrap();
     let list = storage.db().tenant(caller, move |tx| {
-        object::list(tx, &permit, BUCKET, &ListRequest::default(), &PageRequest { limit: 200, after: None })
+        object::list(tx, &permit, bucket, &ListRequest::default(), &PageRequest { limit: 200, after: None })
     });
     let entries = list.await.unwrap().items.into_iter();
     entries.filter_map(|entry| if let Entry::Object(object) = entry { Some(*object) } else { None }).collect()
@@ -104,7 +103,7 @@ async fn objects(storage: &Storage, caller: &Caller) -> Vec<Object> {
 /// What an object shows is what its writer wrote.
 async fn check(storage: &Storage, caller: &Caller, object: &Object) {
     let (permit, key) = (caller.permit().unwrap(), ObjectKey::new(object.key.clone()).unwrap());
-    let reading = storage.read(caller, &permit, BUCKET, &key, None, None).await.unwrap();
+    let reading = storage.read(caller, &permit, &object.bucket, &key, None, None).await.unwrap();
     let bytes = reading.body.try_collect::<Vec<_>>().await.unwrap().concat();
     let seed = object.attributes.metadata["seed"].parse().unwrap();
     assert!(

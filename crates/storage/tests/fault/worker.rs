@@ -10,12 +10,13 @@ use uuid::Uuid;
 use veza_core::config::Secret;
 use veza_core::db::{DatabaseConfig, PoolConfig};
 use veza_core::page::PageRequest;
-use veza_core::{Caller, Db, SystemRandom, TenantId, bytes};
+use veza_core::{Caller, Db, SystemRandom, TenantId, TenantTx, bytes};
+use veza_storage::lifecycle::{self, NewLifecycle, Noncurrent, Rule};
 use veza_storage::object::{self, Attributes, Condition, Copy};
 use veza_storage::upload::{self, NewPart, NewUpload, Protocol};
 use veza_storage::{Error, NewObject, ObjectKey, Storage};
 
-use crate::store::{self, BUCKET, content};
+use crate::store::{self, BUCKETS, VERSIONED, content};
 
 /// Things under way at once.
 const AT_ONCE: usize = 6;
@@ -38,6 +39,13 @@ pub(crate) fn run(url: &str, directory: &Path, tenant: Uuid) {
     });
 }
 
+/// Where an object is.
+#[derive(Clone)]
+struct Place {
+    bucket: &'static str,
+    key: ObjectKey,
+}
+
 struct Worker {
     storage: Storage,
     caller: Caller,
@@ -55,21 +63,22 @@ impl Worker {
 
     async fn act(&self) -> Result<(), Error> {
         let [what, one, other, seed, small, large] = bytes::<6>(&SystemRandom);
-        let (one, other) = (key(one % 24), key(other % 24));
+        let (one, other) = (place(one % 24), place(other % 24));
         match what {
             0..30 => self.parts(one, seed, usize::from(small) << (large % 10)).await,
             30..120 => self.put(one, seed, usize::from(small) << (large % 12)).await,
             120..170 => self.copy(one, other).await,
             170..220 => self.delete(one).await,
-            220..245 => self.restore(one).await,
+            220..240 => self.restore(one).await,
+            240..248 => self.obey_rules().await,
             _ => self.storage.reap(self.caller.tenant()).await.map(drop),
         }
     }
 
-    async fn put(&self, key: ObjectKey, seed: u8, len: usize) -> Result<(), Error> {
+    async fn put(&self, place: Place, seed: u8, len: usize) -> Result<(), Error> {
         let new = NewObject {
-            bucket: BUCKET.to_owned(),
-            key,
+            bucket: place.bucket.to_owned(),
+            key: place.key,
             attributes: attributes(seed),
             len: seed.is_multiple_of(2).then_some(u64::try_from(len).unwrap()),
             expected: veza_storage::digest::Expected::default(),
@@ -86,12 +95,12 @@ impl Worker {
     }
 
     /// The same in three parts: by number, or one behind the other.
-    async fn parts(&self, key: ObjectKey, seed: u8, len: usize) -> Result<(), Error> {
+    async fn parts(&self, place: Place, seed: u8, len: usize) -> Result<(), Error> {
         let (write, bytes) = (self.caller.permit()?, content(seed, 3 * len));
         let protocol = if seed.is_multiple_of(2) { Protocol::Multipart } else { Protocol::Tus };
         let new = NewUpload {
-            bucket: BUCKET.to_owned(),
-            key,
+            bucket: place.bucket.to_owned(),
+            key: place.key,
             protocol,
             length: seed.is_multiple_of(3).then_some(i64::try_from(3 * len).unwrap()),
             attributes: attributes(seed),
@@ -114,50 +123,70 @@ impl Worker {
             }
         }
         if seed > 200 && !completes {
-            let abort = move |tx: &mut veza_core::TenantTx<'_>| upload::abort(tx, &write, id);
+            let abort = move |tx: &mut TenantTx<'_>| upload::abort(tx, &write, id);
             return self.storage.db().tenant(&self.caller, abort).await;
         }
         self.storage.complete(&self.caller, &write, id, None, None).await.map(drop)
     }
 
-    async fn copy(&self, from: ObjectKey, to: ObjectKey) -> Result<(), Error> {
+    async fn copy(&self, from: Place, to: Place) -> Result<(), Error> {
         let (read, write) = (self.caller.permit()?, self.caller.permit()?);
         let copy = Copy {
-            from_bucket: BUCKET.to_owned(),
-            from_key: from,
+            from_bucket: from.bucket.to_owned(),
+            from_key: from.key,
             from_version: None,
-            bucket: BUCKET.to_owned(),
-            key: to,
+            bucket: to.bucket.to_owned(),
+            key: to.key,
             attributes: None,
             condition: Condition::default(),
         };
-        let copied = move |tx: &mut veza_core::TenantTx<'_>| object::copy(tx, &read, &write, &copy, WINDOW);
+        let copied = move |tx: &mut TenantTx<'_>| object::copy(tx, &read, &write, &copy, WINDOW);
         self.storage.db().tenant(&self.caller, copied).await.map(drop)
     }
 
-    async fn delete(&self, key: ObjectKey) -> Result<(), Error> {
+    async fn delete(&self, place: Place) -> Result<(), Error> {
         let permit = self.caller.permit()?;
-        let delete = move |tx: &mut veza_core::TenantTx<'_>| {
-            object::delete(tx, &permit, BUCKET, &key, &Condition::default(), WINDOW)
+        let delete = move |tx: &mut TenantTx<'_>| {
+            object::delete(tx, &permit, place.bucket, &place.key, &Condition::default(), WINDOW)
         };
         self.storage.db().tenant(&self.caller, delete).await
     }
 
     /// The oldest version that is still there.
-    async fn restore(&self, key: ObjectKey) -> Result<(), Error> {
+    async fn restore(&self, place: Place) -> Result<(), Error> {
         let (read, permit) = (self.caller.permit()?, self.caller.permit()?);
-        let restore = move |tx: &mut veza_core::TenantTx<'_>| {
+        let restore = move |tx: &mut TenantTx<'_>| {
             let page = PageRequest { limit: 50, after: None };
-            let versions = object::versions(tx, &read, BUCKET, &key, true, &page)?;
+            let versions = object::versions(tx, &read, place.bucket, &place.key, true, &page)?;
             let Some(last) = versions.items.last() else { return Ok(()) };
-            object::restore(tx, &permit, BUCKET, &key, last.version_id, None, WINDOW).map(drop)
+            object::restore(tx, &permit, place.bucket, &place.key, last.version_id, None, WINDOW).map(drop)
         };
         self.storage.db().tenant(&self.caller, restore).await
     }
+
+    /// Lets the rules have their turn: objects that are old enough expire, versions and uploads end.
+    async fn obey_rules(&self) -> Result<(), Error> {
+        let (storage, permit) = (self.storage.clone(), self.caller.permit()?);
+        let prepare = move |tx: &mut TenantTx<'_>| {
+            lifecycle::put(tx, &storage, &permit, VERSIONED, &NewLifecycle { rules: rules() }, None).map(drop)
+        };
+        self.storage.db().tenant(&self.caller, prepare).await?;
+        self.storage.apply_lifecycles(self.caller.tenant()).await.map(drop)
+    }
 }
 
-fn key(number: u8) -> ObjectKey {
-    ObjectKey::new(format!("folder-{}/{number}", number % 3)).unwrap()
+fn rules() -> Vec<Rule> {
+    let rule = |id: &str| Rule { id: id.to_owned(), enabled: true, ..Rule::default() };
+    vec![
+        Rule { prefix: "folder-2/".to_owned(), expire_after_days: Some(1), ..rule("expire") },
+        Rule { noncurrent: Some(Noncurrent { after_days: None, keep: Some(1) }), ..rule("noncurrent") },
+        Rule { abort_uploads_after_days: Some(1), ..rule("abort") },
+    ]
+}
+
+fn place(number: u8) -> Place {
+    let key = ObjectKey::new(format!("folder-{}/{number}", number % 3)).unwrap();
+    Place { bucket: BUCKETS[usize::from(number % 2)], key }
 }
 
 fn attributes(seed: u8) -> Attributes {

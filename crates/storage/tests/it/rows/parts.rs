@@ -136,6 +136,36 @@ async fn of_two_who_append_the_first_one_ends(t: TenantTest) {
     agree(&t.db, alice).await;
 }
 
+/// As a client does that sent a part again, whose first attempt hangs.
+#[tenant_test(clock = "manual")]
+async fn a_part_that_is_still_coming_is_too_late_when_the_upload_is_complete(t: TenantTest) {
+    let (house, alice) = (House::new(&t.db).await, &t.alice.caller);
+    files(&t.db, alice, BucketChange::default()).await;
+    let id = house.begin(alice, Protocol::Multipart, None).await.unwrap();
+    house.part(alice, id, 1, b"first").await.unwrap();
+    let (send, waiting) = tokio::sync::mpsc::channel::<Result<Bytes, Error>>(1);
+    let slow = stream::unfold(waiting, |mut waiting| async move { Some((waiting.recv().await?, waiting)) });
+    let (write, part) =
+        (alice.permit().unwrap(), NewPart { number: 2, len: None, expected: Expected::default() });
+    let hangs = house.storage.put_part(alice, &write, id, part, Box::pin(slow));
+    let complete = async {
+        send.send(Ok(Bytes::from_static(b"never"))).await.unwrap();
+        send.send(Ok(Bytes::from_static(b" whole"))).await.unwrap();
+        house.complete(alice, id, None).await.unwrap();
+        drop(send);
+    };
+    let (late, ()) = tokio::join!(hangs, complete);
+    assert!(matches!(late, Err(Error::Absent("upload") | Error::LeaseLost)), "{late:?}");
+    assert_eq!(house.bytes(alice, "whole").await.unwrap(), b"first");
+    assert_eq!(house.usage(alice).await, (5, 0));
+    for _ in 0..4 {
+        t.clock.advance(TimeDelta::hours(1));
+        house.storage.reap(t.alice.tenant).await.unwrap();
+    }
+    assert_eq!((house.usage(alice).await, house.stored(alice).await), ((5, 0), 1));
+    agree(&t.db, alice).await;
+}
+
 #[tenant_test(clock = "manual")]
 async fn what_nobody_goes_on_with_is_given_up_and_others_uploads_are_absent(t: TenantTest) {
     let (house, alice, mallory) = (House::new(&t.db).await, &t.alice.caller, &t.mallory.caller);
