@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Uuid as SqlUuid;
 use serde::Serialize;
 use uuid::Uuid;
-use veza_core::{Caller, Query, ReadTx, Reason, SystemTx, TenantId, TenantScope};
+use veza_core::{Caller, Query, Reason, SystemTx, TenantId, TenantScope, TenantTx};
 
 use crate::backend::{Listed, MAX_KEYS};
 use crate::crypt::sealed_len;
@@ -99,14 +99,30 @@ impl Storage {
             self.audit_tenant(tenant, audit, &mut findings).await?;
         }
         if audit.collect && findings.orphans.len() <= audit.at_most {
-            for some in findings.orphans.chunks(MAX_KEYS) {
-                let keys: Vec<BlobKey> =
-                    some.iter().map(|orphan| BlobKey::new(orphan.tenant, orphan.blob)).collect();
-                self.backend().delete_many(&keys).await?;
-                findings.removed += keys.len();
+            for some in
+                findings.orphans.chunk_by(|a, b| a.tenant == b.tenant).flat_map(|all| all.chunks(MAX_KEYS))
+            {
+                findings.removed += self.collect(some).await?;
             }
         }
         Ok(findings)
+    }
+
+    /// Removes bytes of one tenant that have no row, now that they are looked for once more.
+    async fn collect(&self, orphans: &[Finding]) -> Result<usize, Error> {
+        let Some(Finding { tenant, .. }) = orphans.first() else { return Ok(0) };
+        let ids: Vec<BlobId> = orphans.iter().map(|orphan| orphan.blob).collect();
+        let known = move |tx: &mut TenantTx<'_>| {
+            let these =
+                blobs::table.filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::blob_id.eq_any(&ids)));
+            Ok::<_, Error>(tx.load::<BlobId, _>(these.select(blobs::blob_id))?)
+        };
+        let known: BTreeSet<BlobId> =
+            self.db().tenant(&Caller::system(*tenant), known).await?.into_iter().collect();
+        let gone = orphans.iter().map(|orphan| orphan.blob).filter(|blob| !known.contains(blob));
+        let keys: Vec<BlobKey> = gone.map(|blob| BlobKey::new(*tenant, blob)).collect();
+        self.backend().delete_many(&keys).await?;
+        Ok(keys.len())
     }
 
     async fn tenants_with_files(&self) -> Result<Vec<TenantId>, Error> {
@@ -130,11 +146,12 @@ impl Storage {
         let caller = Caller::system(tenant);
         let mut behind = audit.since.map_or(Uuid::nil(), first_of);
         loop {
-            // Bytes first, and rows then: a row is older than its bytes, so what has none now never had one.
+            // Bytes first, and rows then, and those not of a replica: a row is older than its bytes, so what has none now
+            // never had one.
             let after = BlobKey::new(tenant, BlobId::from_uuid(behind));
             let listed = self.backend().list(Some(tenant), Some(after), MAX_KEYS).await?;
             let end = listed.last().map(|last| last.key.blob());
-            let rows = self.db().read(&caller, move |tx| rows(tx, BlobId::from_uuid(behind), end)).await?;
+            let rows = self.db().tenant(&caller, move |tx| rows(tx, BlobId::from_uuid(behind), end)).await?;
             self.compare(&caller, audit, &listed, rows, to).await?;
             match end {
                 Some(end) => behind = end.as_uuid(),
@@ -167,7 +184,7 @@ impl Storage {
             // It may have been stored since the bytes were listed, or removed.
             let key = BlobKey::new(tenant, row.blob);
             let gone = matches!(self.backend().head(key).await, Err(Error::NotFound));
-            if gone && self.db().read(caller, move |tx| is_live(tx, key.blob())).await? {
+            if gone && self.db().tenant(caller, move |tx| is_live(tx, key.blob())).await? {
                 to.missing.push(Finding { tenant, blob: row.blob, bytes: row.stored()? });
             }
         }
@@ -182,7 +199,7 @@ fn first_of(moment: DateTime<Utc>) -> Uuid {
 }
 
 /// Rows of blobs behind one, up to another.
-fn rows(tx: &mut ReadTx<'_>, behind: BlobId, end: Option<BlobId>) -> Result<Vec<Row>, Error> {
+fn rows(tx: &mut TenantTx<'_>, behind: BlobId, end: Option<BlobId>) -> Result<Vec<Row>, Error> {
     let mut query = blobs::table
         .filter(blobs::tenant_id.eq(tx.tenant()).and(blobs::blob_id.gt(behind)))
         .select((blobs::blob_id, blobs::state, blobs::size, blobs::header.is_not_null()))
@@ -193,7 +210,7 @@ fn rows(tx: &mut ReadTx<'_>, behind: BlobId, end: Option<BlobId>) -> Result<Vec<
     Ok(tx.load(query)?)
 }
 
-fn is_live(tx: &mut ReadTx<'_>, blob: BlobId) -> Result<bool, Error> {
+fn is_live(tx: &mut TenantTx<'_>, blob: BlobId) -> Result<bool, Error> {
     let state = blobs::table.find((tx.tenant(), blob)).select(blobs::state);
     Ok(tx.find_result::<String, _>(state)?.is_some_and(|state| state == "live"))
 }

@@ -200,7 +200,7 @@ async fn entered(
     let signature = BASE64.decode(&sent.signature).map_err(|_odd| Error::SignatureInvalid)?;
     visitor.look()?;
     let verified = state.storage.verify(organization, grant, &signature).await;
-    if matches!(verified, Err(Error::SignatureInvalid)) {
+    if matches!(verified, Err(Error::SignatureInvalid | Error::SignatureExpired)) {
         visitor.missed()?;
     }
     let verified = verified?;

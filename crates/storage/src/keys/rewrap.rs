@@ -6,13 +6,13 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize};
-use veza_core::{Caller, Query, ReadTx, TenantId, TenantScope, TenantTx, Write};
+use veza_core::{Caller, Query, TenantId, TenantScope, TenantTx, Write};
 use veza_jobs::{Context, Handler, Job, JobError, Options, Outcome};
 
 use super::NO_ROOT;
 use crate::crypt::{TenantKey, TenantKeyId, WrappedDataKey};
 use crate::id::ContentId;
-use crate::keyring::KeyRow;
+use crate::keyring::{self, KeyRow};
 use crate::schema::{contents, tenant_keys};
 use crate::{Error, Storage, content};
 
@@ -52,11 +52,12 @@ impl Storage {
         let caller = Caller::system(tenant);
         let keys = self.keys().ok_or_else(|| Error::Setup(NO_ROOT.to_owned()))?;
         let mut count = 0;
-        while let Some(row) = self.db().read(&caller, older).await? {
+        // Not from a replica, which may not know of a key that was just changed.
+        while let Some(row) = self.db().tenant(&caller, older).await? {
             let (old, new) = (keys.unwrap(&caller, row).await?, keys.current(&caller).await?);
             loop {
                 let id = old.id();
-                let wrapped = self.db().read(&caller, move |tx| batch(tx, id)).await?;
+                let wrapped = self.db().tenant(&caller, move |tx| batch(tx, id)).await?;
                 if wrapped.is_empty() {
                     break;
                 }
@@ -90,6 +91,9 @@ impl Storage {
         let failed = |panic| Error::Failed { what: "wrapping keys", source: Box::new(panic) };
         let (old, new, (ids, keys)) = tokio::task::spawn_blocking(work).await.map_err(failed)??;
         let keep = move |tx: &mut TenantTx<'_>| {
+            // What was destroyed meanwhile stays so, and nothing is wrapped with what was replaced.
+            keyring::exists(tx, old)?;
+            keyring::hold(tx, new)?;
             let statement = diesel::sql_query(
                 "UPDATE storage.contents AS c SET key_id = $3, wrapped_key = again.key \
                  FROM unnest($4, $5) AS again (id, key) \
@@ -109,7 +113,7 @@ impl Storage {
 }
 
 /// An older key that was not dropped.
-fn older(tx: &mut ReadTx<'_>) -> Result<Option<KeyRow>, Error> {
+fn older(tx: &mut TenantTx<'_>) -> Result<Option<KeyRow>, Error> {
     let query = tenant_keys::table
         .filter(tenant_keys::tenant_id.eq(tx.tenant()).and(tenant_keys::wrapped.is_not_null()))
         .filter(diesel::dsl::not(tenant_keys::current))
@@ -119,7 +123,7 @@ fn older(tx: &mut ReadTx<'_>) -> Result<Option<KeyRow>, Error> {
     Ok(tx.find_result(query)?)
 }
 
-fn batch(tx: &mut ReadTx<'_>, key: TenantKeyId) -> Result<Vec<Wrapped>, Error> {
+fn batch(tx: &mut TenantTx<'_>, key: TenantKeyId) -> Result<Vec<Wrapped>, Error> {
     let query = contents::table
         .filter(contents::tenant_id.eq(tx.tenant()).and(contents::key_id.eq(key)))
         .filter(contents::wrapped_key.is_not_null())

@@ -70,12 +70,7 @@ impl Storage {
         let outdated = row.root_id != root.current();
         match self.unwrap_signing_key(caller.tenant(), row).await {
             Ok(key) if outdated => self.wrap_again(caller, key).await,
-            // What the version of the root key wrapped that was removed signs nothing any more.
-            Err(Error::Crypto(reason)) => {
-                tracing::warn!(reason, "a tenant's signing key cannot be unwrapped: it gets another one");
-                self.db().tenant(caller, end).await?;
-                self.make_signing_key(caller).await
-            }
+            // Another process may have the version of the root key that wrapped it: nothing is made in its place.
             found => found,
         }
     }
