@@ -73,7 +73,23 @@ pub(crate) fn is_media_type(text: &str) -> bool {
     let halves = essence.split_once('/');
     text.len() <= 255
         && text.bytes().all(|b| (b' '..=b'~').contains(&b))
+        && !has_several(text)
         && halves.is_some_and(|(kind, sub)| is_token(kind) && is_token(sub))
+}
+
+/// Whether there is a comma outside of quotes: browsers take what is behind it for the type.
+fn has_several(text: &str) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    text.bytes().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' => return !quoted,
+            _ => {}
+        }
+        false
+    }) || quoted
 }
 
 /// Bytes in hexadecimal.

@@ -59,6 +59,8 @@ pub(crate) struct State {
     pub(crate) compression: bool,
     pub(crate) timeout: Duration,
     pub(crate) limiter: Limiter<TenantId>,
+    /// Of those who came without credentials, so that strangers do not lock members out.
+    pub(crate) visitors: Limiter<TenantId>,
     pub(crate) misses: Limiter<IpAddr>,
     pub(crate) authenticate: Option<Arc<dyn Authenticate>>,
     pub(crate) on_span: Option<SpanHook>,
@@ -88,6 +90,7 @@ impl Web {
             compression: config.compression,
             timeout: config.request_timeout.as_duration(),
             limiter: Limiter::new(Arc::clone(&clock)),
+            visitors: Limiter::new(Arc::clone(&clock)),
             misses: Limiter::new(Arc::clone(&clock)),
             authenticate: None,
             on_span: None,

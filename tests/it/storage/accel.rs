@@ -34,6 +34,19 @@ async fn nginx_is_told_where_plain_bytes_are_and_nobody_else(t: DbTest) {
     let etag = told.header("etag").unwrap().to_owned();
     nginx.with("if-none-match", etag).get(&path("x")).await.expect(304);
     nginx.with("range", "bytes=99-").get(&path("x")).await.expect(416);
+    // nginx would make something else of these.
+    for (name, value) in [
+        ("range", "bytes =0-0"),
+        ("range", "bytes=0-3,0-3"),
+        ("origin", "https://a.example"),
+        ("if-range", "x"),
+    ] {
+        assert!(
+            nginx.with(name, value).get(&path("x")).await.header("x-accel-redirect").is_none(),
+            "{name}: {value}"
+        );
+    }
+    assert!(nginx.with("range", "bytes=0-3").get(&path("x")).await.header("x-accel-redirect").is_some());
     // Encrypted bytes are no use to nginx, and who is not nginx gets bytes.
     let open = path("x");
     for (client, path) in [(&nginx, sealed.as_str()), (alice, open.as_str())] {

@@ -34,6 +34,7 @@ async fn bad_headers_are_refused(t: TenantTest) {
     files(alice, json!({})).await;
     for (name, value, field) in [
         ("content-type", "no type", "/content_type"),
+        ("content-type", "image/png;, text/html", "/content_type"),
         ("content-digest", "sha-256=:AA==:", "content-digest"),
         ("content-md5", "?", "content-md5"),
         ("x-veza-tags", "a=1&a=2", "x-veza-tags"),

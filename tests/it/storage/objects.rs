@@ -42,6 +42,14 @@ async fn what_is_stored_is_read_with_all_that_goes_with_it(t: TenantTest) {
     ] {
         assert_eq!(read.header(name), Some(value), "{name}");
     }
+    // A cache for several people must not keep what one of them got with a token.
+    for shared in ["Public, max-age=60", "max-age=60, s-maxage=9", "must-revalidate"] {
+        put(&alice.with("cache-control", shared), "shared", "hello").await.expect(201);
+        let read = alice.get(&path("shared")).await;
+        let (kept, vary) = (read.header("cache-control"), read.header("vary"));
+        assert_eq!((kept, vary), (Some("private, no-cache"), Some("Origin")), "{shared}");
+    }
+    alice.send("DELETE", &path("shared"), None).await.expect(204);
     let head = alice.send("HEAD", &path("a%20b/c.txt"), None).await;
     assert_eq!((head.status, &*head.text, head.header("content-length")), (200, "", Some("5")));
     assert_eq!(head.header("etag"), Some(&*etag));

@@ -68,6 +68,11 @@ pub(super) fn preflight(req: &HttpRequest, bucket: Option<&PublicBucket>) -> Res
     Ok(response.finish())
 }
 
+/// Whether the rules of a bucket let the page do what its browser asks about.
+pub(super) fn lets(req: &HttpRequest, bucket: &PublicBucket) -> bool {
+    preflight(req, Some(bucket)).is_ok()
+}
+
 /// The same for a route with a token. Browsers send none along when they ask, so only a host name says whose bucket
 /// it is.
 pub(super) async fn preflight_with_token(
@@ -83,6 +88,7 @@ pub(super) async fn preflight_with_token(
         Some(tenant) => bucket::find_of_anybody(state.storage.db(), tenant.as_uuid(), name).await?,
         None => None,
     };
+    let found = found.filter(|found| lets(req, found));
     if found.is_none() {
         visitor.missed()?;
     }
@@ -101,6 +107,17 @@ pub(super) fn varied(
     Ok(response)
 }
 
+/// What a browser may keep for its own, it keeps apart for pages of several origins: it may get it once without any.
+fn apart(mut response: HttpResponse) -> HttpResponse {
+    let headers = response.headers_mut();
+    let is_private =
+        headers.get(header::CACHE_CONTROL).is_some_and(|it| it.as_bytes().starts_with(b"private"));
+    if is_private {
+        headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    response
+}
+
 /// Whether a browser asks before it calls.
 pub(super) fn asks(req: &HttpRequest) -> bool {
     req.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
@@ -114,6 +131,7 @@ pub(super) async fn told(
     bucket: &str,
     answer: Result<HttpResponse, Problem>,
 ) -> Result<HttpResponse, Problem> {
+    let answer = answer.map(apart);
     if !req.headers().contains_key(header::ORIGIN) {
         return answer;
     }

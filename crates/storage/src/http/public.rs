@@ -74,7 +74,7 @@ async fn entered(
     req: &HttpRequest,
     which: &Which,
 ) -> Result<(PublicBucket, Wanted), Problem> {
-    let found = named(visitor, state, req).await?.filter(|found| found.public);
+    let found = named(visitor, state, req, |found| found.public).await?;
     let place = Place::of(req)?;
     // As for what does not exist.
     let found = found.ok_or(Error::Absent("bucket"))?;
@@ -89,12 +89,18 @@ async fn entered(
     Ok((found, Wanted { permit, place, version: which.version, audience: Audience::All }))
 }
 
-/// The bucket of the organisation that stands in the path.
-async fn named(visitor: &Visitor, state: &State, req: &HttpRequest) -> Result<Option<PublicBucket>, Problem> {
+/// The bucket of the organisation that stands in the path, if it is `shown`. What is not counts as what is not there.
+async fn named(
+    visitor: &Visitor,
+    state: &State,
+    req: &HttpRequest,
+    shown: impl FnOnce(&PublicBucket) -> bool,
+) -> Result<Option<PublicBucket>, Problem> {
     visitor.look()?;
     let part = |name| req.match_info().get(name).unwrap_or_default();
     let Ok(organization) = Uuid::try_parse(part("organization")) else { return Ok(None) };
     let found = bucket::find_of_anybody(state.storage.db(), organization, part("bucket")).await?;
+    let found = found.filter(shown);
     if found.is_none() {
         visitor.missed()?;
     }
@@ -115,7 +121,7 @@ async fn preflight_public(
     state: Data<State>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let found = named(&visitor, &state, &req).await?.filter(|found| found.public);
+    let found = named(&visitor, &state, &req, |found| found.public && cors::lets(&req, found)).await?;
     Ok(cors::preflight(&req, found.as_ref())?)
 }
 
@@ -133,7 +139,7 @@ async fn preflight_signed(
     state: Data<State>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let found = named(&visitor, &state, &req).await?;
+    let found = named(&visitor, &state, &req, |found| cors::lets(&req, found)).await?;
     Ok(cors::preflight(&req, found.as_ref())?)
 }
 

@@ -40,7 +40,7 @@ impl Spec {
 
 fn specs(header: &str) -> Option<Vec<Spec>> {
     let (unit, list) = header.split_once('=')?;
-    if !unit.trim().eq_ignore_ascii_case("bytes") {
+    if !unit.eq_ignore_ascii_case("bytes") {
         return None;
     }
     let specs: Vec<Spec> = list.split(',').map(|text| spec(text.trim())).collect::<Option<_>>()?;

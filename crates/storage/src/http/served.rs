@@ -36,8 +36,18 @@ pub(super) fn validators(response: &mut HttpResponseBuilder, object: &Object, ca
         (false, true) => "private, max-age=31536000, immutable",
         (false, false) => "private, no-cache",
     };
-    set(response, header::CACHE_CONTROL, object.attributes.cache_control.as_deref().unwrap_or(default));
+    let stored =
+        object.attributes.cache_control.as_deref().filter(|stored| caching.public || !is_shared(stored));
+    set(response, header::CACHE_CONTROL, stored.unwrap_or(default));
     set(response, HeaderName::from_static("x-veza-version-id"), &object.version_id.to_string());
+}
+
+/// Whether a cache may show to others what somebody got with a token (RFC 9111, section 3.5).
+fn is_shared(cache_control: &str) -> bool {
+    cache_control.split(',').any(|directive| {
+        let name = directive.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(name.as_str(), "public" | "s-maxage" | "must-revalidate")
+    })
 }
 
 /// The strong entity tag: equal for equal bytes.

@@ -45,13 +45,13 @@ impl Visitor {
         Ok(())
     }
 
-    /// Lets the visitor act for `tenant`, which the handler has verified: counts it, and refuses it like everybody
-    /// else when the tenant is not served.
+    /// Lets the visitor act for `tenant`, which the handler has verified: counts it beside the tenant's
+    /// members, who have as many requests, and refuses it like everybody else when the tenant is not served.
     pub async fn enter(&self, tenant: TenantId) -> Result<(), Problem> {
         let (state, client) = self.parts()?;
         let requests_per_minute = verifier(&state)?.visit(tenant, client).await?;
         tracing::Span::current().record("tenant.id", tracing::field::display(tenant));
-        let decision = state.limiter.check(&tenant, Limit::per_minute(requests_per_minute));
+        let decision = state.visitors.check(&tenant, Limit::per_minute(requests_per_minute));
         self.0.extensions_mut().insert(decision);
         if decision.allowed { Ok(()) } else { Err(rate::exceeded(&decision)) }
     }

@@ -71,6 +71,13 @@ async fn begun(
     let chunk = Chunk { expected: headers::checksum(req.headers()).map_err(problem)?, ..Chunk::default() };
     // As long as bytes come; a body that stands still is given up by who stores it.
     deadline.lift();
+    let brought =
+        req.headers().get(header::CONTENT_LENGTH).and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
+    if let Some((expected, actual)) =
+        new.length.map(i64::unsigned_abs).zip(brought).filter(|(all, came)| came > all)
+    {
+        return Err(problem(Error::Length { expected, actual }));
+    }
     let (storage, caller) = (state.storage.clone(), caller.clone());
     let transfer = storage.transfer(caller.tenant());
     let begun = if !new.tus.joined.is_empty() {
