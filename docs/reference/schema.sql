@@ -2901,6 +2901,8 @@ CREATE INDEX versions_by_key ON storage.versions USING btree (tenant_id, bucket_
 
 CREATE INDEX versions_current ON storage.versions USING btree (tenant_id, bucket_id, created_at, version_id) WHERE (ended_at IS NULL);
 
+CREATE INDEX versions_deleted ON storage.versions USING btree (deleted_at, tenant_id) WHERE (deleted_at IS NOT NULL);
+
 CREATE INDEX versions_ended ON storage.versions USING btree (tenant_id, bucket_id, ended_at, version_id) WHERE ((ended_at IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX recordings_by_channel ON stream.recordings USING btree (tenant_id, channel_id, recording_id) WHERE (deleted_at IS NULL);
@@ -3267,6 +3269,8 @@ CREATE POLICY system ON storage.uploads TO veza_system USING (true) WITH CHECK (
 
 CREATE POLICY system ON storage.usage TO veza_system USING (true) WITH CHECK (true);
 
+CREATE POLICY system ON storage.versions TO veza_system USING (true) WITH CHECK (true);
+
 CREATE POLICY tenant ON storage.blobs TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
 
 CREATE POLICY tenant ON storage.buckets TO veza_app USING ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting))) WITH CHECK ((tenant_id = ( SELECT (current_setting('veza.tenant_id'::text))::uuid AS current_setting)));
@@ -3453,12 +3457,14 @@ REVOKE ALL ON FUNCTION storage.guard_content() FROM PUBLIC;
 REVOKE ALL ON FUNCTION storage.guard_key() FROM PUBLIC;
 REVOKE ALL ON FUNCTION storage.guard_version() FROM PUBLIC;
 GRANT SELECT,INSERT,DELETE ON TABLE storage.versions TO veza_app;
+GRANT SELECT(tenant_id) ON TABLE storage.versions TO veza_system;
 GRANT UPDATE(content_type) ON TABLE storage.versions TO veza_app;
 GRANT UPDATE(headers) ON TABLE storage.versions TO veza_app;
 GRANT UPDATE(metadata) ON TABLE storage.versions TO veza_app;
 GRANT UPDATE(tags) ON TABLE storage.versions TO veza_app;
 GRANT UPDATE(ended_at) ON TABLE storage.versions TO veza_app;
 GRANT UPDATE(deleted_at) ON TABLE storage.versions TO veza_app;
+GRANT SELECT(deleted_at) ON TABLE storage.versions TO veza_system;
 GRANT UPDATE(retention_mode) ON TABLE storage.versions TO veza_app;
 GRANT UPDATE(retain_until) ON TABLE storage.versions TO veza_app;
 GRANT UPDATE(legal_hold) ON TABLE storage.versions TO veza_app;

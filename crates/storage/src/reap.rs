@@ -26,6 +26,8 @@ const SWEEP: Duration = Duration::from_secs(10);
 const TENANTS: i64 = 1_000;
 /// Contents of one step.
 const CONTENTS: i64 = 200;
+/// Versions of one step.
+const VERSIONS: usize = 1_000;
 /// Who removes blobs has so long to do it before somebody else tries.
 const TURN: TimeDelta = TimeDelta::minutes(5);
 
@@ -77,12 +79,15 @@ impl Storage {
 
     /// Looks once; answers how many tenants have something to be removed.
     pub async fn sweep(&self) -> Result<usize, Error> {
-        let due = self.db().system(Reason("storage.sweep"), |tx: &mut SystemTx<'_>| {
+        let window = self.config().window();
+        let due = self.db().system(Reason("storage.sweep"), move |tx: &mut SystemTx<'_>| {
             let statement = diesel::sql_query(
                 "SELECT tenant_id FROM storage.contents WHERE due_at <= $1 \
-                 UNION SELECT tenant_id FROM storage.blobs WHERE due_at <= $1 LIMIT $2",
+                 UNION SELECT tenant_id FROM storage.blobs WHERE due_at <= $1 \
+                 UNION SELECT tenant_id FROM storage.versions WHERE deleted_at <= $2 LIMIT $3",
             );
-            let statement = statement.bind::<Timestamptz, _>(tx.now()).bind::<BigInt, _>(TENANTS);
+            let statement = statement.bind::<Timestamptz, _>(tx.now());
+            let statement = statement.bind::<Timestamptz, _>(tx.now() - window).bind::<BigInt, _>(TENANTS);
             Ok::<_, Error>(tx.load::<Due, _>(statement)?)
         });
         let due = due.await?;
@@ -101,6 +106,8 @@ impl Storage {
     pub async fn reap(&self, tenant: TenantId) -> Result<Reaped, Error> {
         let caller = Caller::system(tenant);
         let mut reaped = Reaped::default();
+        let window = self.config().window();
+        while self.db().tenant(&caller, move |tx| end_versions(tx, window)).await? == VERSIONS {}
         loop {
             let grace = self.config().grace();
             let (here, there) = (self.backend_name().to_owned(), self.backend_name().to_owned());
@@ -148,6 +155,22 @@ struct Moved {
 }
 
 type DueContent = (ContentId, String, i64);
+
+/// Removes versions that were deleted too long ago to be restored; answers how many. Their contents have their own time, for
+/// other versions may show them.
+fn end_versions(tx: &mut TenantTx<'_>, window: TimeDelta) -> Result<usize, Error> {
+    let statement = diesel::sql_query(
+        "DELETE FROM storage.versions AS v USING (SELECT version_id FROM storage.versions \
+           WHERE tenant_id = $1 AND deleted_at <= $2 ORDER BY deleted_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS old \
+         WHERE v.tenant_id = $1 AND v.version_id = old.version_id",
+    );
+    let limit = i64::try_from(VERSIONS).unwrap_or(i64::MAX);
+    let statement = statement
+        .bind::<SqlUuid, _>(tx.tenant())
+        .bind::<Timestamptz, _>(tx.now() - window)
+        .bind::<BigInt, _>(limit);
+    Ok(tx.execute(statement)?)
+}
 
 /// Takes contents that are due one step further: their blobs are removed, and when none is left, they go.
 fn end_contents(tx: &mut TenantTx<'_>, backend: &str, grace: TimeDelta) -> Result<Moved, Error> {

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use diesel::QueryableByName;
+use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 use veza_core::{Query, TenantScope, TenantTx};
@@ -9,6 +10,7 @@ use veza_core::{Query, TenantScope, TenantTx};
 use super::find::{Action, Due, Look};
 use crate::bucket::{self, Bucket};
 use crate::id::{ContentId, UploadId, VersionId};
+use crate::schema::lifecycles;
 use crate::{Error, content, object, quota, upload};
 
 /// What a step did.
@@ -37,6 +39,13 @@ struct Free {
 /// Does what is due by a look, as far as one batch goes.
 pub(super) fn step(tx: &mut TenantTx<'_>, look: &Look, name: &str, window: TimeDelta) -> Result<Step, Error> {
     let bucket = bucket::hold(tx, name)?;
+    // Who changed the rules, or made another bucket of that name, was told that they hold.
+    let rules =
+        lifecycles::table.find((tx.tenant(), look.bucket)).filter(lifecycles::version.eq(look.version));
+    let hold = tx.find_result::<i64, _>(rules.select(lifecycles::version).for_share())?.is_some();
+    if !hold || bucket.id != look.bucket {
+        return Ok(Step::default());
+    }
     let due = look.due(tx)?;
     let full = i64::try_from(due.len()).is_ok_and(|len| len >= look.limit);
     let next = due.last().filter(|_| full).map(|last| (last.at, last.id));

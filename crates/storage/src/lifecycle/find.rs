@@ -88,6 +88,8 @@ pub(super) type Cursor = (DateTime<Utc>, Uuid);
 #[derive(Debug, Clone)]
 pub(super) struct Look {
     pub(super) bucket: BucketId,
+    /// The version of the rules, as long as which they hold.
+    pub(super) version: i64,
     /// Whether the bucket keeps what expires as versions, so that retention is no obstacle.
     pub(super) versioning: bool,
     pub(super) action: Action,
@@ -122,7 +124,7 @@ impl Look {
     pub(super) fn new(
         tx: &mut impl TenantScope,
         bucket: &crate::bucket::Bucket,
-        rule: &Rule,
+        (rule, version): (&Rule, i64),
         action: Action,
         limit: i64,
     ) -> Result<Option<Self>, Error> {
@@ -131,6 +133,7 @@ impl Look {
         let Behind { behind } = tx.get_result(behind.bind::<Text, _>(&rule.prefix))?;
         Ok(Some(Self {
             bucket: bucket.id,
+            version,
             versioning: bucket.settings.versioning,
             action,
             prefix: rule.prefix.clone(),

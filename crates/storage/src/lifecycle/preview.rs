@@ -72,7 +72,7 @@ pub fn preview(
     let mut rules = Vec::new();
     for rule in &new.rules {
         let mut sum = |action| {
-            let Some(look) = Look::new(tx, &bucket, rule, action, MOST + 1)? else { return Ok(None) };
+            let Some(look) = Look::new(tx, &bucket, (rule, 0), action, MOST + 1)? else { return Ok(None) };
             let Summed { count, bytes, keys } = look.sum(tx, KEYS)?;
             Ok::<_, Error>(Some(Sum { count: count.min(MOST), bytes, more: count > MOST, keys }))
         };

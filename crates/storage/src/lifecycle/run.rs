@@ -85,7 +85,7 @@ impl Storage {
         let mut applied = Applied::default();
         while let Some((id, name, lifecycle)) = self.db().read(&caller, turn).await? {
             for rule in &lifecycle.rules {
-                self.obey(&caller, &name, rule, &mut applied).await?;
+                self.obey(&caller, &name, (rule, lifecycle.version), &mut applied).await?;
             }
             self.db().tenant(&caller, move |tx| done(tx, id, lifecycle.version)).await?;
         }
@@ -96,7 +96,7 @@ impl Storage {
         &self,
         caller: &Caller,
         name: &str,
-        rule: &Rule,
+        (rule, version): (&Rule, i64),
         applied: &mut Applied,
     ) -> Result<(), Error> {
         for action in Action::ALL {
@@ -104,7 +104,7 @@ impl Storage {
                 let (name, rule) = (name.to_owned(), rule.clone());
                 move |tx: &mut ReadTx<'_>| {
                     let bucket: Bucket = bucket::find(tx, &name)?;
-                    Look::new(tx, &bucket, &rule, action, BATCH)
+                    Look::new(tx, &bucket, (&rule, version), action, BATCH)
                 }
             };
             let Some(mut look) = self.db().read(caller, begin).await? else { continue };

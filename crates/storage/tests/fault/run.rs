@@ -12,11 +12,13 @@ use veza_testing::{PrivateCluster, TestDatabase, TestDirectory};
 use crate::backend::Service;
 use crate::{store, verdict, worker};
 
-/// Makes some of what is there two days older, for rules that count days.
-const OLDER: &str = "UPDATE storage.versions SET created_at = created_at - interval '2 days' \
-                         WHERE key LIKE 'folder-2/%' AND ended_at IS NULL; \
-                     UPDATE storage.uploads SET created_at = created_at - interval '2 days' \
-                         WHERE key LIKE 'folder-1/%'";
+/// Makes some of what is there two days older, for rules that count days; what somebody works on stays as it is.
+const OLDER: [&str; 2] = [
+    "UPDATE storage.versions SET created_at = created_at - interval '2 days' WHERE version_id IN \
+     (SELECT version_id FROM storage.versions WHERE key LIKE 'folder-2/%' AND ended_at IS NULL FOR UPDATE SKIP LOCKED)",
+    "UPDATE storage.uploads SET created_at = created_at - interval '2 days' WHERE upload_id IN \
+     (SELECT upload_id FROM storage.uploads WHERE key LIKE 'folder-1/%' FOR UPDATE SKIP LOCKED)",
+];
 /// Workers at once.
 const WORKERS: usize = 2;
 
@@ -49,7 +51,7 @@ fn fault(kills: usize) {
     for kill in 0..kills {
         let [pause] = bytes::<1>(&SystemRandom);
         std::thread::sleep(Duration::from_millis(20 + 2 * u64::from(pause)));
-        superuser.execute(OLDER);
+        OLDER.iter().for_each(|sql| superuser.execute(sql));
         let worker = &mut workers[kill % WORKERS];
         worker.kill().unwrap();
         assert!(worker.wait().unwrap().code().is_none(), "a worker ended before it was killed");

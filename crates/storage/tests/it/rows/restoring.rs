@@ -99,3 +99,36 @@ async fn with_versioning_everything_is_kept_until_its_version_is_deleted(t: Tena
     assert_eq!(house.usage(alice).await, (6, 0), "the second version still shows them");
     agree(&t.db, alice).await;
 }
+
+/// As a client does that changes metadata by copying an object onto itself, for years.
+#[tenant_test(clock = "manual")]
+async fn versions_that_nobody_can_restore_go_although_others_show_their_bytes(t: TenantTest) {
+    let (house, alice) = (House::new(&t.db).await, &t.alice.caller);
+    files(&t.db, alice, BucketChange::default()).await;
+    house.put(alice, object("x"), b"bytes").await.unwrap();
+    for _ in 0..3 {
+        let (read, write) = (alice.permit().unwrap(), alice.permit().unwrap());
+        let onto_itself = move |tx: &mut veza_core::TenantTx<'_>| {
+            let copy = object::Copy {
+                from_bucket: "files".to_owned(),
+                from_key: ObjectKey::new("x")?,
+                from_version: None,
+                bucket: "files".to_owned(),
+                key: ObjectKey::new("x")?,
+                attributes: None,
+                condition: Condition::default(),
+            };
+            object::copy(tx, &read, &write, &copy, WINDOW)
+        };
+        run(&t.db, alice, onto_itself).await.unwrap();
+    }
+    assert_eq!(versions(&t, "x", true).await.len(), 4);
+    house.storage.reap(t.alice.tenant).await.unwrap();
+    assert_eq!(versions(&t, "x", true).await.len(), 4, "they can be restored for a while");
+    t.clock.advance(WINDOW);
+    house.storage.reap(t.alice.tenant).await.unwrap();
+    assert_eq!(versions(&t, "x", true).await.len(), 1);
+    assert_eq!(house.bytes(alice, "x").await.unwrap(), b"bytes");
+    assert_eq!((house.usage(alice).await, house.stored(alice).await), ((5, 0), 1));
+    agree(&t.db, alice).await;
+}
