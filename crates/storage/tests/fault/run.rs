@@ -51,7 +51,9 @@ fn fault(kills: usize) {
     for kill in 0..kills {
         let [pause] = bytes::<1>(&SystemRandom);
         std::thread::sleep(Duration::from_millis(20 + 2 * u64::from(pause)));
-        OLDER.iter().for_each(|sql| superuser.execute(sql));
+        for older in OLDER {
+            superuser.execute(older);
+        }
         let worker = &mut workers[kill % WORKERS];
         worker.kill().unwrap();
         assert!(worker.wait().unwrap().code().is_none(), "a worker ended before it was killed");
